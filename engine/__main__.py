@@ -1,0 +1,104 @@
+"""`python -m engine serve`: the engine in the foreground."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from engine.config import Paths, Settings, parse_size
+from engine.errors import HmiError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Settings)}
+
+
+class Size(click.ParamType[int]):
+    """Bytes, written such as 256M or 2G."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_size(value)
+        except HmiError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _option(flag: str, **options: Any) -> Callable[[F], F]:
+    """An option with its HMI_ twin, shown in --help."""
+    twin = "HMI_" + flag.removeprefix("--").replace("-", "_").upper()
+    return click.option(flag, envvar=twin, show_envvar=True, **options)
+
+
+def _cache(flag: str, help: str) -> Callable[[F], F]:
+    default = _DEFAULTS[flag.removeprefix("--").replace("-", "_")]
+    return _option(flag, type=Size(), default=f"{default >> 20}M", show_default=True, help=help)
+
+
+@click.group()
+def main() -> None:
+    """The HMI engine. The command hmi starts it; this is how."""
+
+
+@main.command()
+@_option("--home", type=click.Path(path_type=Path), help="Put all files under this folder.")
+@_option("--socket", type=click.Path(path_type=Path), help="Listen here.")
+@_option(
+    "--backbone",
+    type=click.Path(path_type=Path),
+    help="A local checkpoint folder of the BERT family, instead of the bundled one.",
+)
+@_option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@_cache("--host-cache", help="Host memory for adapters.")
+@_cache("--device-cache", help="Device memory for adapters.")
+@_cache("--table-cache", help="Memory for rows of tables.")
+@_option(
+    "--miss",
+    type=click.Choice(["compute"]),
+    default="compute",
+    show_default=True,
+    help="What happens to n-grams that no table holds.",
+)
+@_option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Threads that compute; 0 is one a core.",
+)
+def serve(home: Path | None, socket: Path | None, **choices: Any) -> None:
+    """Serve until SIGTERM, SIGINT or `hmi stop`."""
+    given = {name: value for name, value in choices.items() if value is not None}
+    settings = Settings(paths=Paths.find(home, socket), **given)
+    from engine.api import server
+
+    server.log_to_stderr()
+    try:
+        server.serve(settings)
+    except Exception as error:  # noqa: BLE001  what is not foreseen is raised again
+        _fail(error)
+
+
+def _fail(error: Exception) -> NoReturn:
+    """One line that says what is wrong and what to do, and the error's exit code."""
+    from engine.api.problems import as_hmi
+
+    known = as_hmi(error)
+    if type(known) is HmiError and known is not error:
+        if not isinstance(error, OSError):
+            raise error
+        known = HmiError(f"{error.filename or 'The system'}: {error.strerror or error}.")
+    click.echo(f"Error: {known}", err=True)
+    sys.exit(known.exit_code)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m engine")

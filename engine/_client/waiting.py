@@ -1,0 +1,302 @@
+"""The awaiting client: the same calls for asyncio programs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+
+from engine._client import calls
+from engine._client.call import Call, Stream, error_of
+from engine._client.link import MAX_EVENT, RECONNECT_S, Link
+from engine._client.uploads import Texts
+from engine.config import Paths
+from engine.errors import EngineNotRunning
+from engine.schema import (
+    Adapter,
+    AdapterPage,
+    ClassifyResponse,
+    CorpusReceipt,
+    DatasetReceipt,
+    Domain,
+    DomainTree,
+    Event,
+    Job,
+    JobAccepted,
+    JobPage,
+    Mode,
+    ModelList,
+    NgramPage,
+    Quota,
+    Status,
+    Tenant,
+    TenantCreated,
+    TenantPage,
+    TrainRequest,
+    Version,
+    Vplm,
+    VplmBulkCreate,
+    VplmCreate,
+    VplmPage,
+)
+
+T = TypeVar("T")
+
+
+async def _in_threads(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """`chunks`, read in threads so that slow files do not hold up the loop."""
+    remaining: Iterator[bytes] = iter(chunks)
+    while (chunk := await asyncio.to_thread(next, remaining, None)) is not None:
+        yield chunk
+
+
+class AsyncClient:
+    """Calls the engine over its socket, or over `url` with a `key`, from one event loop.
+
+    `socket` wins over `paths`, which wins over the default place. `timeout` is in seconds and
+    bounds each wait of a call; uploads and bulk creation may take ten minutes, streams any time.
+    Every failure is an HmiError; EngineNotRunning if nobody answers.
+    """
+
+    def __init__(
+        self,
+        socket: Path | None = None,
+        *,
+        url: str | None = None,
+        key: str | None = None,
+        paths: Paths | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        self._link = Link.to(socket, url, key, paths, timeout)
+        transport = self._link.waiting_transport()
+        self._http = httpx2.AsyncClient(transport=transport, **self._link.client_options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _send(self, call: Call[T]) -> T:
+        with self._link.speaking():
+            answer = await self._http.request(
+                call.method,
+                call.path,
+                params=dict(call.params),
+                headers=call.headers,
+                content=call.content if call.chunks is None else _in_threads(call.chunks),
+                timeout=self._link.timeout_of(call),
+            )
+        return call.result(answer.status_code, answer.content)
+
+    async def _follow(self, stream: Stream[T]) -> AsyncGenerator[T, None]:
+        with self._link.speaking():
+            async with self._http.sse(
+                stream.path,
+                headers=stream.headers,
+                timeout=self._link.stream_timeout,
+                max_event_size=MAX_EVENT,
+            ) as source:
+                if source.response.status_code >= 400:
+                    raise error_of(source.response.status_code, await source.response.aread())
+                async for event in source:
+                    yield stream.read(event.data)
+
+    # -- the engine ----------------------------------------------------------------------------
+
+    async def livez(self) -> bool:
+        """Whether an engine answers; False if none runs."""
+        try:
+            return await self._send(calls.livez())
+        except EngineNotRunning:
+            return False
+
+    async def readyz(self) -> tuple[bool, list[str]]:
+        """Whether it can serve, and if not, why not."""
+        return await self._send(calls.readyz())
+
+    async def version(self) -> Version:
+        return await self._send(calls.version())
+
+    async def status(self) -> Status:
+        """Device, host, tiers, queue, rates, domains and jobs at this moment."""
+        return await self._send(calls.status())
+
+    async def metrics(self) -> str:
+        """The Prometheus exposition."""
+        return await self._send(calls.metrics())
+
+    async def stop(self) -> None:
+        """Ask the engine to end cleanly; only over the socket."""
+        return await self._send(calls.stop())
+
+    def events(self, last_id: int | None = None) -> AsyncGenerator[Event, None]:
+        """Events after `last_id` (from now on if None), until the engine ends."""
+        return self._follow(calls.events(last_id))
+
+    # -- tenants -------------------------------------------------------------------------------
+
+    async def tenants(
+        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+    ) -> TenantPage:
+        return await self._send(calls.tenants(q, limit, cursor, sort))
+
+    async def tenant(self, name: str) -> Tenant:
+        return await self._send(calls.tenant(name))
+
+    async def create_tenant(
+        self, name: str, weight: float = 1.0, quota: Quota | None = None
+    ) -> TenantCreated:
+        """The answer holds the key, which is never shown again."""
+        return await self._send(calls.create_tenant(name, weight, quota))
+
+    async def change_tenant(
+        self, name: str, weight: float | None = None, quota: Quota | None = None
+    ) -> Tenant:
+        """None leaves a value as it is."""
+        return await self._send(calls.change_tenant(name, weight, quota))
+
+    async def remove_tenant(self, name: str) -> None:
+        """Removes its vPLMs and datasets as well."""
+        return await self._send(calls.remove_tenant(name))
+
+    async def rotate_key(self, name: str) -> TenantCreated:
+        """A new key; the old one stops working at once."""
+        return await self._send(calls.rotate_key(name))
+
+    # -- domains -------------------------------------------------------------------------------
+
+    async def domains(self) -> DomainTree:
+        return await self._send(calls.domains())
+
+    async def domain(self, name: str) -> Domain:
+        return await self._send(calls.domain(name))
+
+    async def create_domain(self, name: str, parent: str = "general") -> Domain:
+        return await self._send(calls.create_domain(name, parent))
+
+    async def put_corpus(self, name: str, data: Texts) -> CorpusReceipt:
+        """Stream text, a document a line; paths ending in .gz are sent decompressed."""
+        return await self._send(calls.put_corpus(name, data))
+
+    async def rebuild_domain(
+        self, name: str, alpha: float = 0.5, budget_bytes: int = 256 << 20, threshold: float = 0.0
+    ) -> JobAccepted:
+        return await self._send(calls.rebuild_domain(name, alpha, budget_bytes, threshold))
+
+    async def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
+        """The most used entries that a lookup in this domain sees."""
+        return await self._send(calls.ngrams(name, q, limit))
+
+    async def remove_domain(self, name: str) -> None:
+        """Its children and vPLMs go to its parent."""
+        return await self._send(calls.remove_domain(name))
+
+    # -- vPLMs ---------------------------------------------------------------------------------
+
+    async def vplms(
+        self,
+        q: str = "",
+        tenant: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+        sort: str | None = None,
+    ) -> VplmPage:
+        return await self._send(calls.vplms(q, tenant, limit, cursor, sort))
+
+    async def vplm(self, id: str) -> Vplm:
+        """`id` is tenant/name."""
+        return await self._send(calls.vplm(id))
+
+    async def create_vplm(self, request: VplmCreate) -> Vplm:
+        return await self._send(calls.create_vplm(request))
+
+    async def create_vplms(self, request: VplmBulkCreate) -> list[str]:
+        """The ids of the new vPLMs."""
+        return await self._send(calls.create_vplms(request))
+
+    async def change_vplm(
+        self, id: str, pin: bool | None = None, domain: str | None = None, mode: Mode | None = None
+    ) -> Vplm:
+        """None leaves a value as it is."""
+        return await self._send(calls.change_vplm(id, pin, domain, mode))
+
+    async def remove_vplm(self, id: str) -> None:
+        return await self._send(calls.remove_vplm(id))
+
+    # -- adapters ------------------------------------------------------------------------------
+
+    async def adapters(
+        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+    ) -> AdapterPage:
+        return await self._send(calls.adapters(q, limit, cursor, sort))
+
+    async def adapter(self, id: str) -> Adapter:
+        return await self._send(calls.adapter(id))
+
+    async def remove_adapter(self, id: str) -> None:
+        """Raises Conflict while a vPLM uses it."""
+        return await self._send(calls.remove_adapter(id))
+
+    # -- datasets and jobs ---------------------------------------------------------------------
+
+    async def put_dataset(
+        self, tenant: str, name: str, path: Path, text: str = "text", label: str = "label"
+    ) -> DatasetReceipt:
+        """Stream a .jsonl, .json or .csv file, or one with .gz; columns `text` and `label`."""
+        return await self._send(calls.put_dataset(tenant, name, path, text, label))
+
+    async def train(self, request: TrainRequest) -> JobAccepted:
+        return await self._send(calls.train(request))
+
+    async def jobs(
+        self, limit: int = 100, cursor: str | None = None, state: str | None = None
+    ) -> JobPage:
+        """Newest first."""
+        return await self._send(calls.jobs(limit, cursor, state))
+
+    async def job(self, id: str) -> Job:
+        return await self._send(calls.job(id))
+
+    async def cancel_job(self, id: str) -> Job:
+        return await self._send(calls.cancel_job(id))
+
+    async def watch_job(self, id: str) -> AsyncGenerator[Job, None]:
+        """The job now and after each change, until it has ended.
+
+        An interrupted stream is taken up again; raises EngineNotRunning if the engine is gone.
+        """
+        while True:
+            with suppress(EngineNotRunning):
+                async for job in self._follow(calls.job_events(id)):
+                    yield job
+                    if job.ended:
+                        return
+            job = await self.job(id)
+            yield job
+            if job.ended:
+                return
+            await asyncio.sleep(RECONNECT_S)
+
+    # -- inference -----------------------------------------------------------------------------
+
+    async def classify(
+        self, model: str, input: str | Iterable[str], mode: Mode | None = None
+    ) -> ClassifyResponse:
+        return await self._send(calls.classify(model, input, mode))
+
+    async def models(self) -> ModelList:
+        return await self._send(calls.models())

@@ -1,0 +1,108 @@
+"""The ASGI application: routes, limits, errors and the OpenAPI description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+from starlette.types import Lifespan
+
+import engine
+from engine.api import problems
+from engine.api.bodies import BodyLimit, Uploads
+from engine.api.gate import Gate
+from engine.api.port import Port
+from engine.api.routes import (
+    adapters,
+    datasets,
+    domains,
+    events,
+    inference,
+    jobs,
+    tenants,
+    vplms,
+)
+from engine.api.routes import engine as engine_routes
+from engine.config import Settings
+
+_TAGS = [
+    {"name": "engine", "description": "The engine itself: live, ready, status, metrics, stop."},
+    {"name": "events", "description": "What happens, as server-sent events."},
+    {"name": "tenants", "description": "Tenants, weights, quotas and keys."},
+    {"name": "domains", "description": "The domain tree, its texts and its tables."},
+    {"name": "vplms", "description": "The tenants' models."},
+    {"name": "adapters", "description": "The adapter store."},
+    {"name": "datasets", "description": "Training data."},
+    {"name": "jobs", "description": "Training and rebuilding."},
+    {"name": "inference", "description": "Predictions."},
+]
+
+
+def create_app(
+    appliance: Port,
+    settings: Settings,
+    *,
+    stop: Callable[[], None],
+    lifespan: Lifespan[FastAPI] | None = None,
+) -> FastAPI:
+    """The API of `appliance`; `stop` is called by POST /v1/stop and returns at once."""
+    app = FastAPI(
+        title="HMI",
+        summary="Customised language models for thousands of tenants, from one accelerator.",
+        version=engine.__version__,
+        openapi_tags=_TAGS,
+        exception_handlers=problems.HANDLERS,
+        responses=problems.RESPONSES,
+        generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(Gate, reasons=lambda: _reasons(appliance)),
+            Middleware(BodyLimit, max_body=settings.max_body, max_upload=settings.max_upload),
+        ],
+    )
+    app.state.appliance = appliance
+    app.state.stop = stop
+    app.state.uploads = Uploads()
+    for routes in (
+        engine_routes,
+        events,
+        tenants,
+        domains,
+        vplms,
+        adapters,
+        datasets,
+        jobs,
+        inference,
+    ):
+        app.include_router(routes.router)
+    _describe_problems(app)
+    return app
+
+
+def _reasons(appliance: Port) -> list[str]:
+    return [] if appliance.ready else (appliance.reasons or ["starting"])
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Name the problem document's schema, to which every route's responses refer."""
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = describe()
+        schema = problems.ProblemDocument.model_json_schema(
+            ref_template="#/components/schemas/{model}"
+        )
+        inner = schema.pop("$defs", {})
+        document["components"]["schemas"].update(inner, ProblemDocument=schema)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

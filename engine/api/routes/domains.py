@@ -1,0 +1,75 @@
+"""The domain tree, its texts and its tables."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from engine.api.port import Engine
+from engine.schema import (
+    CorpusReceipt,
+    Domain,
+    DomainCreate,
+    DomainTree,
+    JobAccepted,
+    NgramPage,
+    RebuildRequest,
+)
+
+router = APIRouter(prefix="/v1/domains", tags=["domains"])
+
+_TEXT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.get("", summary="The tree, depth first")
+def domains(appliance: Engine) -> DomainTree:
+    return appliance.domains()
+
+
+@router.post("", status_code=201, summary="Create a domain under a parent")
+def create_domain(appliance: Engine, domain: DomainCreate) -> Domain:
+    return appliance.create_domain(domain)
+
+
+@router.get("/{domain}", summary="One domain")
+def domain(appliance: Engine, domain: str) -> Domain:
+    return appliance.domain(domain)
+
+
+@router.delete("/{domain}", status_code=204, summary="Remove it; its parent takes what it held")
+def remove_domain(appliance: Engine, domain: str) -> None:
+    appliance.remove_domain(domain)
+
+
+@router.put(
+    "/{domain}/corpus", summary="Its texts, a document a line, streamed", openapi_extra=_TEXT_BODY
+)
+async def put_corpus(appliance: Engine, domain: str, request: Request) -> CorpusReceipt:
+    uploads = request.app.state.uploads
+    receipt: CorpusReceipt = await uploads.feed(
+        request, lambda chunks: appliance.put_corpus(domain, chunks)
+    )
+    return receipt
+
+
+@router.post("/{domain}/rebuild", status_code=202, summary="Rebuild its table, as a job")
+def rebuild_domain(
+    appliance: Engine, domain: str, rebuild: RebuildRequest | None = None
+) -> JobAccepted:
+    return appliance.rebuild_domain(domain, rebuild or RebuildRequest())
+
+
+@router.get("/{domain}/ngrams", summary="Its most used entries, and where they come from")
+def ngrams(
+    appliance: Engine,
+    domain: str,
+    q: Annotated[str, Query(description="Part of the text.")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> NgramPage:
+    return appliance.ngrams(domain, q=q, limit=limit)

@@ -1,0 +1,57 @@
+"""The appliance: one engine with all its calls, as the API offers them."""
+
+from __future__ import annotations
+
+import gc
+
+from engine.appliance.core import Core
+from engine.appliance.inference import InferenceCalls
+from engine.appliance.status import StatusCalls, queue_of, tiers_of
+from engine.appliance.tenants import TenantCalls
+from engine.appliance.vplms import VplmCalls
+from engine.config import Settings
+from engine.telemetry.events import EventLog
+from engine.telemetry.metrics import Metrics
+
+
+class Appliance(TenantCalls, VplmCalls, InferenceCalls, StatusCalls):
+    """All calls block and are thread-safe, but for `classify`, which awaits.
+
+    They raise HmiError or StoreError; before `start` has finished, Unavailable with the reason.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.events = EventLog()
+        self.metrics = Metrics()
+
+    @property
+    def ready(self) -> bool:
+        return self._open is not None
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is not ready."""
+        return [] if self.ready else [self._phase]
+
+    def start(self) -> None:
+        """Open the store, load the backbone and begin to serve; raises what stands in the way."""
+
+        def phase(what: str) -> None:
+            self._phase = what
+
+        self._open = Core(self.settings, self.events, self.metrics, phase)
+        # What has been loaded stays; the collector need not look at it again.
+        gc.freeze()
+        self.events.emit("engine", {"state": "ready"})
+
+    def close(self) -> None:
+        """Stop serving and let go of everything. Nothing happens if it never started."""
+        core, self._open, self._phase = self._open, None, "stopping"
+        if core is not None:
+            core.close()
+
+    def render_metrics(self) -> bytes:
+        """The Prometheus exposition."""
+        core = self._core
+        return self.metrics.render(queue_of(core), tiers_of(core))

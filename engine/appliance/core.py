@@ -1,0 +1,215 @@
+"""Everything an open engine is made of, put together once and taken apart in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import torch
+
+from engine.appliance.models import ModelBook
+from engine.appliance.source import BlobSource
+from engine.config import Settings, assets_dir
+from engine.knowledge.encoder_file import load_encoder
+from engine.knowledge.retrieve import MissPolicy
+from engine.knowledge.tree import ROOT, DomainTree
+from engine.memory.arena import AdapterArena
+from engine.memory.tiers import AdapterTiers
+from engine.model.adapters import AdapterShape
+from engine.model.backbone import load_backbone, pick_device, pick_dtype
+from engine.serving.pipeline import BatchRecord, Pipeline
+from engine.serving.queue import BatchLimits, RequestQueue
+from engine.serving.threads import ThreadShare
+from engine.telemetry.events import EventLog
+from engine.telemetry.gpu import GpuSampler
+from engine.telemetry.host import HostSampler
+from engine.telemetry.metrics import Metrics
+from engine.telemetry.spans import Span, SpanRing, Stage
+from engine.training.jobs import JobContext, Jobs
+from store.blobs import BlobStore
+from store.catalogue import Catalogue
+from store.rows import DomainRow, JobRow
+from store.tables import TableFiles
+from store.texts import CorpusFiles, DatasetFiles
+
+log = logging.getLogger(__name__)
+
+ARENA_RANK = 64
+"""The rank of the arena's slots, and so the highest a vPLM may have."""
+_IDLE_RATE = 1.0
+"""Requests a second under which the engine counts as idle."""
+
+
+class Core:
+    """The parts, open. `close` once."""
+
+    def __init__(
+        self, settings: Settings, events: EventLog, metrics: Metrics, phase: Callable[[str], None]
+    ) -> None:
+        """Open everything; `phase` hears what is being loaded. Raises HmiError or StoreError."""
+        self.settings, self.events, self.metrics = settings, events, metrics
+        self.started_at = time.time()
+        self.totals: Counter[str] = Counter()
+        self.spans = SpanRing()
+        paths = settings.paths
+        phase("opening the store")
+        self.catalogue = Catalogue(paths.catalogue)
+        self.blobs = BlobStore(paths.blobs)
+        self.tables = TableFiles(paths.tables)
+        self.corpora = CorpusFiles(paths.corpora)
+        self.datasets = DatasetFiles(paths.datasets)
+        phase("sweeping what an earlier engine left unfinished")
+        self._sweep()
+        phase("loading the backbone")
+        self.threads = ThreadShare(settings.threads or os.cpu_count() or 1)
+        self.threads.apply()
+        device = pick_device(settings.device)
+        self.backbone = load_backbone(
+            settings.backbone, device=device, dtype=pick_dtype(device), split=settings.split
+        )
+        phase("loading the general encoder")
+        encoder = load_encoder(assets_dir() / "encoder" / "general.safetensors", self.backbone)
+        self.encoder = encoder.to(device)
+        phase("opening the tables")
+        self.tree = DomainTree(self.tables, self.encoder)
+        self.tree.load(self._domain_rows())
+        phase("laying out the adapter arena")
+        shape = self.backbone.shape
+        self.adapter_shape = AdapterShape(
+            shape.layers - self.backbone.split, shape.hidden, ARENA_RANK
+        )
+        arena = AdapterArena(self.adapter_shape, settings.device_cache, device, self.backbone.dtype)
+        self.tiers = AdapterTiers(BlobSource(self.blobs, self.backbone), arena, settings.host_cache)
+        self.models = ModelBook(self.catalogue, self.tiers)
+        self.queue = RequestQueue(settings.queue_tokens)
+        miss: MissPolicy = "backoff" if settings.miss == "backoff" else "compute"
+        self.pipeline = Pipeline(
+            self.backbone,
+            self.tree,
+            self.tiers,
+            self.queue,
+            BatchLimits(settings.batch_tokens, arena.slots),
+            miss,
+            self.threads,
+            self._on_batch,
+        )
+        self.jobs = Jobs(
+            self.catalogue.jobs, self.threads, self._idle, self._on_job, metrics.job_ended
+        )
+        self.gpu = GpuSampler(device.index or 0)
+        self.host = HostSampler()
+        self.changing = threading.RLock()
+        """Held by calls that change what vPLMs there are."""
+        self.gpu.start()
+        self.pipeline.start()
+        self.jobs.start()
+        log.info(
+            "ready: %s on %s in %s, %d vPLMs, %d adapter slots, %d threads",
+            self.backbone.checkpoint.name,
+            device,
+            str(self.backbone.dtype).removeprefix("torch."),
+            self.catalogue.vplms.count(),
+            arena.slots,
+            self.threads.total,
+        )
+
+    def close(self) -> None:
+        """Stop serving, then jobs, then let go of the store."""
+        self.pipeline.stop()
+        self.jobs.stop()
+        self.gpu.close()
+        self.catalogue.close()
+
+    def discard_if_unused(self, adapter: str) -> None:
+        """Remove an adapter that no vPLM uses any more, from the catalogue, disk and memory."""
+        if not self.catalogue.vplms.users_of(adapter):
+            self.discard_adapter(adapter)
+
+    def discard_adapter(self, adapter: str) -> None:
+        """Remove an adapter that is known to have no users."""
+        self.catalogue.adapters.remove(adapter)
+        self.forget_blob(adapter)
+
+    def forget_blob(self, adapter: str) -> None:
+        """Take an adapter that the catalogue does not know out of memory and off the disk."""
+        self.tiers.forget(adapter)
+        self.blobs.delete(adapter)
+
+    def _sweep(self) -> None:
+        domains = self.catalogue.domains.all()
+        swept = (
+            self.blobs.sweep(self.catalogue.blob_ids())
+            + self.tables.sweep({(row.name, row.epoch) for row in domains})
+            + self.corpora.sweep()
+            + self.datasets.sweep({row.path_name for row in self.catalogue.datasets.all()})
+        )
+        if swept:
+            log.info("swept %d files that nothing refers to", swept)
+
+    def _domain_rows(self) -> list[DomainRow]:
+        rows = self.catalogue.domains.all()
+        if not rows:
+            root = DomainRow(ROOT, None, 0, "empty", None, 0, 0, {}, time.time())
+            self.catalogue.domains.add(root)
+            rows = [root]
+        return rows
+
+    def _idle(self) -> bool:
+        return self.queue.size()[0] == 0 and self.metrics.rates().requests_per_s < _IDLE_RATE
+
+    def _on_batch(self, record: BatchRecord) -> None:
+        stages: dict[Stage, float] = {"queue": record.taken - record.oldest}
+        at = record.oldest
+        for stage in ("queue", "retrieve", "load", "compute"):
+            name: Stage = stage
+            seconds = stages.setdefault(name, record.seconds.get(stage, 0.0))
+            self.spans.record(Span(record.number, name, at, seconds, record.texts, record.tokens))
+            at += seconds
+        self.metrics.observe_batch(stages, record.texts)
+        for domain, hits, missed in record.lookups:
+            self.metrics.observe_lookups(domain, hits, missed)
+        self.totals["batches"] += 1
+        self.events.emit(
+            "span",
+            {
+                "batch": record.number,
+                "texts": record.texts,
+                "tokens": record.tokens,
+                "models": record.models,
+                "seconds": {stage: round(value, 6) for stage, value in stages.items()},
+            },
+        )
+
+    def _on_job(self, row: JobRow, context: JobContext) -> None:
+        self.events.emit(
+            "job",
+            {
+                "id": row.id,
+                "type": row.type,
+                "subject": row.subject,
+                "state": row.state,
+                "progress": round(context.progress, 4),
+                "message": context.message,
+            },
+        )
+
+
+def memory_of(core: Core) -> dict[str, int]:
+    """Bytes by owner, as far as the engine knows."""
+    table = sum(core.tree.take(row.name).view.index_bytes for row in core.catalogue.domains.all())
+    encoder = sum(t.numel() * t.element_size() for t in core.encoder.state_dict().values())
+    use = core.tiers.use()
+    owners = {
+        "backbone": core.backbone.bytes,
+        "encoder": encoder,
+        "table indexes": table,
+        "host cache": use["host"].bytes,
+        "adapter slots": core.tiers.arena.nbytes,
+    }
+    if core.backbone.device.type == "cuda":
+        owners["device, all"] = int(torch.cuda.memory_allocated(core.backbone.device))
+    return owners

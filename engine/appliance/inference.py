@@ -1,0 +1,115 @@
+"""The call everything else is for: texts in, labels out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Iterator
+
+from engine.appliance.calls import Calls
+from engine.errors import HmiError, NotFound
+from engine.schema import ClassifyRequest, ClassifyResponse, Prediction, Timing, Usage
+from engine.serving.work import Mode, Outcome, ServedModel, Ticket, Work
+from store.errors import StoreError
+
+_OFF_LOOP = 2_000
+"""Characters beyond which tokenising would hold up the event loop."""
+
+
+class InferenceCalls(Calls):
+    async def classify(self, request: ClassifyRequest) -> ClassifyResponse:
+        core = self._core
+        began = time.perf_counter()
+        model = core.models.take(request.model)
+        texts = [request.input] if isinstance(request.input, str) else request.input
+        mode: Mode = request.mode or model.mode
+        with self._counted(model, len(texts), began) as tokens:
+            ids = await self._tokenize(texts)
+            cut = [core.backbone.cut(row) for row in ids]
+            ticket = Ticket(len(texts), core.tiers.tier(model.adapter))
+            core.queue.offer([Work(model, mode, row, ticket, i) for i, (row, _) in enumerate(cut)])
+            # Cancelling this call (the client is gone) cancels the ticket, which frees its place.
+            outcomes = await asyncio.wrap_future(ticket.future)
+            tokens.append(sum(o.tokens for o in outcomes))
+        return _response(model, mode, ticket, outcomes, [was for _, was in cut])
+
+    async def _tokenize(self, texts: list[str]) -> list[list[int]]:
+        tokenize = self._core.backbone.tokenize
+        if sum(map(len, texts)) < _OFF_LOOP:
+            return tokenize(texts)
+        return await asyncio.to_thread(tokenize, texts)
+
+    @contextlib.contextmanager
+    def _counted(self, model: ServedModel, texts: int, began: float) -> Iterator[list[int]]:
+        """Note how the request ended, for rates and metrics; the caller adds its tokens."""
+        core = self._core
+        tokens: list[int] = []
+        outcome = "ok"
+        core.models.requests[model.id] += 1
+        core.totals["requests"] += 1
+        try:
+            yield tokens
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        except (HmiError, StoreError) as error:
+            outcome = error.code
+            core.totals["errors"] += 1
+            raise
+        else:
+            core.totals["texts"] += texts
+            core.totals["tokens"] += sum(tokens)
+        finally:
+            seconds = time.perf_counter() - began
+            core.metrics.observe_request(model.tenant, outcome, seconds, texts, sum(tokens))
+
+
+def _response(
+    model: ServedModel,
+    mode: Mode,
+    ticket: Ticket,
+    outcomes: list[Outcome],
+    truncated: list[bool],
+) -> ClassifyResponse:
+    labels = list(model.labels)
+    tokens = sum(o.tokens for o in outcomes)
+    slowest = max(outcomes, key=lambda o: o.queue_s + o.retrieve_s + o.load_s + o.compute_s)
+    data: list[Prediction] = []
+    for i, (outcome, cut) in enumerate(zip(outcomes, truncated, strict=True)):
+        if len(outcome.probs) != len(labels):
+            raise NotFound(
+                f"{model.id} changed its labels while the request waited.",
+                remedy="Ask again.",
+                code="model_changed",
+            )
+        best = max(range(len(labels)), key=outcome.probs.__getitem__)
+        data.append(
+            Prediction(
+                index=i,
+                label=labels[best],
+                probs=list(outcome.probs),
+                num_classes=len(labels),
+                truncated=cut,
+            )
+        )
+    return ClassifyResponse(
+        id=f"classify-{secrets.token_hex(8)}",
+        created=int(time.time()),
+        model=model.id,
+        data=data,
+        labels=labels,
+        usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
+        timing=Timing(
+            queue_s=slowest.queue_s,
+            retrieve_s=slowest.retrieve_s,
+            load_s=slowest.load_s,
+            compute_s=slowest.compute_s,
+            hit_rate=sum(o.hits for o in outcomes) / tokens if mode == "plot" else None,
+            batch_size=slowest.batch_size,
+            batch_models=slowest.batch_models,
+            tier=ticket.tier,
+            mode=mode,
+        ),
+    )

@@ -1,0 +1,50 @@
+"""The vPLMs as serving sees them: one look-up in memory per request, none in the catalogue."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+from engine.errors import NotFound
+from engine.memory.tiers import AdapterTiers
+from engine.serving.work import Mode, ServedModel
+from store.catalogue import Catalogue
+from store.rows import VplmRow
+
+
+class ModelBook:
+    """Follows the catalogue; whoever changes a vPLM there puts or drops it here."""
+
+    def __init__(self, catalogue: Catalogue, tiers: AdapterTiers) -> None:
+        self._tiers = tiers
+        self._models: dict[str, ServedModel] = {}
+        self._lock = threading.Lock()
+        self.requests: Counter[str] = Counter()
+        """Requests since start, by vPLM."""
+        for row in catalogue.vplms.all():
+            self.put(row)
+
+    def take(self, vplm: str) -> ServedModel:
+        """The vPLM as it is now. NotFound."""
+        try:
+            return self._models[vplm]
+        except KeyError:
+            raise NotFound(
+                f'There is no vPLM "{vplm}".', remedy="hmi vplm ls lists them."
+            ) from None
+
+    def put(self, row: VplmRow) -> None:
+        """The vPLM is new or has changed."""
+        mode: Mode = "exact" if row.mode == "exact" else "plot"
+        with self._lock:
+            self._models[row.id] = ServedModel(
+                row.id, row.tenant, row.domain, row.adapter, row.labels, mode
+            )
+        if row.pinned:
+            self._tiers.pin(row.adapter, pinned=True)
+
+    def drop(self, vplm: str) -> None:
+        """The vPLM is gone."""
+        with self._lock:
+            self._models.pop(vplm, None)
+            self.requests.pop(vplm, None)

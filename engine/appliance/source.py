@@ -1,0 +1,94 @@
+"""The disk tier: adapters as the blob store keeps them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import Damaged
+from engine.model.adapters import FORMAT, AdapterWeights
+from engine.model.backbone import Backbone
+from store.blobs import BlobInfo, BlobStore
+from store.rows import AdapterRow
+
+PLACES_NAME = "attention,feed_forward"
+
+
+class BlobSource:
+    """Reads adapters whole and checks that they are what their name says."""
+
+    def __init__(self, blobs: BlobStore, backbone: Backbone) -> None:
+        self._blobs = blobs
+        self._backbone = backbone
+
+    def read(self, adapter: str) -> AdapterWeights:
+        """The adapter `adapter` (a sha256); StoreError or Damaged names the file."""
+        arrays, metadata = self._blobs.get(adapter)
+        if metadata.get("format") != FORMAT:
+            raise Damaged(
+                f"Blob {adapter} is not an adapter (format {metadata.get('format')!r}).",
+                remedy="Train the vPLM again, or restore the file from a backup.",
+                code="adapter_damaged",
+            )
+        if metadata.get("backbone_sha256") != self._backbone.checkpoint.sha256:
+            raise Damaged(
+                f"Adapter {adapter} was made for another backbone "
+                f"({metadata.get('backbone_sha256', '')[:12]}).",
+                remedy="Start the engine with that backbone, or train the vPLM again.",
+                code="adapter_mismatch",
+            )
+        weights = AdapterWeights.from_arrays(arrays, adapter)
+        if self._backbone.device.type == "cuda":
+            pinned = {name: t.pin_memory() for name, t in weights.tensors().items()}
+            return AdapterWeights(**pinned)
+        return weights
+
+
+def store_adapters(
+    blobs: BlobStore,
+    backbone: Backbone,
+    adapters: Iterable[AdapterWeights],
+    *,
+    domain: str,
+    labels: tuple[str, ...],
+    created_by: str,
+) -> list[AdapterRow]:
+    """Write adapters (consumed one by one) and return the catalogue rows that describe them."""
+    rank = count = 0
+
+    def files() -> Iterator[tuple[Mapping[str, NDArray[np.generic]], Mapping[str, str]]]:
+        nonlocal rank, count
+        for weights in adapters:
+            rank, count = weights.shape.rank, weights.labels
+            yield weights.arrays(), adapter_metadata(backbone, weights, domain, labels, created_by)
+
+    infos: list[BlobInfo] = blobs.put_many(files())
+    now = time.time()
+    about = {"domain": domain, "backbone_sha256": backbone.checkpoint.sha256}
+    return [
+        AdapterRow(info.id, info.bytes, rank, PLACES_NAME, count, created_by, about, now)
+        for info in infos
+    ]
+
+
+def adapter_metadata(
+    backbone: Backbone,
+    weights: AdapterWeights,
+    domain: str,
+    labels: tuple[str, ...],
+    created_by: str,
+) -> dict[str, str]:
+    """What an adapter's file says of itself (CONTRACT section 4)."""
+    return {
+        "format": FORMAT,
+        "backbone_sha256": backbone.checkpoint.sha256,
+        "k": str(backbone.split),
+        "rank": str(weights.shape.rank),
+        "places": PLACES_NAME,
+        "labels": "\n".join(labels),
+        "domain": domain,
+        "created_by": created_by,
+    }

@@ -1,0 +1,153 @@
+"""The one document that says how the engine is."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import torch
+
+from engine import __version__
+from engine.appliance.core import Core, memory_of
+from engine.appliance.domains import DomainCalls
+from engine.appliance.training import TrainingCalls
+from engine.schema import (
+    BackboneStatus,
+    DeviceStatus,
+    EngineStatus,
+    Job,
+    Problem,
+    QueueStatus,
+    Status,
+    Tier,
+    TierStatus,
+)
+
+_LOW_DISK = 1 << 30
+
+
+class StatusCalls(DomainCalls, TrainingCalls):
+    def status(self) -> Status:
+        core = self._core
+        host = core.host.sample(memory_of(core), core.threads.total, core.settings.paths.data)
+        jobs = self._live_jobs()
+        return Status(
+            time=time.time(),
+            engine=EngineStatus(
+                version=__version__,
+                pid=os.getpid(),
+                uptime_s=time.time() - core.started_at,
+                home=str(core.settings.paths.data.parent),
+                socket=str(core.settings.paths.socket),
+                ready=True,
+                reasons=[],
+            ),
+            backbone=_backbone(core),
+            device=_device(core),
+            host=host,
+            tiers=tiers_of(core),
+            queue=queue_of(core),
+            rates=core.metrics.rates(),
+            tenants=core.catalogue.tenants.count(),
+            vplms=core.catalogue.vplms.count(),
+            domains=self.domains().data,
+            jobs=jobs,
+            totals=dict(core.totals),
+            problems=self._problems(host.disk_free_bytes),
+        )
+
+    def _live_jobs(self) -> list[Job]:
+        running = self.jobs("running", 100, None).data
+        return running + self.jobs("queued", 100, None).data
+
+    def _problems(self, disk_free: int) -> list[Problem]:
+        core = self._core
+        problems = [
+            Problem(
+                what=f'The table of domain "{d.name}" is damaged.',
+                remedy=f"hmi domain rebuild {d.name}",
+            )
+            for d in self.domains().data
+            if d.state == "damaged"
+        ]
+        if disk_free < _LOW_DISK:
+            problems.append(
+                Problem(
+                    what=f"Only {disk_free >> 20} MiB are free on the disk of "
+                    f"{core.settings.paths.data}.",
+                    remedy="Free some, or move the home (--home) to a larger disk.",
+                )
+            )
+        depth, tokens = core.queue.size()
+        if tokens > core.queue.limit_tokens // 2:
+            problems.append(
+                Problem(
+                    what=f"{depth} texts are waiting; the engine is asked for more than it can do.",
+                    remedy="Lower the load, or raise --threads or use a faster device.",
+                )
+            )
+        return problems
+
+
+def queue_of(core: Core) -> QueueStatus:
+    depth, tokens = core.queue.size()
+    return QueueStatus(depth=depth, tokens=tokens, limit_tokens=core.queue.limit_tokens)
+
+
+def tiers_of(core: Core) -> dict[Tier, TierStatus]:
+    adapters = core.catalogue.adapters
+    host = core.tiers.use()["host"].counters
+    tiers: dict[Tier, TierStatus] = {
+        # What the host tier misses is read from disk, which has everything.
+        "disk": TierStatus(
+            resident=adapters.count(),
+            bytes=adapters.total_bytes(),
+            budget_bytes=None,
+            hits=host.misses,
+            misses=0,
+            evictions=0,
+            bytes_moved=0,
+            seconds=0.0,
+        )
+    }
+    for name, use in core.tiers.use().items():
+        counters = use.counters
+        tiers[name] = TierStatus(
+            resident=use.resident,
+            bytes=use.bytes,
+            budget_bytes=use.budget,
+            hits=counters.hits,
+            misses=counters.misses,
+            evictions=counters.evictions,
+            bytes_moved=counters.bytes_moved,
+            seconds=counters.seconds,
+        )
+    return tiers
+
+
+def _backbone(core: Core) -> BackboneStatus:
+    backbone = core.backbone
+    return BackboneStatus(
+        name=backbone.checkpoint.name,
+        sha256=backbone.checkpoint.sha256,
+        layers=backbone.shape.layers,
+        split=backbone.split,
+        hidden=backbone.shape.hidden,
+        max_tokens=backbone.max_tokens,
+        dtype=str(backbone.dtype).removeprefix("torch."),
+        parameters=backbone.parameters,
+        bytes=backbone.bytes,
+    )
+
+
+def _device(core: Core) -> DeviceStatus:
+    device = core.backbone.device
+    if device.type == "cuda":
+        sample = core.gpu.sample()
+        if sample is not None:
+            own = int(torch.cuda.memory_reserved(device))
+            return sample.model_copy(update={"engine_bytes": own})
+        return DeviceStatus(kind="cuda", name=str(device), note="NVML gives no figures")
+    found = core.gpu.sample()
+    note = "no NVIDIA device" if found is None else f"{found.name} is there but not used (--device)"
+    return DeviceStatus(kind="cpu", name="CPU", note=note)

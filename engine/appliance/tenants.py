@@ -1,0 +1,71 @@
+"""Calls about tenants."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+
+from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.schema import Quota, Tenant, TenantCreate, TenantCreated, TenantPage, TenantPatch
+from store.rows import TenantRow
+
+
+class TenantCalls(Calls):
+    def tenants(self, q: str, sort: str | None, limit: int, cursor: str | None) -> TenantPage:
+        offset = offset_of(cursor)
+        rows, total = self._core.catalogue.tenants.page(q, sort, limit, offset)
+        return TenantPage(
+            data=[self._tenant(row) for row in rows],
+            total=total,
+            next_cursor=next_cursor(offset, len(rows), total),
+        )
+
+    def tenant(self, name: str) -> Tenant:
+        return self._tenant(self._core.catalogue.tenants.get(name))
+
+    def create_tenant(self, request: TenantCreate) -> TenantCreated:
+        key, digest = _new_key()
+        row = TenantRow(
+            request.name, request.weight, request.quota.model_dump(), digest, time.time()
+        )
+        self._core.catalogue.tenants.add(row)
+        return TenantCreated(**self._tenant(row).model_dump(), api_key=key)
+
+    def change_tenant(self, name: str, patch: TenantPatch) -> Tenant:
+        changes = patch.model_dump(exclude_none=True)
+        return self._tenant(self._core.catalogue.tenants.change(name, **changes))
+
+    def rotate_key(self, name: str) -> TenantCreated:
+        key, digest = _new_key()
+        row = self._core.catalogue.tenants.change(name, key_digest=digest)
+        return TenantCreated(**self._tenant(row).model_dump(), api_key=key)
+
+    def remove_tenant(self, name: str) -> None:
+        core = self._core
+        with core.changing:
+            vplms, _ = core.catalogue.vplms.page(tenant=name, limit=-1)
+            adapters, datasets = core.catalogue.tenants.remove(name)
+            for row in vplms:
+                core.models.drop(row.id)
+            for adapter in adapters:
+                core.discard_adapter(adapter)
+            for path_name in datasets:
+                core.datasets.remove(path_name)
+
+    def _tenant(self, row: TenantRow) -> Tenant:
+        vplms = self._core.catalogue.vplms
+        return Tenant(
+            name=row.name,
+            weight=row.weight,
+            quota=Quota.model_validate(row.quota),
+            vplms=vplms.count(row.name),
+            stored_bytes=vplms.stored_bytes(row.name),
+            created_at=row.created_at,
+        )
+
+
+def _new_key() -> tuple[str, str]:
+    """A key to show once, and the digest to keep."""
+    key = f"hmi-{secrets.token_urlsafe(24)}"
+    return key, hashlib.sha256(key.encode()).hexdigest()

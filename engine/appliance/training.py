@@ -1,0 +1,168 @@
+"""Calls about datasets and jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.source import store_adapters
+from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
+from engine.training.data import Format, check_labels, read_rows
+from engine.training.jobs import JobContext
+from engine.training.loop import TrainPlan, TrainReport, train
+from store.rows import DatasetRow, JobRow
+
+
+class TrainingCalls(Calls):
+    def put_dataset(
+        self,
+        tenant: str,
+        name: str,
+        chunks: Iterator[bytes],
+        format: Format,
+        text: str,
+        label: str,
+    ) -> DatasetReceipt:
+        core = self._core
+        core.catalogue.tenants.get(tenant)
+        info = core.datasets.put(tenant, name, read_rows(chunks, format, text, label))
+        row = DatasetRow(
+            tenant,
+            name,
+            info.rows,
+            info.labels,
+            info.bytes,
+            info.sha256,
+            info.path_name,
+            time.time(),
+        )
+        try:
+            replaced = core.catalogue.datasets.put(row)
+        except BaseException:
+            core.datasets.remove(info.path_name)
+            raise
+        if replaced is not None:
+            core.datasets.remove(replaced.path_name)
+        return DatasetReceipt(
+            tenant=tenant, name=name, rows=info.rows, labels=info.labels, bytes=info.bytes
+        )
+
+    def train(self, request: TrainRequest) -> JobAccepted:
+        core = self._core
+        vplm = core.catalogue.vplms.get(request.vplm)
+        dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
+        check_labels(dataset.labels, vplm.labels, vplm.id)
+        job = core.jobs.submit(
+            "train",
+            vplm.id,
+            request.model_dump(),
+            lambda context: self._train(request, dataset, context),
+            when_idle=request.when == "idle",
+        )
+        return JobAccepted(id=job)
+
+    def jobs(self, state: str | None, limit: int, cursor: str | None) -> JobPage:
+        offset = offset_of(cursor)
+        rows, total = self._core.catalogue.jobs.page(state, limit, offset)
+        return JobPage(
+            data=[self._job(row) for row in rows],
+            total=total,
+            next_cursor=next_cursor(offset, len(rows), total),
+        )
+
+    def job(self, id: str) -> Job:
+        return self._job(self._core.catalogue.jobs.get(id))
+
+    def cancel_job(self, id: str) -> Job:
+        self._core.jobs.cancel(id)
+        return self.job(id)
+
+    def _train(
+        self, request: TrainRequest, dataset: DatasetRow, context: JobContext
+    ) -> dict[str, Any]:
+        core = self._core
+        vplm = core.catalogue.vplms.get(request.vplm)
+        rows = list(core.datasets.rows(dataset.path_name))
+        plan = TrainPlan(
+            epochs=request.epochs,
+            lr=request.lr,
+            batch_size=request.batch_size,
+            optimizer=request.optimizer,
+            seed=request.seed,
+            mode=vplm.mode,
+        )
+        report = TrainReport()
+
+        def tick() -> None:
+            context.loss, context.accuracy = list(report.loss), list(report.accuracy)
+            context.update(report.progress, report.message)
+
+        weights = train(
+            core.backbone,
+            core.tree.take(vplm.domain),
+            core.tiers.read(vplm.adapter),
+            vplm.labels,
+            rows,
+            plan,
+            report,
+            tick,
+            context.cancelled,
+        )
+        accuracy = report.accuracy[-1][1]
+        stored = store_adapters(
+            core.blobs,
+            core.backbone,
+            [weights],
+            domain=vplm.domain,
+            labels=vplm.labels,
+            created_by=context.id,
+        )
+        with core.changing:
+            try:
+                row = core.catalogue.vplms.publish(vplm.id, stored[0].id, accuracy, adapters=stored)
+            except BaseException:
+                core.forget_blob(stored[0].id)
+                raise
+            core.models.put(row)
+            core.discard_if_unused(vplm.adapter)
+        context.message = report.message
+        return {
+            "accuracy": accuracy,
+            "version": row.version,
+            "adapter": row.adapter,
+            "rows": report.rows,
+            "held_out": report.held_out,
+            "truncated": report.truncated,
+            "steps": report.step,
+        }
+
+    def _job(self, row: JobRow) -> Job:
+        live = self._core.jobs.context(row.id)
+        progress = live.progress if live else row.progress
+        loss, accuracy = (live.loss, live.accuracy) if live else (row.loss, row.accuracy)
+        return Job(
+            id=row.id,
+            type="rebuild" if row.type == "rebuild" else "train",
+            subject=row.subject,
+            state=row.state,
+            progress=progress,
+            eta_s=_eta(row, progress),
+            message=live.message if live else row.message,
+            params=row.params,
+            loss=[Point(step=step, value=value) for step, value in loss],
+            accuracy=[Point(step=step, value=value) for step, value in accuracy],
+            error=row.error,
+            result=row.result,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+        )
+
+
+def _eta(row: JobRow, progress: float) -> float | None:
+    """Seconds to go, by its pace so far; None before it can be told."""
+    if row.state != "running" or row.started_at is None or progress < 0.01:
+        return None
+    return (time.time() - row.started_at) * (1 - progress) / progress

@@ -1,0 +1,232 @@
+"""Calls about vPLMs and the adapters they are made of."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.source import store_adapters
+from engine.errors import BadInput, Refused
+from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
+from engine.schema import (
+    Adapter,
+    AdapterPage,
+    BulkCreated,
+    ModelCard,
+    ModelList,
+    Vplm,
+    VplmBulkCreate,
+    VplmCreate,
+    VplmPage,
+    VplmPatch,
+    VplmSpec,
+)
+from store.rows import AdapterRow, VplmRow
+
+RANDOM = "random"
+
+
+class VplmCalls(Calls):
+    def vplms(
+        self, q: str, tenant: str | None, sort: str | None, limit: int, cursor: str | None
+    ) -> VplmPage:
+        offset = offset_of(cursor)
+        rows, total = self._core.catalogue.vplms.page(q, tenant, sort, limit, offset)
+        return VplmPage(
+            data=[self._vplm(row) for row in rows],
+            total=total,
+            next_cursor=next_cursor(offset, len(rows), total),
+        )
+
+    def vplm(self, id: str) -> Vplm:
+        return self._vplm(self._core.catalogue.vplms.get(id))
+
+    def create_vplm(self, request: VplmCreate) -> Vplm:
+        self._create(request, [request.name])
+        return self.vplm(f"{request.tenant}/{request.name}")
+
+    def create_vplms(self, request: VplmBulkCreate) -> BulkCreated:
+        names = [f"{request.name}-{i:05d}" for i in range(1, request.count + 1)]
+        self._create(request, names)
+        return BulkCreated(created=[f"{request.tenant}/{name}" for name in names])
+
+    def change_vplm(self, id: str, patch: VplmPatch) -> Vplm:
+        core = self._core
+        with core.changing:
+            row = core.catalogue.vplms.get(id)
+            if patch.domain is not None:
+                row = core.catalogue.vplms.change(id, domain=patch.domain)
+            if patch.mode is not None:
+                row = core.catalogue.vplms.change(id, mode=patch.mode)
+            if patch.pin is not None:
+                row = core.catalogue.vplms.change(id, pinned=patch.pin)
+                core.tiers.pin(row.adapter, pinned=self._pinned(row.adapter))
+            core.models.put(row)
+        return self._vplm(row)
+
+    def remove_vplm(self, id: str) -> None:
+        core = self._core
+        with core.changing:
+            row = core.catalogue.vplms.remove(id)
+            core.models.drop(id)
+            core.discard_if_unused(row.adapter)
+
+    def models(self) -> ModelList:
+        return ModelList(
+            data=[
+                ModelCard(id=row.id, created=int(row.created_at), owned_by=row.tenant)
+                for row in self._core.catalogue.vplms.all()
+            ]
+        )
+
+    def adapters(self, q: str, sort: str | None, limit: int, cursor: str | None) -> AdapterPage:
+        core, offset = self._core, offset_of(cursor)
+        rows, total = core.catalogue.adapters.page(q, sort, limit, offset)
+        return AdapterPage(
+            data=[self._adapter(row) for row in rows],
+            total=total,
+            bytes=core.catalogue.adapters.total_bytes(),
+            next_cursor=next_cursor(offset, len(rows), total),
+        )
+
+    def adapter(self, id: str) -> Adapter:
+        return self._adapter(self._core.catalogue.adapters.get(id))
+
+    def adapter_file(self, id: str) -> Path:
+        self._core.catalogue.adapters.get(id)
+        return self._core.blobs.path(id)
+
+    def remove_adapter(self, id: str) -> None:
+        core = self._core
+        with core.changing:
+            core.catalogue.adapters.remove(id)
+            core.forget_blob(id)
+
+    def _create(self, spec: VplmSpec, names: list[str]) -> None:
+        core = self._core
+        core.catalogue.tenants.get(spec.tenant)
+        core.catalogue.domains.get(spec.domain)
+        self._check(spec, names)
+        labels = tuple(spec.labels)
+        if spec.adapter == RANDOM:
+            adapters = store_adapters(
+                core.blobs,
+                core.backbone,
+                self._random(spec, len(names)),
+                domain=spec.domain,
+                labels=labels,
+                created_by=RANDOM,
+            )
+        else:
+            adapters = [self._existing(spec)] * len(names)
+        now = time.time()
+        rows = [
+            VplmRow(
+                spec.tenant,
+                name,
+                spec.kind,
+                spec.domain,
+                labels,
+                spec.mode,
+                adapter.rank,
+                adapter.id,
+                1,
+                pinned=False,
+                accuracy=None,
+                created_at=now,
+            )
+            for name, adapter in zip(names, adapters, strict=True)
+        ]
+        with core.changing:
+            try:
+                core.catalogue.vplms.add_many(rows, adapters=adapters)
+            except BaseException:
+                # Their rows are not there, so their blobs must not stay either.
+                for adapter in {row.id for row in adapters} - core.catalogue.blob_ids():
+                    core.forget_blob(adapter)
+                raise
+            for row in rows:
+                core.models.put(row)
+
+    def _check(self, spec: VplmSpec, names: list[str]) -> None:
+        core = self._core
+        limit = core.adapter_shape.rank
+        if spec.rank > limit:
+            raise BadInput(
+                f"Rank {spec.rank} does not fit: the arena's slots are made for rank {limit}.",
+                remedy=f"Choose a rank from 1 to {limit}.",
+                code="rank_too_high",
+            )
+        quota = core.catalogue.tenants.get(spec.tenant).quota.get("vplms")
+        have = core.catalogue.vplms.count(spec.tenant)
+        if quota is not None and have + len(names) > quota:
+            raise Refused(
+                f'Tenant "{spec.tenant}" has {have} vPLMs and may have {quota:.0f}; '
+                f"{len(names)} more would be too many.",
+                remedy=f"Remove some, or raise the quota (hmi tenant set {spec.tenant}).",
+                code="quota_exceeded",
+            )
+
+    def _random(self, spec: VplmSpec, count: int) -> Iterator[AdapterWeights]:
+        shape = self._core.adapter_shape
+        generator = torch.Generator().manual_seed(secrets.randbits(63))
+        narrow = AdapterShape(shape.layers, shape.hidden, spec.rank)
+        for _ in range(count):
+            yield random_adapter(narrow, len(spec.labels), generator)
+
+    def _existing(self, spec: VplmSpec) -> AdapterRow:
+        row = self._core.catalogue.adapters.get(spec.adapter)
+        if row.labels != len(spec.labels):
+            raise BadInput(
+                f"Adapter {row.id[:12]} tells {row.labels} labels apart; {len(spec.labels)} were "
+                "given.",
+                remedy="Give as many labels as it has, in its order, or start from random.",
+                code="label_count",
+            )
+        return row
+
+    def _pinned(self, adapter: str) -> bool:
+        """Whether any vPLM that uses the adapter is pinned."""
+        vplms = self._core.catalogue.vplms
+        return any(vplms.get(user).pinned for user in vplms.users_of(adapter))
+
+    def _vplm(self, row: VplmRow) -> Vplm:
+        core = self._core
+        head = len(row.labels) * (core.backbone.shape.hidden + 1) * 4
+        return Vplm(
+            id=row.id,
+            tenant=row.tenant,
+            name=row.name,
+            kind=row.kind,
+            domain=row.domain,
+            labels=list(row.labels),
+            mode="exact" if row.mode == "exact" else "plot",
+            rank=row.rank,
+            adapter=row.adapter,
+            version=row.version,
+            tier=core.tiers.tier(row.adapter),
+            pinned=row.pinned,
+            stored_bytes=core.catalogue.adapters.get(row.adapter).bytes,
+            dedicated_bytes=core.backbone.dedicated_bytes + head,
+            accuracy=row.accuracy,
+            requests=core.models.requests[row.id],
+            created_at=row.created_at,
+        )
+
+    def _adapter(self, row: AdapterRow) -> Adapter:
+        core = self._core
+        return Adapter(
+            id=row.id,
+            bytes=row.bytes,
+            rank=row.rank,
+            labels=row.labels,
+            tier=core.tiers.tier(row.id),
+            users=core.catalogue.vplms.users_of(row.id),
+            created_by=row.created_by,
+            created_at=row.created_at,
+        )

@@ -1,0 +1,54 @@
+"""The Python client: typed calls to the engine over its socket. Needs no torch.
+
+`Client` blocks and `AsyncClient` awaits; both have the same methods, one a route. Every failure is
+raised as an `HmiError` of engine.errors, rebuilt from the engine's problem document.
+
+    with Client() as hmi:
+        hmi.classify("acme/polarity", ["a gorgeous, witty, seductive movie"])
+"""
+
+from __future__ import annotations
+
+from engine._client.blocking import Client
+from engine._client.waiting import AsyncClient
+from engine.config import MAX_SOCKET_PATH, Paths, assets_dir, check_socket_path, parse_size
+from engine.errors import (
+    BadInput,
+    Cancelled,
+    Conflict,
+    Damaged,
+    EngineNotRunning,
+    HmiError,
+    NoSpace,
+    NotFound,
+    QueueFull,
+    Refused,
+    SocketBusy,
+    TooLarge,
+    Unavailable,
+)
+from engine.validation import checked
+
+__all__ = [
+    "MAX_SOCKET_PATH",
+    "AsyncClient",
+    "BadInput",
+    "Cancelled",
+    "Client",
+    "Conflict",
+    "Damaged",
+    "EngineNotRunning",
+    "HmiError",
+    "NoSpace",
+    "NotFound",
+    "Paths",
+    "QueueFull",
+    "Refused",
+    "SocketBusy",
+    "TooLarge",
+    "Unavailable",
+    "assets_dir",
+    "check_socket_path",
+    "checked",
+    "parse_size",
+]

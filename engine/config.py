@@ -1,0 +1,130 @@
+"""Where things are and what the operator chose: paths, sizes and the engine's settings."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+from engine.errors import BadInput
+
+MAX_SOCKET_PATH = 107
+"""Bytes; sun_path holds 108 with its closing zero."""
+
+_UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SIZE = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([BKMGT]?)(?:I?B)?\s*$", re.IGNORECASE)
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `text` such as "256M", "2G", "1.5GiB" or "4096" (powers of 1024)."""
+    match = _SIZE.match(text)
+    if match is None:
+        raise BadInput(
+            f"{text!r} is not a size.", remedy="Write a number and a unit, such as 256M or 2G."
+        )
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def assets_dir() -> Path:
+    """The folder of shipped files: styles, demo texts, the general encoder."""
+    return Path(__file__).resolve().parent.parent / "assets"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Every place the engine and its clients use, all under one home if there is one."""
+
+    config: Path
+    data: Path
+    state: Path
+    socket: Path
+
+    @property
+    def catalogue(self) -> Path:
+        return self.data / "catalogue.db"
+
+    @property
+    def blobs(self) -> Path:
+        return self.data / "blobs"
+
+    @property
+    def tables(self) -> Path:
+        return self.data / "tables"
+
+    @property
+    def corpora(self) -> Path:
+        return self.data / "corpora"
+
+    @property
+    def datasets(self) -> Path:
+        return self.data / "datasets"
+
+    @property
+    def log(self) -> Path:
+        return self.state / "engine.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held with flock for as long as an engine owns the socket; names its pid."""
+        return self.socket.with_name(self.socket.name + ".lock")
+
+    @classmethod
+    def find(cls, home: str | Path | None = None, socket: str | Path | None = None) -> Paths:
+        """Paths for `home` (or HMI_HOME, or the platform's folders) and `socket` (or HMI_SOCKET)."""
+        home = home or os.environ.get("HMI_HOME") or None
+        socket = socket or os.environ.get("HMI_SOCKET") or None
+        if home is not None:
+            root = Path(home).expanduser().absolute()
+            found = cls(root / "config.toml", root / "data", root / "state", root / "engine.sock")
+        else:
+            dirs = platformdirs.PlatformDirs("hmi", appauthor=False)
+            found = cls(
+                Path(dirs.user_config_path) / "config.toml",
+                Path(dirs.user_data_path),
+                Path(dirs.user_state_path),
+                _default_socket(),
+            )
+        if socket is not None:
+            found = cls(found.config, found.data, found.state, Path(socket).expanduser().absolute())
+        return found
+
+
+def _default_socket() -> Path:
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        return Path(runtime) / "hmi" / "engine.sock"
+    return Path(tempfile.gettempdir()) / f"hmi-{os.getuid()}" / "engine.sock"
+
+
+def check_socket_path(path: Path) -> None:
+    """Raise BadInput if the kernel cannot bind `path`."""
+    length = len(os.fsencode(path))
+    if length > MAX_SOCKET_PATH:
+        raise BadInput(
+            f"The socket path has {length} bytes; the system allows {MAX_SOCKET_PATH}: {path}",
+            remedy="Choose a shorter one with --socket, for example /tmp/hmi.sock.",
+            code="socket_path_too_long",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `hmi serve` was asked for. Sizes in bytes, times in seconds."""
+
+    paths: Paths = field(default_factory=Paths.find)
+    backbone: Path | None = None
+    device: str = "auto"
+    host_cache: int = 2 << 30
+    device_cache: int = 256 << 20
+    table_cache: int = 1 << 30
+    miss: str = "compute"
+    threads: int = 0
+    split: int = 3
+    batch_tokens: int = 2048
+    queue_tokens: int = 200_000
+    max_body: int = 8 << 20
+    max_upload: int = 1 << 30

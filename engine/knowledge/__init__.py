@@ -1,0 +1,1 @@
+"""Domain knowledge: n-grams, their tables, the tree of domains, and how they are built."""

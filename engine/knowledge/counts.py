@@ -1,0 +1,103 @@
+"""Counting a corpus's n-grams and choosing which of them are worth a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.model.backbone import Backbone
+from engine.model.ngrams import Keys, order, pack, shortened_keys, trigrams
+
+Counts = NDArray[np.int64]
+_BLOCK = 1024
+_FOLD = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NgramCounts:
+    """Distinct `keys` (N,), sorted, with how often each occurs; of orders 1 to 3."""
+
+    keys: Keys
+    counts: Counts
+    tokens: int
+
+    def of_order(self, wanted: int) -> tuple[Keys, Counts]:
+        here = order(self.keys) == wanted
+        return self.keys[here], self.counts[here]
+
+
+def _fold(parts: list[tuple[Keys, Counts]]) -> tuple[Keys, Counts]:
+    keys = np.concatenate([k for k, _ in parts])
+    counts = np.concatenate([c for _, c in parts])
+    distinct, which = np.unique(keys, return_inverse=True)
+    return distinct, np.bincount(which, weights=counts, minlength=len(distinct)).astype(np.int64)
+
+
+def count_ngrams(
+    backbone: Backbone,
+    lines: Iterable[str],
+    boundary: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> NgramCounts:
+    """Count the trigrams of every line, and the bigrams and unigrams they back off to.
+
+    Lines longer than the backbone reads are cut, as serving cuts them. `progress` is called with
+    the number of lines done and may raise to stop.
+    """
+    parts: list[tuple[Keys, Counts]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    tokens = done = pending = 0
+    block: list[str] = []
+
+    def take() -> None:
+        nonlocal tokens, done, pending, parts
+        rows = [backbone.cut(ids)[0] for ids in backbone.tokenize(block)]
+        lengths = np.array([len(row) for row in rows])
+        ids = np.fromiter((t for row in rows for t in row), np.int64, int(lengths.sum()))
+        three = pack(trigrams(ids, lengths, boundary))
+        two = shortened_keys(three)
+        keys, counts = np.unique(
+            np.concatenate([three, two, shortened_keys(two)]), return_counts=True
+        )
+        parts.append((keys, counts.astype(np.int64)))
+        pending += len(keys)
+        tokens += len(ids)
+        done += len(block)
+        block.clear()
+        if pending > _FOLD:
+            parts, pending = [_fold(parts)], 0
+        progress(done)
+
+    for line in lines:
+        block.append(line)
+        if len(block) == _BLOCK:
+            take()
+    if block:
+        take()
+    keys, counts = _fold(parts)
+    return NgramCounts(keys, counts, tokens)
+
+
+def choose(found: NgramCounts, alpha: float, limit: int) -> tuple[Keys, Counts]:
+    """The most frequent n-grams of each order that cover a share `alpha` of its occurrences.
+
+    At most `limit` in all; when it binds, unigrams are kept first (every back-off ends there),
+    then trigrams, then bigrams, each most frequent first. Returned sorted by key.
+    """
+    chosen: list[tuple[Keys, Counts]] = []
+    left = limit
+    for wanted in (1, 3, 2):
+        keys, counts = found.of_order(wanted)
+        ranked = np.lexsort((keys, -counts))
+        covered = np.cumsum(counts[ranked])
+        total = int(covered[-1]) if covered.size else 0
+        enough = int(np.searchsorted(covered, alpha * total, side="left")) + 1 if total else 0
+        kept = ranked[: min(enough, left)]
+        left -= len(kept)
+        chosen.append((keys[kept], counts[kept]))
+    keys = np.concatenate([k for k, _ in chosen])
+    counts = np.concatenate([c for _, c in chosen])
+    by_key = np.argsort(keys)
+    return keys[by_key], counts[by_key]

@@ -1,0 +1,112 @@
+"""The device arena: a fixed set of slots for adapters, and a pool of rows for their heads.
+
+Slot 0 is the base model and never given away. Adapters of a lower rank than the arena's are
+padded with zeros, which changes no answer. Nothing here decides who comes and goes (see tiers).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.errors import BadInput, Unavailable
+from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, SlotWeights
+from engine.model.heads import HeadRows
+
+HEAD_ROWS_PER_SLOT = 32
+"""Average labels a slot is planned for; the pool is shared, so one head may take many more."""
+
+
+class AdapterArena:
+    """Not thread-safe: its owner serialises `put` and `remove` with the batches that read it."""
+
+    def __init__(
+        self, shape: AdapterShape, budget: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """As many slots of `shape` as `budget` bytes hold, at least one beside slot 0."""
+        self.shape = shape
+        self.device = device
+        self.dtype = dtype
+        size = torch.tensor([], dtype=dtype).element_size()
+        head = HEAD_ROWS_PER_SLOT * (shape.hidden + 1) * 4
+        self.slot_bytes = shape.parameters * size + head
+        self.slots = max(1, budget // self.slot_bytes)
+        count, places = self.slots + 1, shape.layers * len(PLACES)
+
+        def zeros(*sizes: int) -> torch.Tensor:
+            return torch.zeros(places, count, *sizes, device=device, dtype=dtype)
+
+        self.weights = SlotWeights(
+            down=zeros(shape.hidden, shape.rank),
+            down_bias=zeros(shape.rank),
+            up=zeros(shape.rank, shape.hidden),
+            up_bias=zeros(shape.hidden),
+        )
+        pool = self.slots * HEAD_ROWS_PER_SLOT
+        # A single head of the largest allowed size must always fit.
+        pool = max(pool, 4096)
+        self.heads = HeadRows(
+            torch.zeros(pool, shape.hidden, device=device), torch.zeros(pool, device=device)
+        )
+        self._free_slots = list(range(self.slots, 0, -1))
+        self._free_rows = np.arange(pool - 1, -1, -1, dtype=np.int64)
+        self._rows_left = pool
+        self._head_of: dict[int, NDArray[np.int64]] = {}
+
+    @property
+    def nbytes(self) -> int:
+        parts = (self.weights.down, self.weights.down_bias, self.weights.up, self.weights.up_bias)
+        return sum(t.numel() * t.element_size() for t in (*parts, self.heads.weight))
+
+    def fits(self, labels: int) -> bool:
+        """Whether an adapter with that many labels can be put now."""
+        return bool(self._free_slots) and self._rows_left >= labels
+
+    def head_rows(self, slot: int) -> NDArray[np.int64]:
+        """(C,) pool rows of the head in `slot`."""
+        return self._head_of[slot]
+
+    def put(self, adapter: AdapterWeights) -> int:
+        """Copy an adapter in; its slot. Unavailable if full, BadInput if it can never fit."""
+        have, want = adapter.shape, self.shape
+        if (have.layers, have.hidden) != (want.layers, want.hidden) or have.rank > want.rank:
+            raise BadInput(
+                f"The adapter is made for {have.layers} upper layers of {have.hidden} at rank "
+                f"{have.rank}; this engine's slots take {want.layers} of {want.hidden} up to rank "
+                f"{want.rank}.",
+                remedy="Train the vPLM again on this backbone.",
+                code="adapter_mismatch",
+            )
+        if not self.fits(adapter.labels):
+            raise Unavailable("The device arena has no free slot.", code="arena_full")
+        slot = self._free_slots.pop()
+        self._rows_left -= adapter.labels
+        rows = self._free_rows[self._rows_left : self._rows_left + adapter.labels].copy()
+        self._head_of[slot] = rows
+        self._copy(slot, rows, adapter)
+        return slot
+
+    def remove(self, slot: int) -> None:
+        """Free a slot and its head's rows. Its old content is never read again."""
+        rows = self._head_of.pop(slot)
+        self._free_rows[self._rows_left : self._rows_left + len(rows)] = rows
+        self._rows_left += len(rows)
+        self._free_slots.append(slot)
+
+    def _copy(self, slot: int, rows: NDArray[np.int64], adapter: AdapterWeights) -> None:
+        w, rank = self.weights, adapter.shape.rank
+        if rank < self.shape.rank:
+            for tensor in (w.down, w.down_bias, w.up):
+                tensor[:, slot].zero_()
+        # Layer by layer, in the order in which they are computed.
+        for layer in range(self.shape.layers):
+            for place in range(len(PLACES)):
+                at = layer * len(PLACES) + place
+                w.down[at, slot, :, :rank].copy_(adapter.down[layer, place])
+                w.down_bias[at, slot, :rank].copy_(adapter.down_bias[layer, place])
+                w.up[at, slot, :rank].copy_(adapter.up[layer, place])
+                w.up_bias[at, slot].copy_(adapter.up_bias[layer, place])
+        at_rows = torch.from_numpy(rows).to(self.device)
+        self.heads.weight[at_rows] = adapter.head.to(self.device, torch.float32)
+        self.heads.bias[at_rows] = adapter.head_bias.to(self.device, torch.float32)

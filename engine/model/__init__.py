@@ -1,0 +1,1 @@
+"""The model path: backbone layers, n-gram encoder, batched adapters and heads."""

@@ -1,0 +1,184 @@
+"""Adapters: a tenant's whole state, and many tenants' at work in one batch.
+
+The bottleneck (Houlsby et al., 2019) y = x + up(gelu(down(x))) sits after the output projections
+of attention and feed-forward in each upper layer. In a batch every row may bring its own: one
+gathered, batched matrix product per place, no loop over tenants.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.errors import Damaged
+from engine.model.packing import Packing
+
+FORMAT = "hmi-adapter-1"
+PLACES = ("attention", "feed_forward")
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterShape:
+    """U upper layers, 2 places in each, hidden H, rank r."""
+
+    layers: int
+    hidden: int
+    rank: int
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the bottlenecks, without the head."""
+        return self.layers * len(PLACES) * (2 * self.hidden * self.rank + self.rank + self.hidden)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdapterWeights:
+    """`down` (U, 2, H, r), `down_bias` (U, 2, r), `up` (U, 2, r, H), `up_bias` (U, 2, H),
+    `head` (C, H), `head_bias` (C,) for C labels."""
+
+    down: Tensor
+    down_bias: Tensor
+    up: Tensor
+    up_bias: Tensor
+    head: Tensor
+    head_bias: Tensor
+
+    @property
+    def shape(self) -> AdapterShape:
+        layers, _, hidden, rank = self.down.shape
+        return AdapterShape(layers, hidden, rank)
+
+    @property
+    def labels(self) -> int:
+        return int(self.head.shape[0])
+
+    @property
+    def nbytes(self) -> int:
+        return sum(t.numel() * t.element_size() for t in self.tensors().values())
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def to(self, dtype: torch.dtype) -> AdapterWeights:
+        return AdapterWeights(**{name: t.to(dtype) for name, t in self.tensors().items()})
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As stored: float16."""
+        return {
+            name: t.detach().to("cpu", torch.float16).contiguous().numpy()
+            for name, t in self.tensors().items()
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], name: str) -> AdapterWeights:
+        """Check and take stored arrays; Damaged (naming `name`) if they are no adapter."""
+        expected = {f.name for f in fields(cls)}
+        if set(arrays) != expected:
+            odd = ", ".join(sorted(expected.symmetric_difference(arrays)))
+            raise _not_an_adapter(name, f"these arrays are missing or foreign: {odd}")
+        weights = cls(**{key: torch.from_numpy(np.asarray(a)) for key, a in arrays.items()})
+        if weights.down.ndim != 4 or weights.head.ndim != 2:
+            raise _not_an_adapter(name, "its arrays have the wrong number of dimensions")
+        shape, labels = weights.shape, weights.labels
+        places = (shape.layers, len(PLACES))
+        wanted = {
+            "down": (*places, shape.hidden, shape.rank),
+            "down_bias": (*places, shape.rank),
+            "up": (*places, shape.rank, shape.hidden),
+            "up_bias": (*places, shape.hidden),
+            "head": (labels, shape.hidden),
+            "head_bias": (labels,),
+        }
+        for key, size in wanted.items():
+            if tuple(arrays[key].shape) != size:
+                raise _not_an_adapter(name, f"{key} is {arrays[key].shape}, not {size}")
+        if not all(torch.isfinite(t).all() for t in weights.tensors().values()):
+            raise _not_an_adapter(name, "it holds numbers that are not finite")
+        return weights
+
+
+def _not_an_adapter(name: str, why: str) -> Damaged:
+    return Damaged(
+        f"Adapter {name} is not usable: {why}.",
+        remedy="Train the vPLM again, or restore the file from a backup.",
+        code="adapter_damaged",
+    )
+
+
+def random_adapter(shape: AdapterShape, labels: int, generator: torch.Generator) -> AdapterWeights:
+    """A fresh adapter: nearly the identity, and unlike any other."""
+
+    def normal(scale: float, *size: int) -> Tensor:
+        return torch.empty(size).normal_(0.0, scale, generator=generator)
+
+    places = (shape.layers, len(PLACES))
+    return AdapterWeights(
+        down=normal(1 / math.sqrt(shape.hidden), *places, shape.hidden, shape.rank),
+        down_bias=torch.zeros(*places, shape.rank),
+        up=normal(0.01, *places, shape.rank, shape.hidden),
+        up_bias=torch.zeros(*places, shape.hidden),
+        head=normal(1 / math.sqrt(shape.hidden), labels, shape.hidden),
+        head_bias=torch.zeros(labels),
+    )
+
+
+def bottleneck(x: Tensor, down: Tensor, down_bias: Tensor, up: Tensor, up_bias: Tensor) -> Tensor:
+    """One adapter on (..., H): the reference that batches are tested against."""
+    return x + torch.matmul(F.gelu(torch.matmul(x, down) + down_bias), up) + up_bias
+
+
+@dataclass(frozen=True, eq=False)
+class SlotWeights:
+    """The bottlenecks of all S slots, by layer and place (P = 2U): `down` (P, S, H, r) and so on.
+
+    Slot 0 is zero: the base model.
+    """
+
+    down: Tensor
+    down_bias: Tensor
+    up: Tensor
+    up_bias: Tensor
+
+
+class BatchedAdapters:
+    """The adapters of one batch: `slots` (B,) int64, the slot of each row of `packing`.
+
+    Rows of one slot are neighbours when `slots` is sorted; then they may be taken as one group.
+    """
+
+    def __init__(self, weights: SlotWeights, slots: list[int], packing: Packing) -> None:
+        self._weights = weights
+        lengths = packing.lengths.tolist()
+        groups: list[int] = []
+        sizes: list[int] = []
+        for slot, length in zip(slots, lengths, strict=True):
+            if groups and groups[-1] == slot:
+                sizes[-1] += length
+            else:
+                groups.append(slot)
+                sizes.append(length)
+        # Whichever rectangle is smaller: a row a line, or a slot's run of rows a line.
+        grouped = len(sizes) * max(sizes) <= packing.rows * packing.longest
+        device = packing.lengths.device
+        self._packing = Packing.of(sizes, device) if grouped else packing
+        self._slots = torch.tensor(groups if grouped else slots, device=device)
+        self._idle = not any(slots)
+
+    def __call__(self, x: Tensor, layer: int, place: str) -> Tensor:
+        """Hidden (T, H) after `place` of upper layer `layer` -> adapted (T, H)."""
+        if self._idle:
+            return x
+        w, at = self._weights, len(PLACES) * layer + PLACES.index(place)
+        padded = self._packing.pad(x)
+        down, up = w.down[at][self._slots], w.up[at][self._slots]
+        narrow = F.gelu(torch.baddbmm(w.down_bias[at][self._slots][:, None], padded, down))
+        wide = torch.baddbmm(w.up_bias[at][self._slots][:, None], narrow, up)
+        return x + self._packing.pack(wide)

@@ -1,0 +1,230 @@
+"""The shared backbone: embeddings, lower and upper layers, tokenizer, on one device."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.errors import BadInput, Damaged
+from engine.model.checkpoint import Checkpoint, open_checkpoint
+from engine.model.layers import LayerWeights, Place, Shape, run_layer
+from engine.model.packing import Packing
+
+REFERENCE_BYTES_PER_PARAMETER = 4
+"""A dedicated model is stored in float32, as checkpoints are published."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """Word (V, H), position (P, H) and segment (H,) vectors with the first normalisation."""
+
+    word: Tensor
+    position: Tensor
+    segment: Tensor
+    norm: Tensor
+    norm_bias: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """Frozen weights shared by every domain and tenant. Layers below `split` (k) are the lower.
+
+    Hidden states are packed (T, H) in `dtype`; see `Packing`.
+    """
+
+    checkpoint: Checkpoint
+    shape: Shape
+    split: int
+    embeddings: Embeddings
+    layers: tuple[LayerWeights, ...]
+    tokenizer: Any
+    device: torch.device
+    dtype: torch.dtype
+    parameters: int
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest sequence it reads, special tokens included."""
+        return self.shape.positions
+
+    @property
+    def dedicated_bytes(self) -> int:
+        """What a private copy of this backbone takes on disk."""
+        return self.parameters * REFERENCE_BYTES_PER_PARAMETER
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the weights as loaded."""
+        tensors = [t for layer in self.layers for t in layer.tensors().values()]
+        tensors += [self.embeddings.word, self.embeddings.position]
+        return sum(t.numel() * t.element_size() for t in tensors)
+
+    def embed(self, ids: Tensor, packing: Packing) -> Tensor:
+        """Token ids (T,) -> (T, H), the first layer's input."""
+        e = self.embeddings
+        x = e.word[ids] + e.position[packing.position] + e.segment
+        return F.layer_norm(x, (self.shape.hidden,), e.norm, e.norm_bias, self.shape.eps)
+
+    def lower(self, ids: Tensor, packing: Packing) -> Tensor:
+        """The exact lower layers: token ids (T,) -> hidden state of layer k (T, H)."""
+        x = self.embed(ids, packing)
+        for weights in self.layers[: self.split]:
+            x = run_layer(weights, x, packing, self.shape)
+        return x
+
+    def upper(self, x: Tensor, packing: Packing, adapt: Place | None = None) -> Tensor:
+        """Layers k to L-1, with adapters: (T, H) -> (T, H)."""
+        for layer in range(self.split, self.shape.layers):
+            x = run_layer(self.layers[layer], x, packing, self.shape, layer - self.split, adapt)
+        return x
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids with [CLS] and [SEP]; longer texts than it reads are cut by the caller."""
+        ids: list[list[int]] = self.tokenizer(
+            list(texts), add_special_tokens=True, truncation=False, verbose=False
+        )["input_ids"]
+        return ids
+
+    def cut(self, ids: list[int]) -> tuple[list[int], bool]:
+        """`ids` as the backbone can read them (closing token kept), and whether any were lost."""
+        if len(ids) <= self.max_tokens:
+            return ids, False
+        return [*ids[: self.max_tokens - 1], ids[-1]], True
+
+
+def pick_device(name: str) -> torch.device:
+    """The device that `--device` names; "auto" takes CUDA if there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise BadInput(
+            f"{name!r} is not a device.", remedy="Use auto, cpu, cuda or cuda:0.", code="bad_device"
+        ) from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise BadInput(
+            f"Device {name!r} was asked for, but there is no usable NVIDIA device.",
+            remedy="Use --device cpu, or check the driver with nvidia-smi.",
+            code="bad_device",
+        )
+    if device.type not in ("cpu", "cuda"):
+        raise BadInput(f"{name!r} is not supported.", remedy="Use cpu or cuda.", code="bad_device")
+    return device
+
+
+def pick_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the machine computes in it, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return torch.float32
+    native = "avx512_bf16" in flags or "amx_bf16" in flags
+    return torch.bfloat16 if native else torch.float32
+
+
+def load_backbone(
+    folder: Path | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    split: int = 3,
+) -> Backbone:
+    """Load a checkpoint through transformers and lay its weights out for serving.
+
+    Raises NotFound, BadInput or Damaged (with remedies) if it cannot be used.
+    """
+    checkpoint = open_checkpoint(folder)
+    shape = _shape(checkpoint)
+    state, tokenizer = _read(checkpoint)
+    if not 0 < split < shape.layers:
+        raise BadInput(
+            f"The split {split} does not fit a backbone of {shape.layers} layers.",
+            remedy=f"Choose a split from 1 to {shape.layers - 1}.",
+        )
+    place = torch.device(device)
+    names = ("word_embeddings", "position_embeddings", "token_type_embeddings", "LayerNorm")
+    word, position, segment, norm = (state[f"embeddings.{name}.weight"] for name in names)
+    parts = (word, position, segment[0], norm, state["embeddings.LayerNorm.bias"])
+    return Backbone(
+        checkpoint=checkpoint,
+        shape=shape,
+        split=split,
+        embeddings=Embeddings(*(t.to(place, dtype).clone() for t in parts)),
+        layers=tuple(
+            LayerWeights.from_bert(state, layer).to(place, dtype) for layer in range(shape.layers)
+        ),
+        tokenizer=tokenizer,
+        device=place,
+        dtype=dtype,
+        parameters=sum(t.numel() for t in state.values() if t.is_floating_point()),
+    )
+
+
+def _read(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], Any]:
+    """The encoder's state dict and its tokenizer, every weight accounted for."""
+    # Imported by name because its typed surface changes from release to release.
+    transformers: Any = importlib.import_module("transformers")
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    remedy = "Copy the checkpoint folder again, or choose another with --backbone."
+    try:
+        model, report = transformers.BertModel.from_pretrained(
+            checkpoint.folder,
+            local_files_only=True,
+            use_safetensors=True,
+            add_pooling_layer=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            checkpoint.folder, local_files_only=True
+        )
+    except Exception as error:
+        raise Damaged(
+            f"The checkpoint in {checkpoint.folder} cannot be loaded: {error}",
+            remedy=remedy,
+            code="backbone_damaged",
+        ) from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise Damaged(
+            f"The checkpoint in {checkpoint.folder} lacks {len(missing)} weights, "
+            f"{missing[0]} among them.",
+            remedy=remedy,
+            code="backbone_damaged",
+        )
+    # The engine cuts long texts itself and says so; the tokenizer's own warning would repeat it.
+    tokenizer.model_max_length = 1 << 30
+    return dict(model.state_dict()), tokenizer
+
+
+def _shape(checkpoint: Checkpoint) -> Shape:
+    config = checkpoint.config
+    if config.get("hidden_act") != "gelu" or config.get("position_embedding_type") not in (
+        None,
+        "absolute",
+    ):
+        raise BadInput(
+            f"{checkpoint.folder} uses an activation or positions this engine does not know.",
+            remedy="Choose a checkpoint with hidden_act gelu and absolute positions.",
+            code="backbone_unsupported",
+        )
+    return Shape(
+        layers=int(config["num_hidden_layers"]),
+        hidden=int(config["hidden_size"]),
+        heads=int(config["num_attention_heads"]),
+        intermediate=int(config["intermediate_size"]),
+        vocab=int(config["vocab_size"]),
+        positions=int(config["max_position_embeddings"]),
+        eps=float(config.get("layer_norm_eps", 1e-12)),
+    )

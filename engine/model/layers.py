@@ -1,0 +1,110 @@
+"""The transformer layer of the BERT family as plain weights and one function.
+
+Kept apart from transformers' modules so that adapters, packing and the split at layer k have their
+place inside; parity with transformers is a test (float32, 1e-5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.model.packing import Packing
+
+Place = Callable[[Tensor, int, str], Tensor]
+"""An adapter at work: (hidden (T, H), layer, "attention" | "feed_forward") -> (T, H)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of a backbone; `layers` is L, `hidden` H."""
+
+    layers: int
+    hidden: int
+    heads: int
+    intermediate: int
+    vocab: int
+    positions: int
+    eps: float
+
+    @property
+    def head_width(self) -> int:
+        return self.hidden // self.heads
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerWeights:
+    """One layer. Weights are (out, in) as torch.nn.Linear keeps them; `qkv` is fused (3H, H)."""
+
+    qkv: Tensor
+    qkv_bias: Tensor
+    out: Tensor
+    out_bias: Tensor
+    norm1: Tensor
+    norm1_bias: Tensor
+    up: Tensor
+    up_bias: Tensor
+    down: Tensor
+    down_bias: Tensor
+    norm2: Tensor
+    norm2_bias: Tensor
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> LayerWeights:
+        moved = {f.name: getattr(self, f.name).to(device, dtype) for f in fields(self)}
+        return LayerWeights(**moved)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def from_bert(cls, state: Mapping[str, Tensor], layer: int) -> LayerWeights:
+        """Layer `layer` out of a BERT state dict of transformers."""
+        at = f"encoder.layer.{layer}."
+
+        def pair(name: str) -> tuple[Tensor, Tensor]:
+            return state[f"{at}{name}.weight"], state[f"{at}{name}.bias"]
+
+        parts = [pair(f"attention.self.{name}") for name in ("query", "key", "value")]
+        return cls(
+            torch.cat([weight for weight, _ in parts]),
+            torch.cat([bias for _, bias in parts]),
+            *pair("attention.output.dense"),
+            *pair("attention.output.LayerNorm"),
+            *pair("intermediate.dense"),
+            *pair("output.dense"),
+            *pair("output.LayerNorm"),
+        )
+
+
+def attend(w: LayerWeights, x: Tensor, packing: Packing, heads: int) -> Tensor:
+    """Self-attention inside each row, with its output projection: (T, H) -> (T, H)."""
+    hidden = x.shape[-1]
+    qkv = packing.pad(F.linear(x, w.qkv, w.qkv_bias))
+    q, k, v = qkv.view(packing.rows, packing.longest, 3, heads, hidden // heads).permute(
+        2, 0, 3, 1, 4
+    )
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=packing.mask)
+    return F.linear(packing.pack(mixed.transpose(1, 2).flatten(2)), w.out, w.out_bias)
+
+
+def run_layer(
+    w: LayerWeights,
+    x: Tensor,
+    packing: Packing,
+    shape: Shape,
+    layer: int = 0,
+    adapt: Place | None = None,
+) -> Tensor:
+    """One post-norm layer on packed tokens: (T, H) -> (T, H)."""
+    a = attend(w, x, packing, shape.heads)
+    if adapt is not None:
+        a = adapt(a, layer, "attention")
+    x = F.layer_norm(x + a, (shape.hidden,), w.norm1, w.norm1_bias, shape.eps)
+    h = F.linear(F.gelu(F.linear(x, w.up, w.up_bias)), w.down, w.down_bias)
+    if adapt is not None:
+        h = adapt(h, layer, "feed_forward")
+    return F.layer_norm(x + h, (shape.hidden,), w.norm2, w.norm2_bias, shape.eps)

@@ -1,0 +1,77 @@
+"""N-grams of token ids as 64-bit keys.
+
+The n-gram of token i is (x[i-1], x[i], x[i+1]). Outside the sequence stands an explicit boundary
+id, which is information; a slot that back-off gave up is absent, which is not. The key is tagged
+with the n-gram's order, so that neither can be taken for the other (SkipBERT's keys could).
+
+    bits  0-19 left + 1    20-39 centre + 1    40-59 right + 1    60-61 order
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.int64]
+Keys = NDArray[np.int64]
+
+ABSENT = -1
+"""The id of a slot that a shorter n-gram does not have."""
+
+SLOTS = 3
+_BITS = 20
+_FIELD = (1 << _BITS) - 1
+MAX_VOCABULARY = _FIELD - 1
+"""Token ids and the boundary must be below this."""
+
+
+def trigrams(ids: Ids, lengths: Ids, boundary: int) -> Ids:
+    """(T,) token ids of packed rows -> (T, 3), each token with its neighbours in its own row."""
+    total = int(ids.shape[0])
+    ends = np.cumsum(lengths)
+    grams = np.full((total, SLOTS), boundary, dtype=np.int64)
+    grams[:, 1] = ids
+    grams[1:, 0] = ids[:-1]
+    grams[:-1, 2] = ids[1:]
+    grams[ends - lengths, 0] = boundary
+    grams[ends - 1, 2] = boundary
+    return grams
+
+
+def pack(grams: Ids) -> Keys:
+    """(N, 3) n-grams -> (N,) keys. Absent slots are allowed left, or left and right."""
+    order = (grams != ABSENT).sum(axis=1)
+    slots = grams + 1
+    key: Keys = (
+        slots[:, 0] | (slots[:, 1] << _BITS) | (slots[:, 2] << (2 * _BITS)) | (order << (3 * _BITS))
+    )
+    return key
+
+
+def unpack(keys: Keys) -> Ids:
+    """(N,) keys -> (N, 3) n-grams."""
+    parts = [(keys >> (slot * _BITS)) & _FIELD for slot in range(SLOTS)]
+    return np.stack(parts, axis=1) - 1
+
+
+def order(keys: Keys) -> Ids:
+    """(N,) 1, 2 or 3: how many slots each key has."""
+    return keys >> (3 * _BITS)
+
+
+def shorten(grams: Ids) -> Ids:
+    """Back-off by one: (a, b, c) -> (absent, b, c) -> (absent, b, absent)."""
+    shorter = grams.copy()
+    full = grams[:, 0] != ABSENT
+    shorter[full, 0] = ABSENT
+    shorter[~full, 2] = ABSENT
+    return shorter
+
+
+def shortened_keys(keys: Keys) -> Keys:
+    """`shorten` on keys, without unpacking them."""
+    full = order(keys) == SLOTS
+    bigram = (keys & ~np.int64(_FIELD)) - (np.int64(1) << (3 * _BITS))
+    centre = np.int64(_FIELD << _BITS)
+    unigram = (keys & centre) | (np.int64(1) << (3 * _BITS))
+    return np.where(full, bigram, unigram)

@@ -1,0 +1,83 @@
+"""Sequences of different lengths side by side, without padding where it would cost.
+
+Linear layers see the packed form (T, H): all real tokens in a row, no padding. Only what needs a
+rectangle, attention and batched adapters, scatters into (B, L, H) and gathers back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Packing:
+    """How B rows of `lengths` (int64, on the device) lie in T packed places.
+
+    `longest` is L and `total` is T, known on the host so that no shape waits for the device.
+    """
+
+    lengths: Tensor
+    longest: int
+    total: int
+
+    @classmethod
+    def of(cls, lengths: list[int], device: torch.device | str = "cpu") -> Packing:
+        if not lengths or min(lengths) < 1:
+            raise ValueError("a packing needs at least one row, and no empty ones")
+        return cls(torch.tensor(lengths, device=device), max(lengths), sum(lengths))
+
+    @property
+    def rows(self) -> int:
+        return int(self.lengths.shape[0])
+
+    @property
+    def even(self) -> bool:
+        """All rows have the same length: padded and packed are the same memory."""
+        return self.rows * self.longest == self.total
+
+    @cached_property
+    def row_of(self) -> Tensor:
+        """(T,) the row that each packed place belongs to."""
+        rows = torch.arange(self.rows, device=self.lengths.device)
+        return torch.repeat_interleave(rows, self.lengths, output_size=self.total)
+
+    @cached_property
+    def position(self) -> Tensor:
+        """(T,) each packed place's position inside its row."""
+        starts = torch.cumsum(self.lengths, 0) - self.lengths
+        return torch.arange(self.total, device=self.lengths.device) - starts[self.row_of]
+
+    @cached_property
+    def _cells(self) -> Tensor:
+        return self.row_of * self.longest + self.position
+
+    @cached_property
+    def mask(self) -> Tensor | None:
+        """(B, 1, 1, L) True at real tokens, or None where there is no padding."""
+        if self.even:
+            return None
+        columns = torch.arange(self.longest, device=self.lengths.device)
+        return (columns[None, :] < self.lengths[:, None])[:, None, None, :]
+
+    def pad(self, packed: Tensor) -> Tensor:
+        """(T, *) -> (B, L, *), zeros in the padding."""
+        tail = packed.shape[1:]
+        if self.even:
+            return packed.view(self.rows, self.longest, *tail)
+        cells = packed.new_zeros(self.rows * self.longest, *tail)
+        return cells.index_copy(0, self._cells, packed).view(self.rows, self.longest, *tail)
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """(B, L, *) -> (T, *)."""
+        flat = padded.reshape(self.rows * self.longest, *padded.shape[2:])
+        return flat if self.even else flat.index_select(0, self._cells)
+
+    def mean(self, packed: Tensor) -> Tensor:
+        """(T, H) -> (B, H), the mean over each row's tokens, summed in float32."""
+        wide = packed.float()
+        sums = wide.new_zeros(self.rows, wide.shape[1]).index_add(0, self.row_of, wide)
+        return sums / self.lengths[:, None]

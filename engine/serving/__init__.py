@@ -1,0 +1,1 @@
+"""From an accepted text to its answer: queue, batches, and the three stages."""

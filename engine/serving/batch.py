@@ -1,0 +1,81 @@
+"""A batch: texts of many tenants in the order in which the stages handle them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+
+from engine.knowledge.retrieve import Knowledge, Retrieved
+from engine.model.ngrams import Ids
+from engine.model.packing import Packing
+from engine.serving.work import Work
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Neighbouring texts whose lower layers come from one place: a domain, or exact mode."""
+
+    works: list[Work]
+    knowledge: Knowledge | None
+    """None in exact mode."""
+    retrieved: Retrieved | None = None
+
+    @property
+    def lengths(self) -> list[int]:
+        return [len(w.ids) for w in self.works]
+
+    @property
+    def ids(self) -> Ids:
+        count = sum(self.lengths)
+        return np.fromiter((t for w in self.works for t in w.ids), dtype=np.int64, count=count)
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """`groups` cover its works in order; a domain's tables are the same epoch for all of them."""
+
+    number: int
+    groups: list[Group]
+    taken: float
+    """When it left the queue (perf_counter)."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """By stage."""
+    slots: dict[str, int] = field(default_factory=dict)
+    """The arena slot of each adapter that could be loaded."""
+    errors: dict[str, Exception] = field(default_factory=dict)
+    """Why the other adapters could not."""
+
+    @property
+    def works(self) -> list[Work]:
+        return [w for group in self.groups for w in group.works]
+
+    @property
+    def adapters(self) -> list[str]:
+        """Distinct, in order."""
+        return list(dict.fromkeys(w.model.adapter for w in self.works))
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(w.ids) for w in self.works)
+
+    def packing(self, device: str) -> Packing:
+        return Packing.of([len(w.ids) for w in self.works], device)
+
+
+def form_batch(
+    number: int, works: list[Work], take: Callable[[str], Knowledge], now: float
+) -> Batch:
+    """Order `works` by mode, domain and adapter, and take each domain's knowledge once."""
+
+    def place(work: Work) -> tuple[str, str]:
+        return (work.mode, work.model.domain if work.mode == "plot" else "")
+
+    ordered = sorted(works, key=lambda w: (*place(w), w.model.adapter, len(w.ids)))
+    groups = [
+        Group(list(members), take(domain) if mode == "plot" else None)
+        for (mode, domain), members in groupby(ordered, key=place)
+    ]
+    return Batch(number, groups, now)

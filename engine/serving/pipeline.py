@@ -1,0 +1,205 @@
+"""The thread that takes batches through the stages and hands out the answers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.errors import HmiError, Unavailable
+from engine.knowledge.retrieve import MissPolicy
+from engine.knowledge.tree import DomainTree
+from engine.memory.tiers import AdapterTiers
+from engine.model.backbone import Backbone
+from engine.serving.batch import Batch, form_batch
+from engine.serving.queue import BatchLimits, RequestQueue
+from engine.serving.stages import compute_stage, load_stage, retrieve_stage
+from engine.serving.threads import ThreadShare
+from engine.serving.work import Outcome, Work
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """What one batch was and how long its stages took. Instants are perf_counter seconds."""
+
+    number: int
+    texts: int
+    tokens: int
+    models: int
+    lookups: tuple[tuple[str, int, int], ...]
+    """(domain, tokens whose n-gram its table had, tokens whose it had not)."""
+    oldest: float
+    taken: float
+    seconds: dict[str, float]
+    failed: int
+
+
+class Pipeline:
+    """Owns the compute thread. `start` once, `stop` once."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        tree: DomainTree,
+        tiers: AdapterTiers,
+        queue: RequestQueue,
+        limits: BatchLimits,
+        miss: MissPolicy,
+        threads: ThreadShare,
+        on_batch: Callable[[BatchRecord], None],
+    ) -> None:
+        self._backbone = backbone
+        self._tree = tree
+        self._tiers = tiers
+        self._queue = queue
+        self._limits = limits
+        self._miss: MissPolicy = miss
+        self._threads = threads
+        self._on_batch = on_batch
+        self._number = 0
+        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float = 8.0) -> None:
+        """Finish the batch under way; what waits is refused, nothing is dropped silently."""
+        for work in self._queue.close():
+            work.ticket.fail(
+                Unavailable("The engine is stopping.", remedy="Ask again once it is back.")
+            )
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while works := self._queue.take(self._limits):
+            self._threads.apply()
+            try:
+                self._serve(works)
+            except Exception as error:
+                log.exception("a batch of %d texts failed", len(works))
+                failure = error if isinstance(error, HmiError) else _internal(error)
+                for work in works:
+                    work.ticket.fail(failure)
+
+    def _serve(self, works: list[Work]) -> None:
+        self._number += 1
+        usable = self._refuse_damaged(works)
+        if not usable:
+            return
+        batch = form_batch(self._number, usable, self._tree.take, time.perf_counter())
+        adapters = batch.adapters
+        try:
+            self._timed(batch, "retrieve", lambda: retrieve_stage(batch, self._miss))
+            self._timed(batch, "load", lambda: load_stage(batch, self._tiers))
+            probs: list[list[float]] = []
+
+            def compute() -> None:
+                probs.extend(compute_stage(batch, self._backbone, self._tiers))
+
+            self._timed(batch, "compute", compute)
+        finally:
+            if "load" in batch.seconds:
+                self._tiers.release(adapters)
+        self._answer(batch, probs)
+        self._record(batch)
+
+    def _timed(self, batch: Batch, stage: str, run: Callable[[], None]) -> None:
+        began = time.perf_counter()
+        run()
+        batch.seconds[stage] = time.perf_counter() - began
+
+    def _refuse_damaged(self, works: list[Work]) -> list[Work]:
+        usable: list[Work] = []
+        for work in works:
+            try:
+                damage = self._tree.take(work.model.domain).damage if work.mode == "plot" else None
+            except HmiError as error:
+                work.ticket.fail(error)
+                continue
+            if damage is None:
+                usable.append(work)
+                continue
+            work.ticket.fail(
+                Unavailable(
+                    f'The table of domain "{work.model.domain}" cannot be used: {damage}',
+                    remedy=f"Rebuild it with hmi domain rebuild {work.model.domain}, or ask in "
+                    "exact mode.",
+                    code="table_damaged",
+                )
+            )
+        return usable
+
+    def _answer(self, batch: Batch, probs: list[list[float]]) -> None:
+        works = batch.works
+        hits = _hits(batch)
+        for work, answer, found in zip(works, probs, hits, strict=True):
+            error = batch.errors.get(work.model.adapter)
+            if error is not None:
+                work.ticket.fail(error)
+                continue
+            work.ticket.deliver(
+                work.index,
+                Outcome(
+                    probs=tuple(answer),
+                    tokens=len(work.ids),
+                    hits=found,
+                    queue_s=batch.taken - work.accepted,
+                    retrieve_s=batch.seconds["retrieve"],
+                    load_s=batch.seconds["load"],
+                    compute_s=batch.seconds["compute"],
+                    batch_size=len(works),
+                    batch_models=len(batch.adapters),
+                ),
+            )
+
+    def _record(self, batch: Batch) -> None:
+        lookups: list[tuple[str, int, int]] = []
+        for group in batch.groups:
+            if group.knowledge is not None and group.retrieved is not None:
+                domain, found = group.knowledge.domain, group.retrieved
+                traffic = self._tree.traffic.get(domain)
+                if traffic is not None:
+                    traffic.add(found.hit, found.backed_off)
+                hits = int(found.hit.sum())
+                lookups.append((domain, hits, len(found.hit) - hits))
+        works = batch.works
+        spent = sum(batch.seconds.values())
+        speed = batch.tokens / max(spent, 1e-9)
+        before = self._queue.tokens_per_s
+        self._queue.tokens_per_s = speed if before == 0 else 0.9 * before + 0.1 * speed
+        self._on_batch(
+            BatchRecord(
+                number=batch.number,
+                texts=len(works),
+                tokens=batch.tokens,
+                models=len(batch.adapters),
+                lookups=tuple(lookups),
+                oldest=min(w.accepted for w in works),
+                taken=batch.taken,
+                seconds=dict(batch.seconds),
+                failed=sum(w.model.adapter in batch.errors for w in works),
+            )
+        )
+
+
+def _hits(batch: Batch) -> list[int]:
+    """Table hits of each work, in order."""
+    hits: list[int] = []
+    for group in batch.groups:
+        at = 0
+        for work in group.works:
+            end = at + len(work.ids)
+            hits.append(0 if group.retrieved is None else int(group.retrieved.hit[at:end].sum()))
+            at = end
+    return hits
+
+
+def _internal(error: Exception) -> HmiError:
+    return HmiError(
+        f"The batch failed inside the engine: {type(error).__name__}: {error}",
+        remedy="The engine's log has the details (hmi logs).",
+    )

@@ -1,0 +1,83 @@
+"""What waits and what comes back: one text of one request, and the ticket that collects them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.memory.tiers import TierName
+
+Mode = Literal["plot", "exact"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """What a request needs to know of its vPLM, as it was when the request was accepted."""
+
+    id: str
+    tenant: str
+    domain: str
+    adapter: str
+    labels: tuple[str, ...]
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One text's answer and what its batch went through. Times in seconds."""
+
+    probs: tuple[float, ...]
+    tokens: int
+    hits: int
+    queue_s: float
+    retrieve_s: float
+    load_s: float
+    compute_s: float
+    batch_size: int
+    batch_models: int
+
+
+class Ticket:
+    """Collects the outcomes of one request's texts; `future` has them all, or the first error."""
+
+    def __init__(self, size: int, tier: TierName) -> None:
+        self.future: Future[list[Outcome]] = Future()
+        self.tier: TierName = tier
+        self._outcomes: list[Outcome | None] = [None] * size
+        self._missing = size
+        self._ending = threading.Lock()
+
+    @property
+    def given_up(self) -> bool:
+        """The client is gone, or another text of the request has failed."""
+        return self.future.done()
+
+    def deliver(self, index: int, outcome: Outcome) -> None:
+        """One text is answered; the last one ends the request."""
+        with self._ending:
+            self._outcomes[index] = outcome
+            self._missing -= 1
+            ready = self._missing == 0 and not self.future.done()
+            if ready and self.future.set_running_or_notify_cancel():
+                self.future.set_result([o for o in self._outcomes if o is not None])
+
+    def fail(self, error: Exception) -> None:
+        """End the request with `error`, unless it has ended already."""
+        with self._ending:
+            if not self.future.done() and self.future.set_running_or_notify_cancel():
+                self.future.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """One text: `ids` are its tokens, cut to what the backbone reads."""
+
+    model: ServedModel
+    mode: Mode
+    ids: list[int]
+    ticket: Ticket
+    index: int
+    accepted: float = field(default_factory=time.perf_counter)

@@ -1,0 +1,1 @@
+"""What the engine says about itself: events, spans of the stages, metrics, device and host."""

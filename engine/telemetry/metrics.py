@@ -1,0 +1,159 @@
+"""Prometheus metrics, prefix hmi_, base units. Tenants are labels; vPLMs and adapters never are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+
+import prometheus_client
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from engine.schema import QueueStatus, Rates, Tier, TierStatus
+from engine.telemetry.spans import Stage
+from engine.telemetry.window import Window
+
+CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
+MAX_LABELS = 64
+"""Distinct tenants (and domains) with series of their own; the rest share "other"."""
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+# One more series for each counter, the instant it was made, is of no use here.
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class _Labels:
+    """The first MAX_LABELS names are themselves, later ones "other"."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def of(self, name: str) -> str:
+        if name not in self._known:
+            if len(self._known) >= MAX_LABELS:
+                return "other"
+            self._known.add(name)
+        return name
+
+
+class _Tiers(Collector):
+    """The tiers' own counts, as of the latest render."""
+
+    def __init__(self) -> None:
+        self.latest: Mapping[Tier, TierStatus] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        gauges = {
+            "resident": "Adapters in the tier.",
+            "bytes": "Bytes of the adapters in the tier.",
+        }
+        for name, words in gauges.items():
+            gauge = GaugeMetricFamily(f"hmi_tier_{name}", words, labels=["tier"])
+            for tier, status in self.latest.items():
+                gauge.add_metric([tier], getattr(status, name))
+            yield gauge
+        counters = {
+            "hits": ("hits", "Adapters asked for and found in the tier."),
+            "misses": ("misses", "Adapters asked for and not found in the tier."),
+            "evictions": ("evictions", "Adapters that had to leave the tier."),
+            "moved_bytes": ("bytes_moved", "Bytes brought into the tier."),
+        }
+        for name, (attribute, words) in counters.items():
+            counter = CounterMetricFamily(f"hmi_tier_{name}", words, labels=["tier"])
+            for tier, status in self.latest.items():
+                counter.add_metric([tier], getattr(status, attribute))
+            yield counter
+
+
+class Metrics:
+    """All series of one engine, in a registry of their own, and the rates of the last 30 s."""
+
+    def __init__(self, window: Window | None = None) -> None:
+        self._lock = threading.Lock()
+        self._window = window or Window()
+        self._tenants, self._domains = _Labels(), _Labels()
+        registry = self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "hmi_requests", "Requests ended.", ["tenant", "outcome"], registry=registry
+        )
+        self._texts = Counter("hmi_texts", "Texts answered.", registry=registry)
+        self._tokens = Counter("hmi_tokens", "Tokens answered.", registry=registry)
+        self._request_seconds = Histogram(
+            "hmi_request_seconds", "From accepted to answered.", buckets=_SECONDS, registry=registry
+        )
+        self._stage_seconds = Histogram(
+            "hmi_stage_seconds",
+            "Of one batch in one stage.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._batch_texts = Histogram(
+            "hmi_batch_texts", "Texts in a batch.", buckets=_TEXTS, registry=registry
+        )
+        self._lookups = Counter(
+            "hmi_table_lookups", "N-grams looked up.", ["domain", "outcome"], registry=registry
+        )
+        self._jobs = Counter("hmi_jobs", "Jobs ended.", ["type", "state"], registry=registry)
+        self._queue_depth = Gauge("hmi_queue_depth", "Texts that wait.", registry=registry)
+        self._queue_tokens = Gauge("hmi_queue_tokens", "Tokens that wait.", registry=registry)
+        self._resident = Gauge(
+            "hmi_process_resident_bytes", "Resident memory of the engine.", registry=registry
+        )
+        self._tiers = _Tiers()
+        registry.register(self._tiers)
+        self._process = psutil.Process()
+
+    def observe_request(
+        self, tenant: str, outcome: str, seconds: float, texts: int, tokens: int
+    ) -> None:
+        """A request has ended; `outcome` is "ok" or the code of its error."""
+        ok = outcome == "ok"
+        with self._lock:
+            self._requests.labels(self._tenants.of(tenant), outcome).inc()
+            self._window.request(seconds, texts if ok else 0, tokens if ok else 0, ok=ok)
+        if ok:
+            self._texts.inc(texts)
+            self._tokens.inc(tokens)
+            self._request_seconds.observe(seconds)
+
+    def observe_batch(self, seconds: Mapping[Stage, float], texts: int) -> None:
+        """A batch has gone through the stages, which took `seconds` each."""
+        for stage, taken in seconds.items():
+            self._stage_seconds.labels(stage).observe(taken)
+        self._batch_texts.observe(texts)
+        with self._lock:
+            self._window.batch(texts)
+
+    def observe_lookups(self, domain: str, hits: int, computed: int) -> None:
+        """N-grams found in the domain's table, and computed because they were not."""
+        with self._lock:
+            label = self._domains.of(domain)
+            self._window.lookups(hits, computed)
+        self._lookups.labels(label, "hit").inc(hits)
+        self._lookups.labels(label, "computed").inc(computed)
+
+    def job_ended(self, type: str, state: str) -> None:
+        self._jobs.labels(type, state).inc()
+
+    def rates(self) -> Rates:
+        """Over the last 30 s; latencies are exact, and of answered requests alone."""
+        with self._lock:
+            return self._window.rates()
+
+    def render(
+        self,
+        queue: QueueStatus | None = None,
+        tiers: Mapping[Tier, TierStatus] | None = None,
+    ) -> bytes:
+        """The text exposition, with `queue` and `tiers` as they are now (None: not known yet)."""
+        with self._lock:
+            self._tiers.latest = tiers or {}
+            self._queue_depth.set(queue.depth if queue else 0)
+            self._queue_tokens.set(queue.tokens if queue else 0)
+            self._resident.set(self._process.memory_info().rss)
+            return prometheus_client.generate_latest(self._registry)

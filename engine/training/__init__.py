@@ -1,0 +1,1 @@
+"""Training: datasets checked row by row, adapters trained as jobs beside serving."""

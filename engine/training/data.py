@@ -1,0 +1,167 @@
+"""Reading an uploaded dataset: JSONL or CSV, streamed, every row checked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+from engine.errors import BadInput
+
+Format = Literal["jsonl", "csv"]
+SHOWN = 10
+"""How many bad rows an error names."""
+
+
+class _ChunkReader(io.RawIOBase):
+    """Chunks of bytes as a file, so that the standard library's readers can stream them."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        while not self._left:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._left = chunk
+        size = min(len(buffer), len(self._left))
+        buffer[:size] = self._left[:size]
+        self._left = self._left[size:]
+        return size
+
+
+class _Faults:
+    """Collects bad rows so that one answer names them all."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._shown: list[str] = []
+
+    def add(self, line: int, what: str) -> None:
+        self.count += 1
+        if len(self._shown) < SHOWN:
+            self._shown.append(f"line {line}: {what}")
+
+    def check(self) -> None:
+        if not self.count:
+            return
+        more = f" (and {self.count - SHOWN} more)" if self.count > SHOWN else ""
+        raise BadInput(
+            f"The dataset has {self.count} bad rows: {'; '.join(self._shown)}{more}.",
+            remedy="Mend these rows and send it again; nothing was stored.",
+            code="bad_rows",
+        )
+
+
+def read_rows(
+    chunks: Iterable[bytes],
+    format: Format,
+    text: str,
+    label: str,
+) -> Iterator[tuple[str, str]]:
+    """(text, label) of every row, from the columns so named. Raises BadInput with line numbers.
+
+    Rows are yielded as they are read; the error for bad ones comes at the end, naming the first
+    ten, so whoever stores the rows must not keep them if the iterator raises.
+    """
+    raw: Any = _ChunkReader(chunks)
+    stream = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8-sig", newline="")
+    faults = _Faults()
+    rows = _read_csv(stream, (text, label)) if format == "csv" else _read_jsonl(stream, faults)
+    try:
+        for line, row in rows:
+            found = _pair(row, text, label)
+            if isinstance(found, str):
+                faults.add(line, found)
+            else:
+                yield found
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"The dataset is not UTF-8 text: {error}.",
+            remedy="Convert it to UTF-8 (iconv -t UTF-8) and send it again.",
+            code="not_utf8",
+        ) from error
+    faults.check()
+
+
+def _read_jsonl(
+    stream: io.TextIOWrapper, faults: _Faults
+) -> Iterator[tuple[int, dict[str, object]]]:
+    for number, line in enumerate(stream, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            faults.add(number, f"not JSON ({error})")
+            continue
+        if not isinstance(row, dict):
+            faults.add(number, "not a JSON object")
+            continue
+        yield number, row
+
+
+def _read_csv(
+    stream: io.TextIOWrapper, columns: tuple[str, str]
+) -> Iterator[tuple[int, dict[str, object]]]:
+    try:
+        rows = csv.DictReader(stream, strict=True)
+        header = list(rows.fieldnames or [])
+        for column in columns:
+            if column not in header:
+                raise BadInput(
+                    f"The dataset has no column {column!r}; it has {', '.join(header) or 'none'}.",
+                    remedy="Name the columns with --text and --label.",
+                    code="missing_column",
+                )
+        for row in rows:
+            yield rows.line_num, dict(row)
+    except csv.Error as error:
+        raise BadInput(
+            f"The dataset is not CSV: {error}.",
+            remedy="Check its quotes and separators (comma), or send JSONL.",
+            code="bad_csv",
+        ) from error
+
+
+def _pair(row: dict[str, object], text: str, label: str) -> tuple[str, str] | str:
+    """The row's text and label, or what is wrong with it."""
+    for column in (text, label):
+        if column not in row or row[column] is None:
+            return f"no column {column!r} (columns: {', '.join(map(str, row)) or 'none'})"
+    body, name = row[text], row[label]
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        return f"column {label!r} is not a string or an integer"
+    if not isinstance(body, str) or not body.strip():
+        return f"column {text!r} is not a text or is empty"
+    if not str(name).strip():
+        return f"column {label!r} is empty"
+    return body, str(name)
+
+
+def check_labels(found: dict[str, int], labels: tuple[str, ...], vplm: str) -> None:
+    """BadInput unless a dataset with `found` rows by label can train a vPLM with `labels`."""
+    if len(found) < 2:
+        only = next(iter(found), "none")
+        raise BadInput(
+            f"Every row of the dataset has the same label ({only!r}); there is nothing to learn.",
+            remedy="Give a dataset with at least two labels.",
+            code="one_label",
+        )
+    unknown = sorted(set(found) - set(labels))
+    if unknown:
+        shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+        raise BadInput(
+            f"The dataset has labels that {vplm} does not know: {shown}. It knows "
+            f"{', '.join(labels[:10])}{', ...' if len(labels) > 10 else ''}.",
+            remedy="Create the vPLM with these labels (hmi vplm create --labels), or mend the "
+            "dataset.",
+            code="unknown_labels",
+        )

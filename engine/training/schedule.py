@@ -1,0 +1,47 @@
+"""What a run sees when: the held-out split, the order of batches, the learning rate."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+_HELD_OUT = 0.1
+
+
+def split(targets: NDArray[np.int64], seed: int) -> tuple[list[int], list[int]]:
+    """Row numbers to train on and to hold out: a tenth of each label, fixed by the seed.
+
+    A label with one row is trained on; if every label is that rare, rows are held out at random.
+    """
+    rng = np.random.default_rng([seed, 1])
+    held_out: list[int] = []
+    for target in np.unique(targets):
+        rows = rng.permutation(np.flatnonzero(targets == target))
+        if len(rows) > 1:
+            held_out.extend(rows[: max(1, round(_HELD_OUT * len(rows)))].tolist())
+    if not held_out:
+        held_out = rng.permutation(len(targets))[: max(1, len(targets) // 10)].tolist()
+    chosen = set(held_out)
+    return [i for i in range(len(targets)) if i not in chosen], sorted(held_out)
+
+
+def batches(
+    rows: list[int],
+    lengths: NDArray[np.int64],
+    size: int,
+    rng: np.random.Generator,
+) -> list[list[int]]:
+    """A random order in batches of texts of like length."""
+    order = rng.permutation(rows)
+    noisy = lengths[order] * rng.uniform(0.8, 1.2, len(order))
+    ranked = order[np.argsort(noisy, kind="stable")]
+    batches = [ranked[i : i + size].tolist() for i in range(0, len(ranked), size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def set_rate(optimizer: torch.optim.Optimizer, lr: float, share: float) -> None:
+    """Linear warm-up over the first twentieth, then linear decay to zero."""
+    factor = min(share / 0.05, (1 - share) / 0.95) if share > 0 else 0.02
+    for group in optimizer.param_groups:
+        group["lr"] = lr * max(factor, 0.02)

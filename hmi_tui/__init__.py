@@ -1,0 +1,1 @@
+"""The command `hmi` and the Textual application; it knows the engine only through its client."""

@@ -1,0 +1,38 @@
+"""Commands that become another program of this project: same flags, same process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from hmi_tui.cli.grammar import given_home, given_socket
+
+
+def become(module: str, *words: str) -> NoReturn:
+    """Replace this process by `python -m module words...` with the flags it was given.
+
+    The process stays the same one, so signals and systemd's notification reach the program.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # -P: a folder named engine in the current directory must not be run instead of ours.
+    command = [sys.executable, "-P", "-m", module, *words, *flags_of(click.get_current_context())]
+    os.execv(sys.executable, command)
+
+
+def flags_of(ctx: click.Context) -> list[str]:
+    """The options that were given to `ctx`, and the place, as a command line."""
+    flags: list[str] = []
+    for name, value in (("--home", given_home()), ("--socket", given_socket())):
+        if value is not None:
+            flags += [name, value]
+    for param in ctx.command.params:
+        value = ctx.params.get(str(param.name))
+        if value is True:
+            flags.append(param.opts[0])
+        elif value is not None and value is not False:
+            flags += [param.opts[0], str(value)]
+    return flags

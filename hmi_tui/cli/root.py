@@ -1,0 +1,64 @@
+"""`hmi` itself: its commands by name, and the application when none is named."""
+
+from __future__ import annotations
+
+import click
+
+from engine.errors import BadInput
+from hmi_tui.cli.grammar import Root, current_paths, on_terminal, say
+
+COMMANDS = {
+    "demo": "demo",
+    "serve": "serve",
+    "status": "status",
+    "stop": "stop",
+    "info": "info",
+    "logs": "logs",
+    "tenant": "tenant",
+    "domain": "domain",
+    "vplm": "vplm",
+    "train": "train",
+    "classify": "classify",
+    "job": "job",
+    "adapter": "adapter",
+    "load": "load",
+    "completion": "completion",
+}
+"""The command and the module of this package that holds it."""
+
+
+@click.group(
+    cls=Root,
+    commands_in=COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="hmi-serve", prog_name="hmi")
+@click.pass_context
+def hmi(ctx: click.Context) -> None:
+    """Serve thousands of customised pretrained language models from one accelerator.
+
+    Without a command: open the application, with an engine started in the background if none
+    runs. Data goes to stdout, everything else to stderr.
+
+    Exit codes: 0 ok, 1 failed, 2 usage, 3 engine not running, 4 not found, 5 refused.
+    """
+    if ctx.invoked_subcommand is None:
+        _open()
+
+
+def _open() -> None:
+    if not on_terminal():
+        raise BadInput(
+            "The application needs a terminal.",
+            remedy="Run a command instead, such as hmi status; hmi --help lists them.",
+            code="no_terminal",
+        )
+    from hmi_tui.app import run
+    from hmi_tui.engine_process import ensure_engine
+
+    paths = current_paths()
+    if ensure_engine(paths, progress=say):
+        say("The engine runs in the background.")
+    run(paths)
+    say("The engine goes on serving; hmi stop ends it, hmi opens this application again.")

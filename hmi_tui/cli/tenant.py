@@ -1,0 +1,181 @@
+"""`hmi tenant`: tenants, their weights, quotas and keys."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.errors import BadInput
+from hmi_tui.cli.grammar import SIZE, Branch, connect, flag, say
+from hmi_tui.cli.output import instant, listing, readable, record, show, table
+from hmi_tui.cli.paging import gather, paged
+from hmi_tui.figures import NOTHING, size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.schema import Quota, Tenant, TenantCreated
+
+
+class Limit(click.ParamType[Any]):
+    """A number, or `none` for no limit."""
+
+    name = "number|none"
+
+    def __init__(self, kind: click.ParamType[Any]) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "none" else self._kind.convert(value, param, ctx)
+
+
+def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
+    for decorate in (
+        flag("--weight", type=float, help="Share of the engine, relative to others (1)."),
+        flag("--max-concurrency", "concurrency", type=Limit(click.INT), help="Requests at once."),
+        flag("--max-rps", "rps", type=Limit(click.FLOAT), help="Requests a second."),
+        flag("--max-bytes", "bytes", type=Limit(SIZE), help="Bytes of stored adapters."),
+        flag("--max-vplms", "vplms", type=Limit(click.INT), help="Number of vPLMs."),
+    ):
+        command = decorate(command)
+    return command
+
+
+@click.group(cls=Branch)
+def tenant() -> None:
+    """Tenants: weights, limits and keys."""
+
+
+@tenant.command()
+@click.argument("name")
+@_limits
+@readable
+def create(name: str, weight: float | None, **limits: Any) -> None:
+    """Create a tenant. Its API key is shown now and never again."""
+    with connect() as client:
+        created = client.create_tenant(name, 1.0 if weight is None else weight, _quota(limits))
+    _show_created(created)
+
+
+@tenant.command()
+@paged
+@readable
+def ls(q: str, sort: str | None, limit: int) -> None:
+    """List tenants."""
+    with connect() as client:
+        found, total = gather(lambda n, c: client.tenants(q, n, c, sort), limit)
+    show(listing(found, total), [one.name for one in found], lambda: _table(found))
+
+
+@tenant.command("show")
+@click.argument("name")
+@readable
+def show_one(name: str) -> None:
+    """Show one tenant."""
+    with connect() as client:
+        found = client.tenant(name)
+    show(found, [found.name], lambda: record(_pairs(found)))
+
+
+@tenant.command("set")
+@click.argument("name")
+@_limits
+@readable
+def set_limits(name: str, weight: float | None, **limits: Any) -> None:
+    """Change a tenant's weight and limits; what is not given stays."""
+    from engine.schema import Quota
+
+    given = any(value is not None for value in limits.values())
+    if weight is None and not given:
+        raise click.UsageError("Nothing to change: give --weight or a limit.")
+    with connect() as client:
+        old = client.tenant(name).quota if given else Quota()
+        changed = client.change_tenant(name, weight, _quota(limits, old) if given else None)
+    show(changed, [changed.name], lambda: record(_pairs(changed)))
+
+
+@tenant.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@flag("--yes", "-y", is_flag=True, help="Do not ask.")
+def rm(names: tuple[str, ...], yes: bool) -> None:
+    """Remove tenants with all their vPLMs and datasets."""
+    with connect() as client:
+        for name in names:
+            held = client.tenant(name).vplms
+            if held and not yes and sys.stdin.isatty():
+                click.confirm(f"Remove {name} and its {held} vPLMs?", abort=True, err=True)
+            client.remove_tenant(name)
+            click.echo(name)
+
+
+@tenant.command()
+@click.argument("name")
+@flag("--rotate", is_flag=True, help="Make a new key; the old one stops working at once.")
+@readable
+def key(name: str, rotate: bool) -> None:
+    """Make a new API key for a tenant (with --rotate)."""
+    with connect() as client:
+        if not rotate:
+            client.tenant(name)
+            raise BadInput(
+                f'The key of "{name}" was shown when it was made; only its digest is kept.',
+                remedy=f"hmi tenant key {name} --rotate makes a new one and ends the old one.",
+            )
+        created = client.rotate_key(name)
+    _show_created(created)
+
+
+def _quota(limits: dict[str, Any], old: Quota | None = None) -> Quota:
+    from engine.schema import Quota
+    from hmi_tui.cli.requests import build
+
+    fields = old.model_dump() if old is not None else {}
+    for name, value in limits.items():
+        if value is not None:
+            fields[name] = None if value == "none" else value
+    return build(Quota, **fields)
+
+
+def _show_created(created: TenantCreated) -> None:
+    pairs = [("name", created.name), ("api_key", created.api_key)]
+    show(created, [created.name], lambda: record(pairs))
+    say("The key is shown this once; keep it.")
+
+
+def _limit(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:g}"
+
+
+def _table(tenants: list[Tenant]) -> str:
+    heads = ("NAME", ">WEIGHT", ">VPLMS", ">STORED", ">MAX VPLMS", ">MAX RPS", "CREATED")
+    return table(
+        heads,
+        (
+            (
+                one.name,
+                f"{one.weight:g}",
+                str(one.vplms),
+                size(one.stored_bytes),
+                _limit(one.quota.vplms),
+                _limit(one.quota.rps),
+                instant(one.created_at),
+            )
+            for one in tenants
+        ),
+    )
+
+
+def _pairs(one: Tenant) -> list[tuple[str, str]]:
+    return [
+        ("name", one.name),
+        ("weight", f"{one.weight:g}"),
+        ("vPLMs", str(one.vplms)),
+        ("stored", size(one.stored_bytes)),
+        ("max vPLMs", _limit(one.quota.vplms)),
+        ("max bytes", size(one.quota.bytes)),
+        ("max requests/s", _limit(one.quota.rps)),
+        ("max at once", _limit(one.quota.concurrency)),
+        ("created", instant(one.created_at)),
+    ]

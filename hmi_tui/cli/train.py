@@ -1,0 +1,59 @@
+"""`hmi train`: a vPLM learns from a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hmi_tui.cli.grammar import Leaf, connect, flag, say
+from hmi_tui.cli.output import percent, readable, record, show
+from hmi_tui.figures import seconds
+
+
+@click.command(cls=Leaf)
+@click.argument("id", metavar="TENANT/NAME")
+@click.argument("data", type=click.Path(path_type=Path))
+@flag("--text", default="text", show_default=True, metavar="COL", help="The column with the text.")
+@flag("--label", default="label", show_default=True, metavar="COL", help="The one with the label.")
+@flag("--epochs", type=int, help="Passes over the data (3).")
+@flag("--lr", type=float, help="Learning rate (0.001).")
+@flag("--batch-size", type=int, help="Rows a step (32).")
+@flag("--optimizer", type=click.Choice(["adamw", "adam", "sgd"]), help="The rule (adamw).")
+@flag("--when", type=click.Choice(["now", "idle"]), help="At once, or while idle (now).")
+@flag("--seed", type=int, help="Decides order and start (0).")
+@flag("--watch", "watching", is_flag=True, help="Show progress until it ends.")
+@readable
+def train(id: str, data: Path, text: str, label: str, watching: bool, **choices: object) -> None:
+    """Train a vPLM on a dataset.
+
+    DATA is a .jsonl or .csv file, or either with .gz. Prints the job's id; with --watch the
+    trained version, when it serves.
+    """
+    from engine.schema import TrainRequest
+    from hmi_tui.cli.requests import build, check_readable, split_id
+    from hmi_tui.cli.watch import watch
+
+    tenant, name = split_id(id)
+    request = build(TrainRequest, vplm=id, dataset=name, **choices)
+    check_readable(data)
+    with connect() as client:
+        client.vplm(id)
+        # The dataset is named after the vPLM: two trainings of one tenant do not share a file.
+        receipt = client.put_dataset(tenant, name, data, text, label)
+        say(f"{receipt.rows} rows, {len(receipt.labels)} labels")
+        accepted = client.train(request)
+        if not watching:
+            show(accepted, [accepted.id], lambda: accepted.id)
+            return
+        job = watch(client, accepted.id)
+        trained = client.vplm(id)
+    took = (job.finished_at or 0.0) - (job.started_at or 0.0)
+    pairs = [
+        ("vPLM", trained.id),
+        ("version", str(trained.version)),
+        ("held-out accuracy", percent(trained.accuracy)),
+        ("took", seconds(took)),
+        ("job", job.id),
+    ]
+    show(job, [job.id], lambda: record(pairs))

@@ -1,0 +1,171 @@
+"""`hmi vplm`: the tenants' models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hmi_tui.cli.grammar import Branch, connect, flag
+from hmi_tui.cli.output import instant, listing, percent, readable, record, show, table
+from hmi_tui.cli.paging import gather, paged
+from hmi_tui.figures import size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.schema import Vplm
+
+
+@click.group(cls=Branch)
+def vplm() -> None:
+    """vPLMs: the tenants' models.
+
+    Each is a domain, an adapter and a head on the shared backbone.
+    """
+
+
+@vplm.command()
+@click.argument("id", metavar="TENANT/NAME")
+@flag("--labels", required=True, metavar="A,B,C", help="What it tells apart, in order.")
+@flag("--domain", default="general", show_default=True, help="Whose tables it reads.")
+@flag("--adapter", default="random", show_default=True, help="An adapter's id, or random.")
+@flag(
+    "--mode",
+    type=click.Choice(["plot", "exact"]),
+    default="plot",
+    show_default=True,
+    help="Lower layers from tables, or computed.",
+)
+@flag("--rank", type=click.IntRange(1), default=64, show_default=True, help="Of the adapter.")
+@flag("--count", type=click.IntRange(1), help="Make N at once: NAME-00001 and on.")
+@readable
+def create(id: str, labels: str, count: int | None, **spec: object) -> None:
+    """Create a vPLM, or N of them; prints the ids."""
+    from engine.schema import VplmBulkCreate, VplmCreate
+    from hmi_tui.cli.requests import build, comma_list, split_id
+
+    tenant, name = split_id(id)
+    spec |= {"tenant": tenant, "name": name, "labels": comma_list(labels)}
+    if count is None:
+        one = build(VplmCreate, **spec)
+        with connect() as client:
+            made = client.create_vplm(one)
+        show(made, [made.id], lambda: made.id)
+        return
+    many = build(VplmBulkCreate, count=count, **spec)
+    with connect() as client:
+        ids = client.create_vplms(many)
+    show({"created": ids}, ids, lambda: "\n".join(ids))
+
+
+@vplm.command()
+@flag("--tenant", help="Only this tenant's.")
+@paged
+@readable
+def ls(tenant: str | None, q: str, sort: str | None, limit: int) -> None:
+    """List vPLMs."""
+    with connect() as client:
+        found, total = gather(lambda n, c: client.vplms(q, tenant, n, c, sort), limit)
+    show(listing(found, total), [one.id for one in found], lambda: _table(found))
+
+
+@vplm.command()
+@flag("--tenant", help="Only this tenant's.")
+@readable
+def ps(tenant: str | None) -> None:
+    """List the vPLMs that are in memory, those on the device first."""
+    with connect() as client:
+        found, _ = gather(lambda n, c: client.vplms("", tenant, n, c), 0)
+    resident = [one for tier in ("device", "host") for one in found if one.tier == tier]
+    show(listing(resident), [one.id for one in resident], lambda: _table(resident))
+
+
+@vplm.command("show")
+@click.argument("id", metavar="TENANT/NAME")
+@readable
+def show_one(id: str) -> None:
+    """Show one vPLM."""
+    with connect() as client:
+        found = client.vplm(id)
+    show(found, [found.id], lambda: record(_pairs(found)))
+
+
+@vplm.command()
+@click.argument("ids", metavar="TENANT/NAME...", nargs=-1, required=True)
+def pin(ids: tuple[str, ...]) -> None:
+    """Keep vPLMs in memory."""
+    _change_pin(ids, True)
+
+
+@vplm.command()
+@click.argument("ids", metavar="TENANT/NAME...", nargs=-1, required=True)
+def unpin(ids: tuple[str, ...]) -> None:
+    """Let vPLMs be evicted again."""
+    _change_pin(ids, False)
+
+
+@vplm.command()
+@click.argument("ids", metavar="TENANT/NAME...", nargs=-1, required=True)
+def rm(ids: tuple[str, ...]) -> None:
+    """Remove vPLMs."""
+    with connect() as client:
+        for one in ids:
+            client.remove_vplm(one)
+            click.echo(one)
+
+
+def _change_pin(ids: Sequence[str], pinned: bool) -> None:
+    with connect() as client:
+        for one in ids:
+            client.change_vplm(one, pin=pinned)
+            click.echo(one)
+
+
+def _table(vplms: Sequence[Vplm]) -> str:
+    heads = (
+        "VPLM",
+        "DOMAIN",
+        ">LABELS",
+        "MODE",
+        ">RANK",
+        "TIER",
+        ">VERSION",
+        ">ACCURACY",
+        ">STORED",
+    )
+    return table(
+        heads,
+        (
+            (
+                one.id,
+                one.domain,
+                str(len(one.labels)),
+                one.mode,
+                str(one.rank),
+                one.tier + (" pinned" if one.pinned else ""),
+                str(one.version),
+                percent(one.accuracy),
+                size(one.stored_bytes),
+            )
+            for one in vplms
+        ),
+    )
+
+
+def _pairs(one: Vplm) -> list[tuple[str, str]]:
+    return [
+        ("id", one.id),
+        ("kind", one.kind),
+        ("domain", one.domain),
+        ("labels", ", ".join(one.labels)),
+        ("mode", one.mode),
+        ("rank", str(one.rank)),
+        ("adapter", one.adapter),
+        ("version", str(one.version)),
+        ("accuracy", percent(one.accuracy)),
+        ("tier", one.tier + (", pinned" if one.pinned else "")),
+        ("stored", f"{size(one.stored_bytes)} (a private copy: {size(one.dedicated_bytes)})"),
+        ("requests", str(one.requests)),
+        ("created", instant(one.created_at)),
+    ]

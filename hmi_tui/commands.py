@@ -1,0 +1,80 @@
+"""What ctrl+p offers: every action of the application as `group: Verb`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from hmi_tui.modes import MODE_TITLES
+
+if TYPE_CHECKING:
+    from hmi_tui.app import HmiApp
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An action, and the mode that has it; without a mode it is the application's own."""
+
+    name: str
+    action: str
+    help: str
+    mode: str = ""
+
+
+COMMANDS = (
+    *(Command(f"go: {title}", f"open('{name}')", "") for name, title in MODE_TITLES.items()),
+    Command("tenant: Create", "create_tenant", "A new owner of vPLMs", "tenants"),
+    Command("tenant: Change", "change_tenant", "Its weight and quota", "tenants"),
+    Command("tenant: Delete", "delete_tenant", "With all its vPLMs", "tenants"),
+    Command("tenant: Rotate key", "rotate_key", "A new key; the old one stops working", "tenants"),
+    Command("vplm: Create", "create_vplm", "One model, or many at once", "tenants"),
+    Command("vplm: Change", "change_vplm", "Its domain and mode", "tenants"),
+    Command(
+        "vplm: Delete", "delete_vplm", "The marked ones, or the one under the cursor", "tenants"
+    ),
+    Command("vplm: Pin or unpin", "pin", "Keep it in device memory, or no longer", "tenants"),
+    Command("vplm: Try", "try_vplm", "In the playground", "tenants"),
+    Command("vplm: Train", "train_vplm", "In the trainer", "tenants"),
+    Command("domain: Create", "create_domain", "A node under another one", "domains"),
+    Command("domain: Upload corpus", "upload_corpus", "Text, a document a line", "domains"),
+    Command("domain: Rebuild", "rebuild", "Publish its next epoch", "domains"),
+    Command("domain: Delete", "delete_domain", "Its children go to its parent", "domains"),
+    Command("adapter: Describe", "describe", "Where it comes from and who uses it", "adapters"),
+    Command("adapter: Delete", "delete_adapter", "One that no vPLM uses", "adapters"),
+    Command("job: Train", "start", "Start training a vPLM", "trainer"),
+    Command("job: Cancel", "cancel_job", "The job under the cursor", "trainer"),
+    Command("playground: Choose vPLM", "choose", "By any part of its name", "playground"),
+    Command("playground: Ask", "ask", "Send the text to the vPLM", "playground"),
+    Command("engine: Start", "start_engine", "In the background, if none runs"),
+    Command("engine: Stop", "stop_engine", "It finishes what it has accepted"),
+    Command("theme: Dark", "use_theme('dark')", ""),
+    Command("theme: Light", "use_theme('light')", ""),
+    Command("theme: No colour", "use_theme('mono')", ""),
+    Command("help: Show keys", "help", "The keys of this screen"),
+    Command("app: Save screenshot", "save_picture", "An SVG in the current folder"),
+    Command("app: Quit", "quit", "The engine goes on serving"),
+)
+
+
+class HmiCommands(Provider):
+    """The palette's only source."""
+
+    @property
+    def _commands(self) -> Iterable[tuple[Command, Callable[[], Awaitable[None]]]]:
+        hmi = cast("HmiApp", self.app)
+        return ((command, partial(hmi.perform, command)) for command in COMMANDS)
+
+    async def discover(self) -> Hits:
+        for command, run in self._commands:
+            yield DiscoveryHit(command.name, run, help=command.help or None)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for command, run in self._commands:
+            score = matcher.match(command.name)
+            if score > 0:
+                yield Hit(score, matcher.highlight(command.name), run, help=command.help or None)

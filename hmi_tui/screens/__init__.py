@@ -1,0 +1,1 @@
+"""One mode or dialogue a file; their styles are in assets/styles."""

@@ -1,0 +1,200 @@
+"""Domains: the tree of tables, what each node holds, and its most used n-grams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.containers import Container, VerticalScroll
+from textual.widget import Widget
+
+from engine.client import assets_dir
+from engine.schema import Domain, Job, NgramEntry
+from hmi_tui.paging import Page, Query
+from hmi_tui.screens.confirm import Confirm
+from hmi_tui.screens.domain_forms import corpus_form, domain_form, rebuild_form
+from hmi_tui.screens.mode_screen import ModeScreen
+from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.domain_rows import DOMAINS, DomainRow, domain_facts, tree_rows
+from hmi_tui.widgets.fact_list import FactList
+from hmi_tui.widgets.listing import Listing
+from hmi_tui.widgets.paged_view import PagedView
+from hmi_tui.widgets.progress_line import ProgressLine
+from hmi_tui.widgets.tables import NGRAMS
+
+NGRAMS_SHOWN = 200
+REREAD_TICKS = 6
+
+
+class DomainsScreen(ModeScreen):
+    MODE = "domains"
+    ABOUT = (
+        "The tree of domains. A node's table holds only what differs from its parent; what it "
+        "does not hold it inherits. Give a node text, then rebuild it: a new epoch is published "
+        "while serving goes on."
+    )
+    CSS_PATH = assets_dir() / "styles" / "domains.tcss"
+    AUTO_FOCUS = "#domains-table"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "create_domain", "New", tooltip="New domain under the chosen one"),
+        Binding("u", "upload_corpus", "Upload", tooltip="Upload text for the domain"),
+        Binding("r", "rebuild", "Rebuild", tooltip="Build the domain's next epoch"),
+        Binding("x", "delete_domain", "Delete", show=False, tooltip="Delete the domain"),
+        Binding("left", "fold(True)", "Fold", show=False, tooltip="Hide what is under the domain"),
+        Binding("right", "fold(False)", "Unfold", show=False, tooltip="Show it again"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nodes: Listing[DomainRow] = Listing(
+            "Domains",
+            DOMAINS,
+            lambda r: r.domain.name,
+            id="domains",
+            empty="No domains are known yet.",
+        )
+        self.ngrams: Listing[NgramEntry] = Listing(
+            "Most used n-grams",
+            NGRAMS,
+            lambda n: n.text,
+            id="ngrams",
+            empty="No table yet.\nu uploads text for this domain, r builds its table.",
+        )
+        self.facts = FactList()
+        self.folded: set[str] = set()
+        self._rows: list[DomainRow] = []
+        self._chosen: tuple[str, int] | None = None
+        self._ticks = 0
+
+    def body(self) -> Iterable[Widget]:
+        facts = VerticalScroll(self.facts, id="node-facts", can_focus=False)
+        node = Container(facts, self.ngrams, id="node")
+        yield Container(self.nodes, node, id="domains-area")
+        yield ProgressLine(id="rebuild")
+
+    def see(self, snapshot: Snapshot) -> None:
+        if snapshot.status is None:
+            return
+        self._show_tree(snapshot.status.domains)
+        self._show_rebuilds(snapshot.status.jobs)
+        self._ticks += 1
+        if snapshot.ready and self._ticks % REREAD_TICKS == 0:
+            self.ngrams.table.reread()
+
+    def _show_tree(self, domains: list[Domain]) -> None:
+        q = self.nodes.table.q
+        matching = [domain for domain in domains if q in domain.name] if q else domains
+        rows = tree_rows(matching, self.folded)
+        if rows != self._rows or not self.nodes.table.loaded:
+            self._rows = rows
+            self.nodes.table.show_rows(rows)
+
+    def _show_rebuilds(self, jobs: list[Job]) -> None:
+        rebuilds = [job for job in jobs if job.type == "rebuild"]
+        line = self.query_one(ProgressLine)
+        line.set_class(bool(rebuilds), "-on")
+        if rebuilds:
+            line.job = rebuilds[0]
+
+    @on(PagedView.Changed, "#domains-table")
+    def _filtered(self) -> None:
+        status = self.hmi.feed.latest.status
+        if status is not None:
+            self._show_tree(status.domains)
+
+    @on(PagedView.Moved, "#domains-table")
+    def _node_chosen(self, event: PagedView.Moved) -> None:
+        row: Any = event.row
+        if row is None:
+            return
+        domain: Domain = row.domain
+        frame = self.query_one("#node-facts")
+        frame.border_title = domain.name
+        self.facts.tell(domain_facts(domain))
+        if self._chosen != (domain.name, domain.epoch):
+            self._chosen = (domain.name, domain.epoch)
+            self._show_ngrams(domain.name)
+
+    def _show_ngrams(self, name: str) -> None:
+        client = self.client
+
+        async def read(query: Query) -> Page[NgramEntry]:
+            page = await client.ngrams(name, q=query.q, limit=NGRAMS_SHOWN)
+            return Page(page.data, len(page.data), None)
+
+        self.ngrams.retitle(f"Most used n-grams of {name}")
+        self.ngrams.table.show_source(read)
+
+    @on(PagedView.Chosen, "#domains-table")
+    def _node_entered(self) -> None:
+        self.ngrams.table.focus()
+
+    @property
+    def domain(self) -> Domain | None:
+        """The node under the cursor."""
+        row = self.nodes.table.current
+        return None if row is None else row.domain
+
+    @property
+    def _names(self) -> list[str]:
+        status = self.hmi.feed.latest.status
+        return [domain.name for domain in status.domains] if status else ["general"]
+
+    def action_fold(self, shut: bool) -> None:
+        domain = self.domain
+        status = self.hmi.feed.latest.status
+        if domain is None or status is None:
+            return
+        has_children = any(other.parent == domain.name for other in status.domains)
+        if shut and has_children and domain.name not in self.folded:
+            self.folded.add(domain.name)
+        elif shut and domain.parent is not None:
+            self.nodes.table.point_at(domain.parent)
+        elif not shut:
+            self.folded.discard(domain.name)
+        self._show_tree(status.domains)
+
+    @work
+    async def action_create_domain(self) -> None:
+        parent = self.domain.name if self.domain else "general"
+        form = domain_form(self.client, self._names, parent)
+        if await self.app.push_screen_wait(form):
+            self.folded.discard(parent)
+        # The node is there even if its corpus was refused and the form given up.
+        self.hmi.look_now()
+
+    @work
+    async def action_upload_corpus(self) -> None:
+        domain = self.domain
+        if domain is not None and await self.app.push_screen_wait(
+            corpus_form(self.client, domain.name)
+        ):
+            self.hmi.look_now()
+
+    @work
+    async def action_rebuild(self) -> None:
+        domain = self.domain
+        if domain is not None and await self.app.push_screen_wait(
+            rebuild_form(self.client, domain)
+        ):
+            self.hmi.look_now()
+
+    @work
+    async def action_delete_domain(self) -> None:
+        domain = self.domain
+        if domain is None:
+            return
+        if domain.parent is None:
+            self.notify(f"{domain.name} is the root of the tree and stays.", markup=False)
+            return
+        goes = (
+            f"Its table and text are lost. Its children and its {domain.vplms:,} vPLMs go to "
+            f"{domain.parent}."
+        )
+        if await self.app.push_screen_wait(Confirm(f"Delete domain {domain.name}?", goes)):
+            with self.hmi.complaining():
+                await self.client.remove_domain(domain.name)
+                self.notify(f"Deleted domain {domain.name}.", markup=False)
+            self.hmi.look_now()

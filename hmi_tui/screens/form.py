@@ -1,0 +1,131 @@
+"""A form over the API's own request models: it refuses what the engine would refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, cast
+
+from pydantic import ValidationError
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Select
+
+from engine.client import HmiError, assets_dir
+from hmi_tui.widgets.field import Field, FieldRow
+
+Values = dict[str, str]
+Submit = Callable[[Values], Awaitable[str]]
+"""Does what the form is for; returns what to tell the operator. Raises HmiError if it cannot."""
+
+
+class Form(ModalScreen[bool]):
+    """Stays open, with everything that was typed, until it is accepted or given up."""
+
+    CSS_PATH = assets_dir() / "styles" / "form.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "give_up", "Give up"),
+        Binding("ctrl+s", "submit", "Submit"),
+    ]
+
+    def __init__(
+        self, title: str, fields: Sequence[Field], submit: Submit, verb: str = "Create"
+    ) -> None:
+        super().__init__()
+        self.title = title
+        self.fields = fields
+        self.submit = submit
+        self.verb = verb
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="form") as window:
+            window.border_title = self.title
+            window.border_subtitle = "tab next · enter submits · esc gives up"
+            with VerticalScroll(id="fields", can_focus=False):
+                for field in self.fields:
+                    yield FieldRow(field)
+            yield Label("", id="problem", markup=False)
+            with Horizontal(id="buttons"):
+                yield Button(self.verb, id="submit", compact=True)
+                yield Button("Give up", id="give-up", compact=True)
+
+    def on_mount(self) -> None:
+        rows = list(self.query(FieldRow))
+        empty = next((row for row in rows if not row.value), rows[0])
+        empty.control_widget.focus()
+
+    @property
+    def values(self) -> Values:
+        return {row.field.name: row.value for row in self.query(FieldRow)}
+
+    def action_give_up(self) -> None:
+        self.workers.cancel_node(self)
+        self.dismiss(False)
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#submit")
+    def action_submit(self) -> None:
+        if not self.has_class("-busy"):
+            self._send()
+
+    @on(Button.Pressed, "#give-up")
+    def _given_up(self) -> None:
+        self.action_give_up()
+
+    @on(Select.Changed)
+    def _selected(self) -> None:
+        self._say("")
+
+    @work(group="form")
+    async def _send(self) -> None:
+        self._clear()
+        self.add_class("-busy")
+        self._say("Working …")
+        try:
+            done = await self.submit(self.values)
+        except ValidationError as error:
+            self._refused(error)
+        except HmiError as error:
+            self._say(f"✗ {error}")
+        else:
+            self.app.notify(done, markup=False)
+            self.dismiss(True)
+        finally:
+            self.remove_class("-busy")
+
+    def _clear(self) -> None:
+        for row in self.query(FieldRow):
+            row.complain("")
+
+    def _refused(self, error: ValidationError) -> None:
+        """Put each complaint at its field; what belongs to none goes below."""
+        rows = {row.field.name: row for row in self.query(FieldRow)}
+        rest = []
+        for one in error.errors():
+            text = plain_words(cast("dict[str, object]", one))
+            row = rows.get(str(one["loc"][0]) if one["loc"] else "")
+            if row is None:
+                rest.append(text)
+            else:
+                row.complain(text)
+        first = next((row for row in rows.values() if row.complaint), None)
+        if first is not None:
+            first.control_widget.focus()
+        self._say("✗ " + (" ".join(rest) or "Some of this cannot be used; see above."))
+
+    def _say(self, text: str) -> None:
+        label = self.query_one("#problem", Label)
+        label.update(text)
+        label.set_class(text.startswith("✗"), "-bad")
+
+
+def plain_words(error: dict[str, object]) -> str:
+    """A validation error of pydantic in words for an operator."""
+    kind = str(error.get("type"))
+    if kind == "string_pattern_mismatch":
+        return "Small letters, digits, . _ and -; a letter or digit first; at most 63."
+    if kind.startswith(("int_", "float_")):
+        return "A number is wanted here."
+    return str(error.get("msg")).removeprefix("Value error, ")

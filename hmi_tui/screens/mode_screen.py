@@ -1,0 +1,83 @@
+"""What every mode has in common: the bars around it and what it is told at each tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer
+
+from engine.client import AsyncClient
+from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.banner import Banner
+from hmi_tui.widgets.listing import Listing
+from hmi_tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from hmi_tui.app import HmiApp
+
+
+class ModeScreen(Screen[None]):
+    """A mode. Subclasses give `body`, and take each snapshot in `see`."""
+
+    MODE: ClassVar[str] = ""
+    ABOUT: ClassVar[str] = ""
+    """One or two sentences for the help."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
+
+    @property
+    def hmi(self) -> HmiApp:
+        return cast("HmiApp", self.app)
+
+    @property
+    def client(self) -> AsyncClient:
+        return self.hmi.feed.client
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between banner and footer."""
+        return ()
+
+    def compose(self) -> ComposeResult:
+        yield TopBar(self.MODE)
+        yield Banner()
+        yield from self.body()
+        yield Footer(show_command_palette=False)
+
+    def take(self, snapshot: Snapshot, age: float) -> None:
+        """Show a snapshot, in the bars and in the body."""
+        self.query_one(TopBar).snapshot = snapshot
+        self.query_one(Banner).tell(snapshot, age)
+        self.see(snapshot)
+
+    def age(self, snapshot: Snapshot, age: float) -> None:
+        """Between snapshots: only say how old the last one is."""
+        self.query_one(Banner).tell(snapshot, age)
+
+    def see(self, snapshot: Snapshot) -> None:
+        """Show the snapshot in the body."""
+
+    async def look(self, client: AsyncClient) -> object:
+        """Read what this mode needs besides the status; arrives as Snapshot.detail."""
+        del client  # most modes need no more
+        return None
+
+    def own_keys(self) -> list[tuple[str, str]]:
+        """This mode's keys, for the help: its actions, then what its lists sort by."""
+        actions = [b for b in self.BINDINGS if isinstance(b, Binding)]
+        keys = [(self.app.get_key_display(b), b.tooltip or b.description) for b in actions]
+        for listing in self.query(Listing):
+            keys += [
+                (column.key, f"Sort {listing.title} by {column.title}; again reverses")
+                for column in listing.table.columns
+                if column.key
+            ]
+        return keys
+
+    def on_screen_resume(self) -> None:
+        if self.is_mounted:
+            self.hmi.show_latest()

@@ -1,0 +1,44 @@
+"""Overview: the engine at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widget import Widget
+
+from engine.client import assets_dir
+from hmi_tui.screens.mode_screen import ModeScreen
+from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.domains_panel import DomainsPanel
+from hmi_tui.widgets.jobs_panel import JobsPanel
+from hmi_tui.widgets.memory_panel import MemoryPanel
+from hmi_tui.widgets.panel import Panel
+from hmi_tui.widgets.problems_panel import ProblemsPanel
+from hmi_tui.widgets.rate_panel import RatePanel
+from hmi_tui.widgets.tiers_panel import TiersPanel
+from hmi_tui.widgets.traffic_panel import MEASURES, TrafficPanel
+
+DRAWN = (0, 4, 5)
+"""Of the measures: requests/s, p99, table hits."""
+
+
+class OverviewScreen(ModeScreen):
+    MODE = "overview"
+    ABOUT = (
+        "Memory, traffic, tiers, domains, jobs and problems of the engine, read twice a second. "
+        "A curve shows the last two minutes, the newest at the right."
+    )
+    CSS_PATH = assets_dir() / "styles" / "overview.tcss"
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012
+
+    def body(self) -> Iterable[Widget]:
+        left = Vertical(MemoryPanel(), TiersPanel(), ProblemsPanel(), id="left")
+        right = Vertical(DomainsPanel(), JobsPanel(), id="right")
+        figures = Horizontal(left, Vertical(TrafficPanel(), right, id="rest"), id="figures")
+        curves = Horizontal(*(RatePanel(MEASURES[number]) for number in DRAWN), id="curves")
+        yield VerticalScroll(figures, curves, id="panels", can_focus=False)
+
+    def see(self, snapshot: Snapshot) -> None:
+        for panel in self.query(Panel):
+            panel.tell(snapshot)

@@ -1,0 +1,60 @@
+"""What there is to say of a tenant and of a vPLM."""
+
+from __future__ import annotations
+
+import time
+
+from engine.schema import Tenant, Vplm
+from hmi_tui import figures
+from hmi_tui.widgets.fact_list import Fact
+
+
+def instant(unix: float | None) -> str:
+    """A Unix time as local date and time."""
+    return (
+        figures.NOTHING if unix is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(unix))
+    )
+
+
+def tenant_facts(tenant: Tenant) -> list[Fact]:
+    quota = tenant.quota
+    most = "no limit" if quota.bytes is None else figures.size(quota.bytes)
+    return [
+        ("vPLMs", f"{figures.count(tenant.vplms)} of {_limit(quota.vplms)}"),
+        ("stored", f"{figures.size(tenant.stored_bytes)} of {most}"),
+        ("weight", f"{tenant.weight:g}"),
+        ("requests/s", _limit(quota.rps)),
+        ("at a time", _limit(quota.concurrency)),
+        ("created", instant(tenant.created_at)),
+    ]
+
+
+def _limit(value: float | None) -> str:
+    return "no limit" if value is None else f"{value:,g}"
+
+
+def vplm_facts(vplm: Vplm) -> list[Fact]:
+    saved = vplm.dedicated_bytes / vplm.stored_bytes if vplm.stored_bytes else 0
+    private = figures.size(vplm.dedicated_bytes)
+    return [
+        ("domain", vplm.domain),
+        ("mode", vplm.mode + (" (lower layers from tables)" if vplm.mode == "plot" else "")),
+        ("labels", ", ".join(vplm.labels)),
+        (
+            "accuracy",
+            f"{figures.share(vplm.accuracy, 1)} held out"
+            if vplm.accuracy is not None
+            else "not trained yet; t trains it",
+        ),
+        ("version", str(vplm.version)),
+        ("tier", vplm.tier + (", pinned" if vplm.pinned else "")),
+        ("requests", figures.count(vplm.requests)),
+        ("stored", figures.size(vplm.stored_bytes)),
+        (
+            "own copy",
+            f"{private} without sharing, {saved:,.0f} times as much",
+        ),
+        ("rank", str(vplm.rank)),
+        ("adapter", vplm.adapter),
+        ("created", instant(vplm.created_at)),
+    ]

@@ -1,0 +1,275 @@
+"""Tenants: who there is, and the vPLMs of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from engine.client import AsyncClient, assets_dir
+from engine.schema import Tenant, TenantCreated, Vplm
+from hmi_tui.paging import Page, Query
+from hmi_tui.screens.confirm import Confirm
+from hmi_tui.screens.facts import Facts
+from hmi_tui.screens.mode_screen import ModeScreen
+from hmi_tui.screens.tenant_facts import tenant_facts, vplm_facts
+from hmi_tui.screens.tenant_forms import (
+    change_tenant_form,
+    change_vplm_form,
+    tenant_form,
+    vplm_form,
+)
+from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.listing import Listing
+from hmi_tui.widgets.paged_view import PagedView
+from hmi_tui.widgets.tables import TENANTS, VPLMS
+
+REREAD_TICKS = 4
+"""Lists are read again every fourth tick."""
+
+ASKED_FOR = 1000
+"""Tenants offered in the form."""
+
+
+class TenantsScreen(ModeScreen):
+    MODE = "tenants"
+    ABOUT = (
+        "Tenants at the left, the vPLMs of the chosen one at the right. New, delete and change "
+        "act on the list that has the cursor. Mark several vPLMs with space."
+    )
+    CSS_PATH = assets_dir() / "styles" / "tenants.tcss"
+    AUTO_FOCUS = "#tenants-table"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "New", tooltip="New tenant or vPLM, by the list you are in"),
+        Binding("x", "delete", "Delete", tooltip="Delete the tenant or the vPLMs"),
+        Binding("p", "pin", "Pin", tooltip="Keep the vPLM in device memory, or no longer"),
+        Binding(
+            "e", "change", "Change", show=False, tooltip="Weight and quota, or domain and mode"
+        ),
+        Binding("d", "describe", "Describe", show=False, tooltip="All that is known of the row"),
+        Binding("a", "all", "All tenants", show=False, tooltip="The vPLMs of all tenants"),
+        Binding("r", "rotate_key", "Rotate key", show=False, tooltip="A new key for the tenant"),
+        Binding("t", "train_vplm", "Train", show=False, tooltip="Train the vPLM"),
+        Binding("o", "try_vplm", "Try", show=False, tooltip="Ask the vPLM in the playground"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tenants: Listing[Tenant] = Listing(
+            "Tenants",
+            TENANTS,
+            lambda t: t.name,
+            id="tenants",
+            sort="name",
+            empty="No tenants yet.\nPress n to create the first.",
+        )
+        self.vplms: Listing[Vplm] = Listing(
+            "vPLMs",
+            VPLMS,
+            lambda v: v.id,
+            id="vplms",
+            sort="id",
+            empty="No vPLMs here yet.\nPress tab to come here, then n to create one or many.",
+        )
+        self.owner: str | None = None
+        self._shown: str | None = ""
+        self._ticks = 0
+
+    def body(self) -> Iterable[Widget]:
+        yield Horizontal(self.tenants, self.vplms)
+
+    def see(self, snapshot: Snapshot) -> None:
+        if not snapshot.ready:
+            return
+        if not self._ticks:
+            self.tenants.table.show_source(self._read_tenants)
+        elif self._ticks % REREAD_TICKS == 0:
+            self.tenants.table.reread()
+            self.vplms.table.reread()
+        self._ticks += 1
+
+    async def _read_tenants(self, query: Query) -> Page[Tenant]:
+        page = await self.client.tenants(
+            q=query.q, limit=query.limit, cursor=query.cursor, sort=query.sort
+        )
+        return Page(page.data, page.total, page.next_cursor)
+
+    def _show_vplms(self, owner: str | None) -> None:
+        if owner == self._shown:
+            return
+        self._shown = owner
+        client: AsyncClient = self.client
+
+        async def read(query: Query) -> Page[Vplm]:
+            page = await client.vplms(
+                q=query.q, tenant=owner, limit=query.limit, cursor=query.cursor, sort=query.sort
+            )
+            return Page(page.data, page.total, page.next_cursor)
+
+        self.vplms.retitle(f"vPLMs of {owner or 'all tenants'}")
+        self.vplms.table.show_source(read)
+
+    @on(PagedView.Moved, "#tenants-table")
+    def _tenant_chosen(self, event: PagedView.Moved) -> None:
+        row: Any = event.row
+        name = None if row is None else row.name
+        if name != self.owner or self._shown == "":
+            self.owner = name
+            self._show_vplms(name)
+
+    @on(PagedView.Chosen, "#tenants-table")
+    def _tenant_entered(self) -> None:
+        self._show_vplms(self.owner)
+        self.vplms.table.focus()
+
+    @on(PagedView.Chosen, "#vplms-table")
+    def _vplm_entered(self) -> None:
+        self.action_describe()
+
+    @property
+    def in_vplms(self) -> bool:
+        return self.vplms.has_focus_within
+
+    def _changed(self, *, tenants_too: bool = True) -> None:
+        if tenants_too:
+            self.tenants.table.reread()
+        self.vplms.table.unmark()
+        self.vplms.table.reread()
+
+    # -- either list -----------------------------------------------------------------------
+
+    async def action_new(self) -> None:
+        await self.run_action("create_vplm" if self.in_vplms else "create_tenant")
+
+    async def action_delete(self) -> None:
+        await self.run_action("delete_vplm" if self.in_vplms else "delete_tenant")
+
+    async def action_change(self) -> None:
+        await self.run_action("change_vplm" if self.in_vplms else "change_tenant")
+
+    def action_describe(self) -> None:
+        vplm, tenant = self.vplms.table.current, self.tenants.table.current
+        if self.in_vplms and vplm is not None:
+            self.app.push_screen(Facts(vplm.id, vplm_facts(vplm), vplm.adapter))
+        elif tenant is not None:
+            self.app.push_screen(Facts(tenant.name, tenant_facts(tenant)))
+
+    def action_all(self) -> None:
+        self._show_vplms(None)
+        self.vplms.table.focus()
+
+    # -- tenants ---------------------------------------------------------------------------
+
+    @work
+    async def action_create_tenant(self) -> None:
+        made: list[TenantCreated] = []
+        if await self.app.push_screen_wait(tenant_form(self.client, made.append)):
+            self._changed()
+            self._show_key(made[0])
+
+    def _show_key(self, made: TenantCreated) -> None:
+        self.tenants.table.point_at(made.name)
+        facts = [("key", "Shown this once. Client programs send it as a bearer token.")]
+        self.app.push_screen(Facts(f"Key of {made.name}", facts, made.api_key))
+
+    @work
+    async def action_change_tenant(self) -> None:
+        tenant = self.tenants.table.current
+        if tenant is not None and await self.app.push_screen_wait(
+            change_tenant_form(self.client, tenant)
+        ):
+            self._changed()
+
+    @work
+    async def action_delete_tenant(self) -> None:
+        tenant = self.tenants.table.current
+        if tenant is None:
+            return
+        goes = f"Its {tenant.vplms:,} vPLMs, their adapters and its datasets go with it."
+        if await self.app.push_screen_wait(Confirm(f"Delete tenant {tenant.name}?", goes)):
+            with self.hmi.complaining():
+                await self.client.remove_tenant(tenant.name)
+                self.notify(f"Deleted tenant {tenant.name}.", markup=False)
+            self._changed()
+
+    @work
+    async def action_rotate_key(self) -> None:
+        tenant = self.tenants.table.current
+        if tenant is not None and await self.app.push_screen_wait(
+            Confirm(f"Make a new key for {tenant.name}?", "The old key stops working.", "Rotate")
+        ):
+            with self.hmi.complaining():
+                self._show_key(await self.client.rotate_key(tenant.name))
+
+    # -- vPLMs -----------------------------------------------------------------------------
+
+    @property
+    def _domains(self) -> list[str]:
+        status = self.hmi.feed.latest.status
+        return [domain.name for domain in status.domains] if status else ["general"]
+
+    @work
+    async def action_create_vplm(self) -> None:
+        with self.hmi.complaining():
+            page = await self.client.tenants(limit=ASKED_FOR, sort="name")
+            names = [tenant.name for tenant in page.data]
+            if not names:
+                self.notify("A vPLM belongs to a tenant: create one first.")
+                await self.run_action("create_tenant")
+                return
+            here = self.vplms.table.current
+            domain = here.domain if here is not None else "general"
+            form = vplm_form(self.client, names, self._domains, self.owner or names[0], domain)
+            if await self.app.push_screen_wait(form):
+                self._changed()
+
+    @work
+    async def action_change_vplm(self) -> None:
+        vplm = self.vplms.table.current
+        if vplm is not None and await self.app.push_screen_wait(
+            change_vplm_form(self.client, vplm, self._domains)
+        ):
+            self._changed(tenants_too=False)
+
+    @work
+    async def action_delete_vplm(self) -> None:
+        ids = self.vplms.table.chosen_keys
+        if not ids:
+            return
+        question = f"Delete vPLM {ids[0]}?" if len(ids) == 1 else f"Delete {len(ids)} vPLMs?"
+        named = "" if len(ids) == 1 else ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "") + "\n"
+        goes = f"{named}Adapter and head are lost; requests to it fail."
+        if await self.app.push_screen_wait(Confirm(question, goes)):
+            with self.hmi.complaining():
+                for vplm_id in ids:
+                    await self.client.remove_vplm(vplm_id)
+                what = ids[0] if len(ids) == 1 else f"{len(ids)} vPLMs"
+                self.notify(f"Deleted {what}.", markup=False)
+            self._changed()
+
+    @work
+    async def action_pin(self) -> None:
+        ids, here = self.vplms.table.chosen_keys, self.vplms.table.current
+        if not ids or here is None:
+            return
+        pin = not here.pinned
+        with self.hmi.complaining():
+            for vplm_id in ids:
+                await self.client.change_vplm(vplm_id, pin=pin)
+            what = ids[0] if len(ids) == 1 else f"{len(ids)} vPLMs"
+            self.notify(f"{'Pinned' if pin else 'Unpinned'} {what}.", markup=False)
+        self._changed(tenants_too=False)
+
+    async def action_train_vplm(self) -> None:
+        vplm = self.vplms.table.current
+        if vplm is not None:
+            await self.hmi.train(vplm.id)
+
+    async def action_try_vplm(self) -> None:
+        vplm = self.vplms.table.current
+        if vplm is not None:
+            await self.hmi.try_out(vplm.id)

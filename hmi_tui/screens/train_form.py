@@ -1,0 +1,59 @@
+"""The form that starts training: sends the data file, then the job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from engine.client import AsyncClient, BadInput
+from engine.schema import TrainRequest
+from hmi_tui.screens.domain_forms import file_at
+from hmi_tui.screens.form import Form, Values
+from hmi_tui.widgets.field import Field
+
+SUFFIXES = (".jsonl", ".json", ".csv")
+
+
+def dataset_name(file_name: str) -> str:
+    """A name for the dataset, from the file's: small letters, digits, . _ and - only."""
+    name = file_name.lower().removesuffix(".gz")
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return re.sub(r"[^a-z0-9._-]+", "-", name).strip("._-")[:63] or "data"
+
+
+def train_form(client: AsyncClient, vplm: str, accepted: Callable[[str], None]) -> Form:
+    """Trains `vplm`; `accepted` gets the job's id."""
+
+    async def submit(values: Values) -> str:
+        tenant, slash, _ = values["vplm"].partition("/")
+        if not slash:
+            raise BadInput(
+                f"{values['vplm']!r} names no vPLM.", remedy="Write TENANT/NAME; mode 2 lists them."
+            )
+        path = file_at(values["data"])
+        chosen = {
+            name: value for name, value in values.items() if name in TrainRequest.model_fields
+        }
+        request = TrainRequest.model_validate(chosen | {"dataset": dataset_name(path.name)})
+        await client.vplm(request.vplm)
+        receipt = await client.put_dataset(
+            tenant, request.dataset, path, text=values["text"], label=values["label"]
+        )
+        job = await client.train(request)
+        accepted(job.id)
+        return f"Training {request.vplm} on {receipt.rows:,} rows."
+
+    fields = (
+        Field("vplm", "vPLM", vplm, "TENANT/NAME"),
+        Field("data", "Data file", hint=".jsonl or .csv, or with .gz", kind="file"),
+        Field("text", "Text column", "text"),
+        Field("label", "Label column", "label"),
+        Field("epochs", "Epochs", "3"),
+        Field("lr", "Learning rate", "0.001"),
+        Field("batch_size", "Batch size", "32"),
+        Field("optimizer", "Optimizer", "adamw", kind="choice", options=("adamw", "adam", "sgd")),
+        Field("when", "When", "now", kind="choice", options=("now", "idle")),
+        Field("seed", "Seed", "0"),
+    )
+    return Form("Train a vPLM", fields, submit, "Train")

@@ -1,0 +1,66 @@
+"""Columns of a table and how they share its width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+
+from hmi_tui.tones import Tone
+
+Row = TypeVar("Row")
+Cell = str | tuple[str, Tone]
+
+GAP = 2
+MARGIN = 2
+"""Cells at the left of a row for the cursor and the mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """One column: what it shows of a row, and how much room it asks for."""
+
+    title: str
+    cell: Callable[[Row], Cell]
+    width: int
+    align: Literal["left", "right"] = "left"
+    grow: int = 0
+    """Share of the width that is left over."""
+    rank: int = 0
+    """Columns of the highest rank go first where there is no room."""
+    sort: str = ""
+    """The engine's name for this order; empty if it cannot sort by it."""
+    key: str = ""
+    """The capital letter that sorts by it."""
+
+
+def lay_out(columns: Sequence[Column[Row]], width: int) -> list[tuple[Column[Row], int]]:
+    """The columns that fit in `width` cells, each with its width."""
+    shown = list(columns)
+    while len(shown) > 1 and _needed(shown) > width:
+        last = max(column.rank for column in shown)
+        if last == 0:
+            break
+        shown.remove([column for column in shown if column.rank == last][-1])
+    spare = max(0, width - _needed(shown))
+    shares = sum(column.grow for column in shown)
+    placed = []
+    for column in shown:
+        extra = spare * column.grow // shares if shares else 0
+        placed.append((column, column.width + extra))
+    return placed
+
+
+def _needed(columns: Sequence[Column[Row]]) -> int:
+    return MARGIN + sum(column.width for column in columns) + GAP * (len(columns) - 1)
+
+
+def fit(text: str, width: int, align: Literal["left", "right"]) -> str:
+    """`text` in exactly `width` cells; an ellipsis stands for what does not fit."""
+    clean = text.replace("\n", " ").replace("\t", " ")
+    length = cell_len(clean)
+    if length > width:
+        return set_cell_size(clean, width - 1) + "…" if width > 1 else set_cell_size(clean, width)
+    return " " * (width - length) + clean if align == "right" else clean + " " * (width - length)

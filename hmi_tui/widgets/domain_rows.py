@@ -1,0 +1,93 @@
+"""The tree of domains as rows with guides, so that its numbers stand in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from engine.schema import Domain
+from hmi_tui import figures
+from hmi_tui.tones import Tone
+from hmi_tui.widgets.columns import Cell, Column
+
+STATES: dict[str, tuple[str, Tone]] = {
+    "empty": ("○ empty", "muted"),
+    "ready": ("● ready", "good"),
+    "rebuilding": ("↻ rebuilding", "warn"),
+    "damaged": ("✗ damaged", "bad"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRow:
+    """A node and the guides before its name."""
+
+    guide: str
+    domain: Domain
+    folded: int
+    """How many nodes are hidden under it."""
+
+
+def tree_rows(domains: Sequence[Domain], folded: Collection[str]) -> list[DomainRow]:
+    """The visible nodes, depth first; those under a name in `folded` are left out."""
+    children: dict[str | None, list[Domain]] = {}
+    known = {domain.name for domain in domains}
+    for domain in domains:
+        parent = domain.parent if domain.parent in known else None
+        children.setdefault(parent, []).append(domain)
+    rows: list[DomainRow] = []
+
+    def hidden(name: str) -> int:
+        return sum(1 + hidden(child.name) for child in children.get(name, ()))
+
+    def walk(parent: str | None, lead: str) -> None:
+        level = children.get(parent, [])
+        for number, domain in enumerate(level):
+            last = number == len(level) - 1
+            guide = "" if parent is None else lead + ("└─ " if last else "├─ ")
+            shut = domain.name in folded
+            rows.append(DomainRow(guide, domain, hidden(domain.name) if shut else 0))
+            if not shut:
+                walk(domain.name, "" if parent is None else lead + ("   " if last else "│  "))
+
+    walk(None, "")
+    return rows
+
+
+def _name(row: DomainRow) -> Cell:
+    return row.guide + row.domain.name + (f" (+{row.folded})" if row.folded else "")
+
+
+def _epoch(row: DomainRow) -> Cell:
+    return str(row.domain.epoch) if row.domain.epoch else (figures.NOTHING, "muted")
+
+
+DOMAINS: tuple[Column[DomainRow], ...] = (
+    Column("domain", _name, 18, grow=2),
+    Column("entries", lambda r: figures.count(r.domain.entries), 9, "right"),
+    Column("bytes", lambda r: figures.size(r.domain.bytes), 8, "right"),
+    Column("hits", lambda r: figures.count(r.domain.hits), 9, "right", rank=1),
+    Column("hit rate", lambda r: figures.share(r.domain.hit_rate), 8, "right"),
+    Column("epoch", _epoch, 5, "right"),
+    Column("state", lambda r: STATES[r.domain.state], 12),
+    Column("vPLMs", lambda r: figures.count(r.domain.vplms), 7, "right", rank=2),
+)
+
+
+def domain_facts(domain: Domain) -> list[tuple[str, str]]:
+    """What is said beside the tree."""
+    corpus = f"{figures.size(domain.corpus_bytes)}, {figures.count(domain.corpus_lines)} lines"
+    return [
+        ("parent", domain.parent or "none, the root"),
+        ("state", STATES[domain.state][0]),
+        ("epoch", str(domain.epoch) if domain.epoch else "never built"),
+        ("own entries", figures.count(domain.entries)),
+        ("bytes", figures.size(domain.bytes)),
+        ("seen entries", figures.count(domain.view_entries)),
+        ("hits", figures.count(domain.hits)),
+        ("misses", figures.count(domain.misses)),
+        ("hit rate", figures.share(domain.hit_rate, 1)),
+        ("encoder", domain.encoder),
+        ("corpus", corpus if domain.corpus_bytes else "none; u uploads one"),
+        ("vPLMs", figures.count(domain.vplms)),
+    ]

@@ -1,0 +1,232 @@
+"""A scrolling view of a server-side list: reads the pages in view and keeps the cursor's row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic
+
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+
+from engine.client import HmiError
+from hmi_tui.paging import Page, Pages, Query, Row, Source, fixed
+
+
+async def _nothing(_: Query) -> Page[Row]:
+    return Page((), 0, None)
+
+
+class PagedView(ScrollView, Generic[Row], can_focus=True):
+    """Rows of type Row, the first line a header. At most one read is under way."""
+
+    class Moved(Message):
+        """The cursor is on another row, or there is none any more."""
+
+        def __init__(self, view: PagedView[Any], row: Any) -> None:
+            super().__init__()
+            self.view = view
+            self.row = row
+
+        @property
+        def control(self) -> PagedView[Any]:
+            return self.view
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, PagedView.Moved) and message.view is self.view
+
+    class Chosen(Message):
+        """Enter or a second click on a row."""
+
+        def __init__(self, view: PagedView[Any], row: Any) -> None:
+            super().__init__()
+            self.view = view
+            self.row = row
+
+        @property
+        def control(self) -> PagedView[Any]:
+            return self.view
+
+    class Changed(Message):
+        """Position, number of rows, filter, order or marks changed."""
+
+        def __init__(self, view: PagedView[Any]) -> None:
+            super().__init__()
+            self.view = view
+
+        @property
+        def control(self) -> PagedView[Any]:
+            return self.view
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, PagedView.Changed) and message.view is self.view
+
+    def __init__(
+        self, key_of: Callable[[Row], str], sort: str | None, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self.key_of = key_of
+        self.cursor = 0
+        self.marked: set[str] = set()
+        self.error = ""
+        self.loaded = False
+        self._pages: Pages[Row] = Pages(_nothing, "", sort)
+        self._next: Pages[Row] | None = None
+        self._reading = False
+        self._again = False
+        self._wanted = False
+        self._key: str | None = None
+        self._keep: str | None = None
+
+    # -- what it shows ---------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        return self._pages.total
+
+    @property
+    def q(self) -> str:
+        return (self._next or self._pages).q
+
+    @property
+    def sort(self) -> str | None:
+        return (self._next or self._pages).sort
+
+    @property
+    def current(self) -> Row | None:
+        return self._pages.row(self.cursor)
+
+    @property
+    def chosen_keys(self) -> list[str]:
+        """The marked rows, or else the one under the cursor."""
+        if self.marked:
+            return sorted(self.marked)
+        return [] if self.current is None else [self.key_of(self.current)]
+
+    def show_source(self, source: Source[Row]) -> None:
+        """Show another list from its start; filter and order stay."""
+        self.marked.clear()
+        self._restart(Pages(source, self.q, self.sort), keep=None)
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Show rows that are at hand; the cursor stays on its row."""
+        self._restart(Pages(fixed(rows), self.q, self.sort), keep=self._key)
+
+    def filter(self, q: str) -> None:
+        if q != self.q:
+            self._restart(Pages(self._source, q, self.sort), keep=self._key)
+
+    def order(self, sort: str | None) -> None:
+        self._restart(Pages(self._source, self.q, sort), keep=self._key)
+
+    def reread(self) -> None:
+        """Read again what is in view, keeping cursor, scroll, filter and order."""
+        self._again = True
+        self._pull()
+
+    def point_at(self, key: str) -> None:
+        """Put the cursor on this row once it has been read."""
+        self._keep = key
+        self.reread()
+
+    # -- reading ---------------------------------------------------------------------------
+
+    @property
+    def _source(self) -> Source[Row]:
+        return (self._next or self._pages).source
+
+    def _restart(self, pages: Pages[Row], keep: str | None) -> None:
+        self._next = pages
+        self._keep = keep
+        self._pull()
+
+    def _pull(self) -> None:
+        """Start reading, or let the reading under way go round once more: one at a time."""
+        self._wanted = True
+        if not self._reading and self.is_attached:
+            self._reading = True
+            self.run_worker(self._read_wanted(), group="rows", exit_on_error=False)
+
+    def on_mount(self) -> None:
+        self._pull()
+
+    async def _read_wanted(self) -> None:
+        try:
+            while self._wanted:
+                self._wanted = False
+                await self._read_once()
+        except HmiError as error:
+            self.error = str(error)
+            self.refresh()
+        finally:
+            self._reading = False
+
+    async def _read_once(self) -> None:
+        fresh = self._next
+        if fresh is not None:
+            await fresh.read(0, self._rows_in_view)
+            if self._next is fresh:
+                self._next = None
+                self._pages = fresh
+                self._settle(0)
+            else:
+                self._wanted = True
+            return
+        again, self._again = self._again, False
+        pages = self._pages
+        first = self._first
+        if not again and not pages.missing(first, first + self._rows_in_view):
+            return
+        before = [pages.row(first + offset) for offset in range(self._rows_in_view + 1)]
+        total = pages.total
+        await pages.read(first, first + self._rows_in_view, again=again)
+        after = [pages.row(first + offset) for offset in range(self._rows_in_view + 1)]
+        if pages is self._pages and (before != after or total != pages.total or self.error):
+            self._settle(self.cursor)
+
+    def _settle(self, fallback: int) -> None:
+        """Take over newly read rows: put the cursor back on its row and draw."""
+        self.error = ""
+        self.loaded = True
+        wanted = self._keep or self._key
+        self._keep = None
+        found = None if wanted is None else self._pages.find(lambda r: self.key_of(r) == wanted)
+        self.virtual_size = Size(self.size.width, self.total + 1)
+        self._go(found if found is not None else fallback)
+        self.refresh()
+
+    # -- the cursor ------------------------------------------------------------------------
+
+    @property
+    def _first(self) -> int:
+        return round(self.scroll_offset.y)
+
+    @property
+    def _rows_in_view(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def _go(self, index: int) -> None:
+        self.cursor = max(0, min(index, self.total - 1))
+        top = self._first
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, force=True)
+        elif self.cursor >= top + self._rows_in_view:
+            self.scroll_to(y=self.cursor - self._rows_in_view + 1, animate=False, force=True)
+        self._announce()
+        self.refresh()
+
+    def _announce(self) -> None:
+        row = self.current
+        if row is not None or self.total == 0:
+            self._key = None if row is None else self.key_of(row)
+            self.post_message(self.Moved(self, row))
+        self.post_message(self.Changed(self))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self._pull()
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(self.size.width, self.total + 1)
+        self._pull()

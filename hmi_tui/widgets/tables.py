@@ -1,0 +1,111 @@
+"""The columns of each list, most needed first; the rest appear as the screen gets wider."""
+
+from __future__ import annotations
+
+import time
+
+from engine.schema import Adapter, Job, NgramEntry, Tenant, Vplm
+from hmi_tui import figures
+from hmi_tui.tones import Tone
+from hmi_tui.widgets.columns import Cell, Column
+
+TIER_TONES: dict[str, Tone] = {"device": "good", "host": "accent", "disk": "muted"}
+STATE_SIGNS: dict[str, tuple[str, Tone]] = {
+    "queued": ("…", "muted"),
+    "running": ("▶", "accent"),
+    "succeeded": ("✓", "good"),
+    "failed": ("✗", "bad"),
+    "cancelled": ("–", "muted"),  # noqa: RUF001
+}
+
+
+def since(instant: float) -> str:
+    """How long ago a Unix time is."""
+    return figures.age(time.time() - instant)
+
+
+def tier_cell(tier: str) -> Cell:
+    return tier, TIER_TONES[tier]
+
+
+def job_cell(job: Job) -> Cell:
+    sign, tone = STATE_SIGNS[job.state]
+    if job.state == "running":
+        return f"{sign} {figures.share(job.progress)}", tone
+    return f"{sign} {job.state}", tone
+
+
+def outcome(job: Job) -> str:
+    """The last held-out accuracy of a job, if it has one."""
+    return figures.share(job.accuracy[-1].value, 1) if job.accuracy else ""
+
+
+TENANTS: tuple[Column[Tenant], ...] = (
+    Column("tenant", lambda t: t.name, 10, grow=1, sort="name", key="N"),
+    Column("vPLMs", lambda t: figures.count(t.vplms), 7, "right", sort="vplms", key="V"),
+    Column("stored", lambda t: figures.size(t.stored_bytes), 8, "right", rank=2),
+    Column("weight", lambda t: f"{t.weight:g}", 8, "right", rank=1, sort="weight", key="W"),
+)
+
+VPLMS: tuple[Column[Vplm], ...] = (
+    Column("vPLM", lambda v: v.id, 16, grow=3, sort="id", key="N"),
+    Column("domain", lambda v: v.domain, 9, grow=1, rank=1, sort="domain", key="D"),
+    Column("tier", lambda v: tier_cell(v.tier), 6),
+    Column("pin", lambda v: ("pin", "accent") if v.pinned else "", 3, sort="pinned", key="P"),
+    Column("mode", lambda v: v.mode, 6, rank=3, sort="mode", key="M"),
+    Column(
+        "accuracy",
+        lambda v: figures.share(v.accuracy, 1),
+        8,
+        "right",
+        rank=0,
+        sort="accuracy",
+        key="A",
+    ),
+    Column("requests", lambda v: figures.count(v.requests), 8, "right", rank=4),
+    Column(
+        "stored",
+        lambda v: figures.size(v.stored_bytes),
+        8,
+        "right",
+        rank=5,
+        sort="stored_bytes",
+        key="S",
+    ),
+    Column("labels", lambda v: ", ".join(v.labels), 14, grow=2, rank=6),
+    Column("version", lambda v: str(v.version), 9, "right", rank=7, sort="version", key="V"),
+    Column("age", lambda v: since(v.created_at), 5, "right", rank=8, sort="created_at", key="C"),
+)
+
+ADAPTERS: tuple[Column[Adapter], ...] = (
+    Column("sha256", lambda a: a.id, 12, grow=3, sort="id", key="N"),
+    Column("bytes", lambda a: figures.size(a.bytes), 8, "right", sort="bytes", key="B"),
+    Column("tier", lambda a: tier_cell(a.tier), 6),
+    Column("used by", lambda a: used_by(a), 18, grow=2),
+    Column("made by", lambda a: a.created_by, 12, grow=1, rank=1, sort="created_by", key="M"),
+    Column("rank", lambda a: str(a.rank), 6, "right", rank=2, sort="rank", key="R"),
+    Column("labels", lambda a: str(a.labels), 8, "right", rank=3, sort="labels", key="L"),
+    Column("age", lambda a: since(a.created_at), 5, "right", rank=1, sort="created_at", key="C"),
+)
+
+JOBS: tuple[Column[Job], ...] = (
+    Column("subject", lambda j: j.subject, 12, grow=2),
+    Column("type", lambda j: j.type, 7, rank=1),
+    Column("state", job_cell, 11),
+    Column("accuracy", outcome, 8, "right", rank=2),
+    Column("age", lambda j: since(j.created_at), 5, "right", rank=3),
+)
+
+NGRAMS: tuple[Column[NgramEntry], ...] = (
+    Column("n-gram", lambda n: n.text, 14, grow=2),
+    Column("hits", lambda n: figures.count(n.hits), 9, "right"),
+    Column("in corpus", lambda n: figures.count(n.count), 9, "right", rank=2),
+    Column("row of", lambda n: n.source, 9, grow=1, rank=1),
+)
+
+
+def used_by(adapter: Adapter) -> Cell:
+    if not adapter.users:
+        return "nobody", "muted"
+    more = f" +{len(adapter.users) - 1}" if len(adapter.users) > 1 else ""
+    return adapter.users[0] + more

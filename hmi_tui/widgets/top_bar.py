@@ -1,0 +1,67 @@
+"""The first line: the modes with their digits, and how the engine does."""
+
+from __future__ import annotations
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from hmi_tui import figures, tones
+from hmi_tui.modes import MODE_TITLES
+from hmi_tui.snapshot import Snapshot
+
+SIGNS = {
+    "connecting": ("…", "connecting", tones.MUTED),
+    "starting": ("…", "starting", tones.WARN),
+    "up": ("●", "up", tones.GOOD),
+    "silent": ("!", "silent", tones.WARN),
+    "lost": ("✗", "down", tones.BAD),
+    "failed": ("✗", "failed", tones.BAD),
+}
+
+
+class TopBar(Widget):
+    """Tabs at the left, the engine's state at the right: a sign and a word, then a colour."""
+
+    DEFAULT_CSS = """
+    TopBar { height: 1; dock: top; background: $surface; link-style: none;
+             link-style-hover: bold; link-color: $muted; link-background-hover: $cursor; }
+    """
+    snapshot: reactive[Snapshot] = reactive(Snapshot())
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def render(self) -> RenderResult:
+        tabs = Content("").join(
+            self._tab(number, name) for number, name in enumerate(MODE_TITLES, 1)
+        )
+        state = self._state(self.size.width - tabs.cell_length - 1)
+        gap = max(1, self.size.width - tabs.cell_length - state.cell_length - 1)
+        return Content.assemble(tabs, " " * gap, state)
+
+    def _tab(self, number: int, name: str) -> Content:
+        title = MODE_TITLES[name]
+        here = name == self.mode
+        digit = Content.styled(f" {number} ", "reverse bold" if here else tones.ACCENT)
+        label = Content.styled(f"{title} ", "reverse bold" if here else tones.MUTED)
+        return Content.assemble(digit, label).stylize(f"@click=app.open('{name}')")
+
+    def _state(self, room: int) -> Content:
+        sign, word, style = SIGNS[self.snapshot.link]
+        status = self.snapshot.status
+        if self.snapshot.up and not self.snapshot.ready:
+            sign, word, style = SIGNS["starting"]
+        short = Content.assemble((f"{sign} {word}", style))
+        if status is None or not self.snapshot.up:
+            return short
+        rates = status.rates
+        more = (
+            f" {figures.seconds(status.engine.uptime_s)}"
+            f" · {figures.rate(rates.requests_per_s)} req/s · p99 {figures.seconds(rates.p99_s)}"
+            f" · {figures.count(status.vplms)} vPLMs"
+        )
+        long = Content.assemble(short, (more, tones.MUTED))
+        return long if long.cell_length <= room else short

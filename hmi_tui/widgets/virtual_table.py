@@ -1,0 +1,197 @@
+"""A table over a server-side list: draws the rows in view, sorts, marks, copies."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.strip import Strip
+
+from hmi_tui.paging import Row
+from hmi_tui.widgets.columns import GAP, MARGIN, Column, fit, lay_out
+from hmi_tui.widgets.paged_view import PagedView
+
+
+SIGNS = {(False, False): " ", (True, False): "›", (False, True): "●", (True, True): "◉"}  # noqa: RUF001
+"""At the left of a row, by whether it has the cursor and whether it is marked."""
+
+
+class VirtualTable(PagedView[Row]):
+    """Rows of type Row under a fixed header. The cursor follows its row through every refresh."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "table--header",
+        "table--cursor",
+        "table--muted",
+        "table--strong",
+        "table--accent",
+        "table--good",
+        "table--warn",
+        "table--bad",
+    }
+    DEFAULT_CSS = """
+    VirtualTable {
+        height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden;
+        & > .table--header { color: $muted; text-style: bold; }
+        & > .table--cursor { background: $panel; text-style: bold; }
+        & > .table--muted { color: $muted; }
+        & > .table--strong { text-style: bold; }
+        & > .table--accent { color: $primary; }
+        & > .table--good { color: $success; }
+        & > .table--warn { color: $warning; }
+        & > .table--bad { color: $error; text-style: bold; }
+        &:focus > .table--cursor { background: $cursor; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", "edge(0)", "First row", show=False),
+        Binding("end", "edge(1)", "Last row", show=False),
+        Binding("enter", "choose", "Open", show=False),
+        Binding("space", "mark", "Mark", show=False),
+        Binding("c", "copy", "Copy its name", show=False),
+    ]
+
+    def __init__(
+        self,
+        columns: Sequence[Column[Row]],
+        key_of: Callable[[Row], str],
+        *,
+        empty: str = "",
+        sort: str | None = None,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(key_of, sort, id)
+        self.columns = columns
+        self.empty = empty
+
+    def action_move(self, rows: int) -> None:
+        self._go(self.cursor + rows)
+
+    def action_page(self, pages: int) -> None:
+        self._go(self.cursor + pages * self._rows_in_view)
+
+    def action_edge(self, end: int) -> None:
+        self._go(self.total - 1 if end else 0)
+
+    def action_choose(self) -> None:
+        if self.current is not None:
+            self.post_message(self.Chosen(self, self.current))
+
+    def action_mark(self) -> None:
+        if self.current is not None:
+            self.marked ^= {self.key_of(self.current)}
+            self._go(self.cursor + 1)
+
+    def action_copy(self) -> None:
+        if self.current is not None:
+            name = self.key_of(self.current)
+            self.app.copy_to_clipboard(name)
+            self.notify(f"Copied {name}", markup=False)
+
+    def unmark(self) -> bool:
+        """Forget all marks; whether there were any."""
+        had = bool(self.marked)
+        self.marked.clear()
+        self.refresh()
+        self.post_message(self.Changed(self))
+        return had
+
+    def sort_by(self, column: Column[Row]) -> None:
+        """Order by this column; descending if it was ascending already."""
+        if column.sort:
+            self.order("-" + column.sort if self.sort == column.sort else column.sort)
+
+    def on_key(self, event: events.Key) -> None:
+        for column in self.columns:
+            if column.key and event.character == column.key:
+                event.stop()
+                self.sort_by(column)
+
+    def on_click(self, event: events.Click) -> None:
+        place = event.get_content_offset(self)
+        if place is None:
+            return
+        if place.y == 0:
+            self._click_header(place.x)
+            return
+        index = self._first + place.y - 1
+        if index < self.total:
+            again = index == self.cursor
+            self._go(index)
+            if again:
+                self.action_choose()
+
+    def _click_header(self, x: int) -> None:
+        left = MARGIN
+        for column, width in lay_out(self.columns, self.size.width):
+            if left <= x < left + width:
+                self.sort_by(column)
+            left += width + GAP
+
+    # -- drawing ---------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        base = self.rich_style
+        if y == 0:
+            return self._header(width, base)
+        index = self._first + y - 1
+        if index >= self.total:
+            return self._below(y, width, base)
+        row = self._pages.row(index)
+        if row is None:
+            self.call_later(self._pull)
+            return _line("  …", width, base)
+        return self._row(row, index, width, base)
+
+    def _header(self, width: int, base: Style) -> Strip:
+        style = base + self.get_component_rich_style("table--header", partial=True)
+        text = " " * MARGIN
+        for column, cells in lay_out(self.columns, width):
+            title = column.title
+            if column.sort and self.sort in (column.sort, "-" + column.sort):
+                arrow = "▲" if self.sort == column.sort else "▼"
+                title = fit(title, min(len(title), cells - 1), "left") + arrow
+            text += fit(title, cells, column.align) + " " * GAP
+        return _line(text, width, style)
+
+    def _below(self, y: int, width: int, base: Style) -> Strip:
+        if self.total or not (self.loaded or self.error):
+            return Strip.blank(width, base)
+        muted = base + self.get_component_rich_style("table--muted", partial=True)
+        text = self.error or (f"Nothing matches {self.q!r}." if self.q else self.empty)
+        lines = [
+            line
+            for part in text.split("\n")
+            for line in textwrap.wrap(part, max(10, width - 4)) or [""]
+        ]
+        return _line("  " + (lines[y - 2] if 0 <= y - 2 < len(lines) else ""), width, muted)
+
+    def _row(self, row: Row, index: int, width: int, base: Style) -> Strip:
+        here = index == self.cursor
+        if here:
+            base = base + self.get_component_rich_style("table--cursor", partial=True)
+        marked = self.key_of(row) in self.marked
+        segments = [Segment(SIGNS[here, marked] + " ", base)]
+        for column, cells in lay_out(self.columns, width):
+            cell = column.cell(row)
+            text, tone = cell if isinstance(cell, tuple) else (cell, "plain")
+            style = base
+            if tone != "plain":
+                style = base + self.get_component_rich_style(f"table--{tone}", partial=True)
+            segments.append(Segment(fit(text, cells, column.align), style))
+            segments.append(Segment(" " * GAP, base))
+        return Strip(segments).adjust_cell_length(width, base)
+
+
+def _line(text: str, width: int, style: Style) -> Strip:
+    return Strip([Segment(text, style)]).adjust_cell_length(width, style)

@@ -1,0 +1,1 @@
+"""What lasts: the catalogue, adapter blobs, tables, corpora and datasets on disk."""

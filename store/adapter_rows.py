@@ -1,0 +1,80 @@
+"""Adapters in the catalogue: what each blob is and who uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from store.connections import Connections
+from store.errors import InUse
+from store.rows import AdapterRow
+from store.rowset import RowSet, TableKind, containing
+
+ADAPTERS = TableKind(
+    table="adapters",
+    key=("id",),
+    noun="adapter",
+    remedy="hmi adapter ls lists them.",
+    sorts={
+        "id": "id",
+        "bytes": "bytes",
+        "rank": "rank",
+        "labels": "labels",
+        "created_by": "created_by",
+        "created_at": "created_at",
+    },
+)
+
+
+class AdapterRows:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._rows = RowSet(connections, ADAPTERS, AdapterRow)
+
+    def add(self, row: AdapterRow) -> None:
+        """Exists."""
+        self.add_many([row])
+
+    def add_many(self, rows: Iterable[AdapterRow]) -> None:
+        """All in one transaction, or none. Exists names the first that is there already."""
+        given = list(rows)
+        with self._connections.writing() as db:
+            self._rows.insert(db, given)
+
+    def get(self, adapter: str) -> AdapterRow:
+        """NotFound."""
+        return self._rows.get((adapter,))
+
+    def page(
+        self, q: str = "", sort: str | None = None, limit: int = 100, offset: int = 0
+    ) -> tuple[list[AdapterRow], int]:
+        """Adapters with `q` in the id or in what made them, and how many there are."""
+        return self._rows.page(containing("id || ' ' || created_by", q), sort, limit, offset)
+
+    def remove(self, adapter: str) -> AdapterRow:
+        """Take it out of the catalogue; what it was. NotFound; InUse names a vPLM that uses it.
+
+        Its blob is deleted after this: a blob without a row is swept, a row without one is damage.
+        """
+        with self._connections.writing() as db:
+            sql = "select tenant || '/' || name as id from vplms where adapter = ? limit 1"
+            for user in db.query(sql, [adapter]):
+                raise InUse(
+                    f'Adapter "{adapter}" is used by vPLM "{user["id"]}".',
+                    remedy="Remove or retrain the vPLMs that use it first.",
+                )
+            return self._rows.remove(db, (adapter,))
+
+    def unused(self) -> list[str]:
+        """Ids of adapters that no vPLM uses."""
+        sql = "select id from adapters where id not in (select adapter from vplms) order by id"
+        return [row["id"] for row in self._connections.query(sql)]
+
+    def ids(self) -> set[str]:
+        return {row["id"] for row in self._connections.query("select id from adapters")}
+
+    def total_bytes(self) -> int:
+        """Bytes of all adapters, used or not."""
+        return int(self._connections.value("select coalesce(sum(bytes), 0) from adapters"))
+
+    def count(self) -> int:
+        return self._rows.count()

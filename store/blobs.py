@@ -1,0 +1,193 @@
+"""Adapter parameters on disk: safetensors files named by the sha256 of their bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store import files
+from store.errors import BadInput, Damaged, NotFound
+from store.tensors import Tensors, pack, unpack
+
+Content = bytes
+"""`BlobStore.bytes` hides the builtin inside the class."""
+
+_ID = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = ".safetensors"
+_WRITERS = 4
+"""Threads of `put_many`: fsyncs that wait together share the journal's commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """`id` is the file's sha256 in hex, `bytes` its size."""
+
+    id: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A blob that is on disk under an unfinished name, or (None) was there already."""
+
+    info: BlobInfo
+    unfinished: Path | None
+
+
+class BlobStore:
+    """Blobs below `root`, in 256 folders by the first two digits of their id.
+
+    Safe to use from several threads. A blob appears whole or not at all. Nothing here knows who
+    uses a blob: the catalogue does, and `sweep` is told.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        files.make_folder(root)
+
+    def put(
+        self, tensors: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str]
+    ) -> BlobInfo:
+        """Store tensors (float16, float32 or int64); the same content is stored once."""
+        return self.put_many([(tensors, metadata)])[0]
+
+    def put_many(
+        self,
+        blobs: Iterable[tuple[Mapping[str, NDArray[np.generic]], Mapping[str, str]]],
+    ) -> list[BlobInfo]:
+        """Store many, in order; on return all of them last. On an error none of them is there.
+
+        `blobs` is consumed as it is written: a generator never has more than a few in memory.
+        """
+        written: list[_Written] = []
+        try:
+            self._write_all(blobs, written)
+            return self._publish(written)
+        finally:
+            for entry in written:
+                if entry.unfinished is not None:
+                    entry.unfinished.unlink(missing_ok=True)
+
+    def get(self, blob: str, *, verify: bool = True) -> tuple[Tensors, dict[str, str]]:
+        """Tensors and metadata. NotFound; Damaged naming the file if it is not what it was."""
+        path = self.path(blob)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise _missing(blob) from None
+        if verify and hashlib.sha256(data).hexdigest() != blob:
+            raise Damaged(f"The adapter file {path} does not match its checksum.")
+        try:
+            return unpack(data)
+        except ValueError as error:
+            raise Damaged(f"The adapter file {path} cannot be read: {error}.") from error
+
+    def path(self, blob: str) -> Path:
+        """Where blob `blob` is, or would be."""
+        if _ID.fullmatch(blob) is None:
+            raise BadInput(
+                f"{blob!r} is not an adapter id.", remedy="An id is 64 hexadecimal digits."
+            )
+        return self._root / blob[:2] / f"{blob}{_SUFFIX}"
+
+    def exists(self, blob: str) -> bool:
+        return self.path(blob).is_file()
+
+    def bytes(self, blob: str) -> int:
+        """Size of its file. NotFound."""
+        try:
+            return self.path(blob).stat().st_size
+        except FileNotFoundError:
+            raise _missing(blob) from None
+
+    def delete(self, blob: str) -> None:
+        """Remove it. NotFound."""
+        if not files.remove_file(self.path(blob)):
+            raise _missing(blob)
+
+    def ids(self) -> Iterator[str]:
+        """Every blob's id, in order."""
+        for folder in sorted(self._folders()):
+            names = sorted(path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}"))
+            yield from (name for name in names if _ID.fullmatch(name))
+
+    def sweep(self, known: set[str]) -> int:
+        """Remove unfinished files and blobs that are not in `known`; how many went.
+
+        A blob is stored before it is catalogued, so this is for start-up, before anyone stores.
+        """
+        swept = sum(files.sweep(folder) for folder in self._folders())
+        unknown = [blob for blob in self.ids() if blob not in known]
+        for blob in unknown:
+            self.path(blob).unlink()
+        return swept + len(unknown)
+
+    def _folders(self) -> list[Path]:
+        return [path for path in self._root.iterdir() if path.is_dir()]
+
+    def _write_all(
+        self,
+        blobs: Iterable[tuple[Mapping[str, NDArray[np.generic]], Mapping[str, str]]],
+        written: list[_Written],
+    ) -> None:
+        """Put every blob's bytes on disk, appending to `written` also when one of them fails."""
+        waiting: deque[Future[_Written]] = deque()
+        with ThreadPoolExecutor(_WRITERS, thread_name_prefix="blob-writer") as pool:
+            try:
+                for tensors, metadata in blobs:
+                    if len(waiting) >= 2 * _WRITERS:
+                        written.append(waiting.popleft().result())
+                    waiting.append(pool.submit(self._write, pack(tensors, metadata)))
+                while waiting:
+                    written.append(waiting.popleft().result())
+            except BaseException:
+                written.extend(task.result() for task in waiting if task.exception() is None)
+                raise
+
+    def _write(self, data: Content) -> _Written:
+        info = BlobInfo(hashlib.sha256(data).hexdigest(), len(data))
+        final = self.path(info.id)
+        files.make_folder(final.parent)
+        if _holds(final, data):
+            return _Written(info, None)
+        unfinished = files.temporary(final.parent)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        with files.disk_errors(final):
+            try:
+                with os.fdopen(os.open(unfinished, flags, 0o600), "wb", buffering=0) as file:
+                    files.write_fully(file.fileno(), data)
+                    os.fsync(file.fileno())
+            except BaseException:
+                unfinished.unlink(missing_ok=True)
+                raise
+        return _Written(info, unfinished)
+
+    def _publish(self, written: list[_Written]) -> list[BlobInfo]:
+        for entry in written:
+            if entry.unfinished is not None:
+                entry.unfinished.replace(self.path(entry.info.id))
+        # Also for blobs found in place: whoever renamed them may not have got this far.
+        for folder in {self.path(entry.info.id).parent for entry in written}:
+            files.fsync_folder(folder)
+        return [entry.info for entry in written]
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether `path` has exactly `data`; a damaged file has not, and is written again."""
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except FileNotFoundError:
+        return False
+
+
+def _missing(blob: str) -> NotFound:
+    return NotFound(f'There is no adapter "{blob}".', remedy="hmi adapter ls lists them.")

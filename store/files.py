@@ -1,0 +1,212 @@
+"""Writing whole files or nothing: a temporary name, fsync, rename, fsync of the folder.
+
+Whatever moment the process dies at, a reader finds the old file, the new file, or no file; what
+was half-written keeps a name that starts with `.tmp-`, which no reader looks at and `sweep`
+removes.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from store.errors import BadInput, NoSpace
+
+DEBRIS = ".tmp-"
+"""How the names of unfinished files and folders begin."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+Chunk = bytes | bytearray | memoryview
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn "no space" into NoSpace naming `path`; other OSErrors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise NoSpace(f"No space left to write {path}.") from error
+        raise
+
+
+def check_name(kind: str, name: str) -> str:
+    """`name` if it may be a file's name; else BadInput. Keeps `..` and `/` out of paths."""
+    if _NAME.fullmatch(name) is None:
+        raise BadInput(
+            f"{name!r} cannot name a {kind}.",
+            remedy="Use letters, digits, '.', '_' and '-', and begin with a letter or digit.",
+        )
+    return name
+
+
+def temporary(folder: Path) -> Path:
+    """A fresh name for something unfinished in `folder`, which stays invisible and is swept."""
+    return folder / f"{DEBRIS}{secrets.token_hex(8)}"
+
+
+def fsync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in `folder` last: what was renamed into it or removed from it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and its parents, readable by the owner alone, and make their names last."""
+    missing = []
+    step = folder
+    while not step.is_dir():
+        missing.append(step)
+        step = step.parent
+    for path in reversed(missing):
+        with disk_errors(path):
+            path.mkdir(mode=0o700, exist_ok=True)
+            fsync_folder(path.parent)
+
+
+def write_fully(handle: int, content: Chunk) -> None:
+    """Write all of `content` to the open file `handle`; the kernel may take it in parts."""
+    rest = memoryview(content).cast("B")
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def write_whole(path: Path, content: Chunk | Iterable[Chunk]) -> int:
+    """Put `content` at `path`, all or nothing, replacing what was there; its bytes."""
+    chunks = [content] if isinstance(content, Chunk) else content
+    with Incoming(path.parent) as incoming:
+        for chunk in chunks:
+            incoming.write(chunk)
+        incoming.commit(path.name)
+        return incoming.bytes
+
+
+def publish_folder(unfinished: Path, final: Path) -> None:
+    """Give a folder, whose files are fsynced, its visible name. FileExistsError if it is taken."""
+    with disk_errors(final):
+        fsync_folder(unfinished)
+        try:
+            unfinished.rename(final)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                raise FileExistsError(errno.EEXIST, "exists already", str(final)) from error
+            raise
+        fsync_folder(final.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove `folder` so that nobody sees half of it: first its name, then what is in it."""
+    doomed = temporary(folder.parent)
+    folder.rename(doomed)
+    fsync_folder(folder.parent)
+    shutil.rmtree(doomed)
+
+
+def remove_file(path: Path) -> bool:
+    """Remove `path` for good; False if it was not there."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    fsync_folder(path.parent)
+    return True
+
+
+def sweep(folder: Path) -> int:
+    """Remove the unfinished things in `folder` (not below it); how many there were.
+
+    Only for when nobody writes there: an unfinished file may be one in the making.
+    """
+    if not folder.is_dir():
+        return 0
+    debris = [entry for entry in folder.iterdir() if entry.name.startswith(DEBRIS)]
+    for entry in debris:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    return len(debris)
+
+
+class Incoming:
+    """A file being received into `folder`: counted, hashed, then committed or gone.
+
+    `bytes` and `sha256` (hex) describe what has been written so far. Leaving the context without
+    `commit` leaves nothing behind.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.bytes = 0
+        self._folder = folder
+        self._hash = hashlib.sha256()
+        self._path = temporary(folder)
+        self._handle: int | None = None
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def __enter__(self) -> Self:
+        make_folder(self._folder)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        with disk_errors(self._path):
+            self._handle = os.open(self._path, flags, 0o600)
+        return self
+
+    def write(self, chunk: Chunk) -> None:
+        handle = self._open_handle()
+        rest = memoryview(chunk).cast("B")
+        self._hash.update(rest)
+        self.bytes += len(rest)
+        with disk_errors(self._path):
+            write_fully(handle, rest)
+
+    def commit(self, name: str) -> Path:
+        """Make the file last under `name` in its folder, replacing what was there."""
+        final = self._folder / name
+        with disk_errors(final):
+            os.fsync(self._open_handle())
+            self._close()
+            self._path.replace(final)
+            fsync_folder(self._folder)
+        return final
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+        self._path.unlink(missing_ok=True)
+
+    def _open_handle(self) -> int:
+        if self._handle is None:
+            raise ValueError(f"{self._path} is not open for writing")
+        return self._handle
+
+    def _close(self) -> None:
+        if self._handle is not None:
+            handle, self._handle = self._handle, None
+            os.close(handle)

@@ -1,0 +1,68 @@
+"""Training and rebuild jobs in the catalogue."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TypedDict, Unpack
+
+from store.connections import Connections
+from store.rows import JobRow
+from store.rowset import Filter, RowSet, TableKind
+
+JOBS = TableKind(
+    table="jobs",
+    key=("id",),
+    noun="job",
+    remedy="hmi job ls lists them.",
+    sorts={"created_at": "created_at"},
+)
+
+
+class JobChanges(TypedDict, total=False):
+    state: str
+    params: dict[str, Any]
+    progress: float
+    message: str
+    error: str | None
+    result: dict[str, Any]
+    loss: list[tuple[int, float]]
+    accuracy: list[tuple[int, float]]
+    started_at: float | None
+    finished_at: float | None
+
+
+class JobRows:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._rows = RowSet(connections, JOBS, JobRow)
+
+    def add(self, row: JobRow) -> None:
+        """Exists."""
+        with self._connections.writing() as db:
+            self._rows.insert(db, [row])
+
+    def get(self, job: str) -> JobRow:
+        """NotFound."""
+        return self._rows.get((job,))
+
+    def page(
+        self, state: str | None = None, limit: int = 100, offset: int = 0
+    ) -> tuple[list[JobRow], int]:
+        """Jobs, newest first, in one state or any, and how many there are."""
+        filters: list[Filter] = [] if state is None else [("state = ?", state)]
+        return self._rows.page(filters, "-created_at", limit, offset)
+
+    def change(self, job: str, **changes: Unpack[JobChanges]) -> JobRow:
+        """NotFound."""
+        with self._connections.writing() as db:
+            return self._rows.change(db, (job,), changes)
+
+    def fail_interrupted(self, message: str) -> int:
+        """Fail every job that was queued or running, for the reason `message`; how many."""
+        with self._connections.writing() as db:
+            cursor = db.execute(
+                "update jobs set state = 'failed', error = ?, finished_at = ? "
+                "where state in ('queued', 'running')",
+                [message, time.time()],
+            )
+            return cursor.rowcount

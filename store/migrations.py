@@ -1,0 +1,135 @@
+"""The catalogue's schema, one step at a time. A step that has shipped is never changed."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+MIGRATIONS = Migrations("hmi")
+
+
+def unknown_steps(db: Database) -> list[str]:
+    """Steps that `db` has had and that this version does not know: a newer one wrote it."""
+    # On an empty database every step that this version knows is pending.
+    with Database(memory=True) as empty:
+        known = {step.name for step in MIGRATIONS.pending(empty)}
+    return sorted({step.name for step in MIGRATIONS.applied(db)} - known)
+
+
+@MIGRATIONS()
+def m001_tenants_and_domains(db: Database) -> None:
+    db.table("tenants").create(
+        {"name": str, "weight": float, "quota": str, "key_digest": str, "created_at": float},
+        pk="name",
+        not_null={"weight", "quota", "key_digest", "created_at"},
+        strict=True,
+    )
+    db.table("tenants").create_index(["key_digest"])
+    db.table("domains").create(
+        {
+            "name": str,
+            "parent": str,
+            "epoch": int,
+            "state": str,
+            "encoder": str,
+            "corpus_bytes": int,
+            "corpus_lines": int,
+            "params": str,
+            "created_at": float,
+        },
+        pk="name",
+        not_null={"epoch", "state", "corpus_bytes", "corpus_lines", "params", "created_at"},
+        foreign_keys=[("parent", "domains", "name")],
+        strict=True,
+    )
+    db.table("domains").create_index(["parent"])
+
+
+@MIGRATIONS()
+def m002_adapters_and_vplms(db: Database) -> None:
+    db.table("adapters").create(
+        {
+            "id": str,
+            "bytes": int,
+            "rank": int,
+            "places": str,
+            "labels": int,
+            "created_by": str,
+            "metadata": str,
+            "created_at": float,
+        },
+        pk="id",
+        not_null={"bytes", "rank", "places", "labels", "created_by", "metadata", "created_at"},
+        strict=True,
+    )
+    columns = {
+        "tenant": str,
+        "name": str,
+        "kind": str,
+        "domain": str,
+        "labels": str,
+        "mode": str,
+        "rank": int,
+        "adapter": str,
+        "version": int,
+        "pinned": int,
+        "accuracy": float,
+        "created_at": float,
+    }
+    db.table("vplms").create(
+        columns,
+        pk=("tenant", "name"),
+        not_null=set(columns) - {"accuracy"},
+        foreign_keys=[
+            ("tenant", "tenants", "name"),
+            ("domain", "domains", "name"),
+            ("adapter", "adapters", "id"),
+        ],
+        strict=True,
+    )
+    db.table("vplms").create_index(["domain"])
+    db.table("vplms").create_index(["adapter"])
+
+
+@MIGRATIONS()
+def m003_jobs_and_datasets(db: Database) -> None:
+    columns = {
+        "id": str,
+        "type": str,
+        "subject": str,
+        "state": str,
+        "params": str,
+        "created_at": float,
+        "progress": float,
+        "message": str,
+        "error": str,
+        "result": str,
+        "loss": str,
+        "accuracy": str,
+        "started_at": float,
+        "finished_at": float,
+    }
+    db.table("jobs").create(
+        columns,
+        pk="id",
+        not_null=set(columns) - {"error", "started_at", "finished_at"},
+        strict=True,
+    )
+    db.table("jobs").create_index(["created_at"])
+    db.table("jobs").create_index(["state"])
+    columns = {
+        "tenant": str,
+        "name": str,
+        "rows": int,
+        "labels": str,
+        "bytes": int,
+        "sha256": str,
+        "path_name": str,
+        "created_at": float,
+    }
+    db.table("datasets").create(
+        columns,
+        pk=("tenant", "name"),
+        not_null=set(columns),
+        foreign_keys=[("tenant", "tenants", "name")],
+        strict=True,
+    )

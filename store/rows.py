@@ -1,0 +1,109 @@
+"""What the catalogue holds, as values. Instants are Unix seconds, sizes bytes."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
+
+QuotaLimits = dict[str, float | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRow:
+    """`quota` maps a limit's name to its value (None: no limit); the key is kept as a digest."""
+
+    name: str
+    weight: float
+    quota: QuotaLimits
+    key_digest: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRow:
+    """A node of the domain tree; the root alone has no parent.
+
+    `encoder` is the blob id of the node's own n-gram encoder, None where it inherits.
+    """
+
+    name: str
+    parent: str | None
+    epoch: int
+    state: str
+    encoder: str | None
+    corpus_bytes: int
+    corpus_lines: int
+    params: dict[str, Any]
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class VplmRow:
+    """`adapter` is the id of its blob; `version` is 1 at creation, publishing adds one."""
+
+    tenant: str
+    name: str
+    kind: str
+    domain: str
+    labels: tuple[str, ...]
+    mode: str
+    rank: int
+    adapter: str
+    version: int
+    pinned: bool
+    accuracy: float | None
+    created_at: float
+
+    @property
+    def id(self) -> str:
+        return f"{self.tenant}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRow:
+    """`id` is the blob's sha256; `places` says where in a layer the bottlenecks sit;
+    `labels` is how many the head tells apart; `created_by` is `random` or a job's id."""
+
+    id: str
+    bytes: int
+    rank: int
+    places: str
+    labels: int
+    created_by: str
+    metadata: dict[str, str]
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """`subject` is the vPLM or domain worked on; the series hold (step, value)."""
+
+    id: str
+    type: str
+    subject: str
+    state: str
+    params: dict[str, Any]
+    _: KW_ONLY
+    progress: float = 0.0
+    message: str = ""
+    error: str | None = None
+    result: dict[str, Any] = field(default_factory=dict)
+    loss: list[tuple[int, float]] = field(default_factory=list)
+    accuracy: list[tuple[int, float]] = field(default_factory=list)
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRow:
+    """`labels` maps a label to its rows; `path_name` is what `DatasetFiles` knows it by."""
+
+    tenant: str
+    name: str
+    rows: int
+    labels: dict[str, int]
+    bytes: int
+    sha256: str
+    path_name: str
+    created_at: float

@@ -1,0 +1,83 @@
+"""Tenants in the catalogue."""
+
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+
+from store.connections import Connections
+from store.rows import QuotaLimits, TenantRow
+from store.rowset import RowSet, TableKind, containing
+
+TENANTS = TableKind(
+    table="tenants",
+    key=("name",),
+    noun="tenant",
+    remedy="hmi tenant ls lists them.",
+    sorts={
+        "name": "name",
+        "weight": "weight",
+        "created_at": "created_at",
+        "vplms": "(select count(*) from vplms where tenant = tenants.name)",
+    },
+)
+
+_NOBODY_ELSE_USES = """
+    select distinct adapter from vplms where tenant = :tenant
+    and adapter not in (select adapter from vplms where tenant <> :tenant)
+    order by adapter
+"""
+
+
+class TenantChanges(TypedDict, total=False):
+    weight: float
+    quota: QuotaLimits
+    key_digest: str
+
+
+class TenantRows:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._rows = RowSet(connections, TENANTS, TenantRow)
+
+    def add(self, row: TenantRow) -> None:
+        """Exists."""
+        with self._connections.writing() as db:
+            self._rows.insert(db, [row])
+
+    def get(self, name: str) -> TenantRow:
+        """NotFound."""
+        return self._rows.get((name,))
+
+    def by_key(self, key_digest: str) -> TenantRow | None:
+        """The tenant whose API key has this digest."""
+        found = self._rows.where("key_digest = ?", [key_digest])
+        return found[0] if found else None
+
+    def page(
+        self, q: str = "", sort: str | None = None, limit: int = 100, offset: int = 0
+    ) -> tuple[list[TenantRow], int]:
+        """Tenants with `q` in the name, and how many there are. BadInput for an unknown sort."""
+        return self._rows.page(containing("name", q), sort, limit, offset)
+
+    def change(self, name: str, **changes: Unpack[TenantChanges]) -> TenantRow:
+        """NotFound."""
+        with self._connections.writing() as db:
+            return self._rows.change(db, (name,), changes)
+
+    def remove(self, name: str) -> tuple[list[str], list[str]]:
+        """Remove the tenant, its vPLMs and its datasets, in one transaction.
+
+        Returns the ids of adapters that nobody uses now (their rows stay until
+        `adapters.remove`) and the path names of its datasets' files. NotFound.
+        """
+        with self._connections.writing() as db:
+            adapters = [row["adapter"] for row in db.query(_NOBODY_ELSE_USES, {"tenant": name})]
+            sql = "select path_name from datasets where tenant = ? order by name"
+            paths = [row["path_name"] for row in db.query(sql, [name])]
+            db.execute("delete from vplms where tenant = ?", [name])
+            db.execute("delete from datasets where tenant = ?", [name])
+            self._rows.remove(db, (name,))
+        return adapters, paths
+
+    def count(self) -> int:
+        return self._rows.count()

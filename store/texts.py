@@ -1,0 +1,188 @@
+"""Corpora and datasets as files: plain text a document a line, and rows of text and label."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from store import files
+from store.errors import BadInput, BadText, Damaged, NotFound
+from store.lines import LineChecker
+
+_PATH_NAME = re.compile(r"([^/]+)/([^/]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusInfo:
+    """`lines` counts documents, which blank lines are not; `sha256` is hex."""
+
+    bytes: int
+    lines: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """`labels` maps a label to its rows; `path_name` is what to ask for the rows with."""
+
+    rows: int
+    labels: dict[str, int]
+    bytes: int
+    sha256: str
+    path_name: str
+
+
+class CorpusFiles:
+    """One text for each domain, below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        files.make_folder(root)
+
+    def put(self, domain: str, chunks: Iterable[bytes]) -> CorpusInfo:
+        """Store a corpus as it arrives, in place of the one before, which stays until the end.
+
+        BadText if it is not UTF-8, holds a NUL byte or a line over 1 MiB, or has no text.
+        """
+        path = self._path(domain)
+        checker = LineChecker()
+        with files.Incoming(self._root) as incoming:
+            for chunk in chunks:
+                checker.feed(chunk)
+                incoming.write(chunk)
+            checker.finish()
+            if not checker.documents:
+                raise BadText(
+                    f'The corpus of "{domain}" has no text.', remedy="Give one document a line."
+                )
+            incoming.commit(path.name)
+            return CorpusInfo(incoming.bytes, checker.documents, incoming.sha256)
+
+    def lines(self, domain: str) -> Iterator[str]:
+        """The documents, without line ends and blank lines. NotFound before the first."""
+        path = self._path(domain)
+        try:
+            # Split at \n alone, as when it was checked: a lone \r or a form feed is text.
+            file = path.open(encoding="utf-8-sig", newline="\n")
+        except FileNotFoundError:
+            raise NotFound(
+                f'Domain "{domain}" has no corpus.',
+                remedy="Upload one: hmi domain create takes --corpus FILE.",
+            ) from None
+        return _documents(file, path)
+
+    def exists(self, domain: str) -> bool:
+        return self._path(domain).is_file()
+
+    def remove(self, domain: str) -> None:
+        """Nothing happens if there is none."""
+        files.remove_file(self._path(domain))
+
+    def sweep(self) -> int:
+        """Remove what was half-received; for start-up."""
+        return files.sweep(self._root)
+
+    def _path(self, domain: str) -> Path:
+        return self._root / f"{files.check_name('domain', domain)}.txt"
+
+
+class DatasetFiles:
+    """Datasets below `root`: a folder for each tenant, JSON lines of [text, label].
+
+    Every `put` makes a new file, so a job that reads the one before is not disturbed; the
+    catalogue says which file is the dataset.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        files.make_folder(root)
+
+    def put(self, tenant: str, name: str, rows: Iterable[tuple[str, str]]) -> DatasetInfo:
+        """Store rows of (text, label) as they come. BadText if there are none or one is no text."""
+        folder = self._root / files.check_name("tenant", tenant)
+        files.check_name("dataset", name)
+        labels: Counter[str] = Counter()
+        with files.Incoming(folder) as incoming:
+            for number, (text, label) in enumerate(rows, start=1):
+                incoming.write(_encoded(text, label, number))
+                labels[label] += 1
+            if not labels:
+                raise BadText(f'The dataset "{name}" has no rows.', remedy="Give at least one row.")
+            final = incoming.commit(f"{name}.{secrets.token_hex(8)}.jsonl")
+            return DatasetInfo(
+                rows=labels.total(),
+                labels=dict(labels),
+                bytes=incoming.bytes,
+                sha256=incoming.sha256,
+                path_name=f"{tenant}/{final.name}",
+            )
+
+    def rows(self, path_name: str) -> Iterator[tuple[str, str]]:
+        """The rows (text, label), read as they are asked for. NotFound; Damaged naming the file."""
+        path = self._path(path_name)
+        try:
+            file = path.open(encoding="utf-8", newline="\n")
+        except FileNotFoundError:
+            raise NotFound(
+                f"The dataset file {path} is not there.", remedy="Upload the dataset again."
+            ) from None
+        return _pairs(file, path)
+
+    def remove(self, path_name: str) -> None:
+        """Nothing happens if there is none."""
+        files.remove_file(self._path(path_name))
+
+    def sweep(self, known: set[str]) -> int:
+        """Remove what was half-written and files whose path name is not in `known`."""
+        swept = 0
+        for folder in [path for path in self._root.iterdir() if path.is_dir()]:
+            swept += files.sweep(folder)
+            for path in list(folder.iterdir()):
+                if f"{folder.name}/{path.name}" not in known:
+                    path.unlink()
+                    swept += 1
+        return swept
+
+    def _path(self, path_name: str) -> Path:
+        parts = _PATH_NAME.fullmatch(path_name)
+        if parts is None:
+            raise BadInput(f"{path_name!r} is not a dataset's path name.")
+        tenant, file = parts.groups()
+        return self._root / files.check_name("tenant", tenant) / files.check_name("dataset", file)
+
+
+def _documents(file: TextIO, path: Path) -> Iterator[str]:
+    with file:
+        try:
+            for line in file:
+                document = line.rstrip("\r\n")
+                if document.strip():
+                    yield document
+        except UnicodeDecodeError as error:
+            raise Damaged(f"The corpus {path} is no longer UTF-8: {error}.") from error
+
+
+def _pairs(file: TextIO, path: Path) -> Iterator[tuple[str, str]]:
+    with file:
+        for number, line in enumerate(file, start=1):
+            try:
+                text, label = json.loads(line)
+            except ValueError as error:
+                raise Damaged(f"The dataset file {path} is damaged at row {number}.") from error
+            yield text, label
+
+
+def _encoded(text: str, label: str, number: int) -> bytes:
+    try:
+        return json.dumps([text, label], ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError as error:
+        raise BadText(
+            f"Row {number} is not text: it has half of a surrogate pair.",
+            remedy="Write the file as UTF-8.",
+        ) from error

@@ -1,0 +1,166 @@
+"""vPLMs in the catalogue."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict, Unpack
+
+from sqlite_utils import Database
+
+from store.adapter_rows import ADAPTERS
+from store.connections import Connections
+from store.domain_rows import DOMAINS
+from store.rows import AdapterRow, VplmRow
+from store.rowset import Filter, Key, RowSet, TableKind, absent, containing
+from store.tenant_rows import TENANTS
+
+VPLMS = TableKind(
+    table="vplms",
+    key=("tenant", "name"),
+    noun="vPLM",
+    remedy="hmi vplm ls lists them.",
+    sorts={
+        "id": "tenant || '/' || name",
+        "name": "name",
+        "tenant": "tenant",
+        "domain": "domain",
+        "mode": "mode",
+        "rank": "rank",
+        "version": "version",
+        "pinned": "pinned",
+        "accuracy": "accuracy",
+        "created_at": "created_at",
+        "stored_bytes": "(select bytes from adapters where id = vplms.adapter)",
+    },
+)
+
+_BATCH = 1000
+
+
+class VplmChanges(TypedDict, total=False):
+    domain: str
+    mode: str
+    pinned: bool
+
+
+class VplmRows:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._rows = RowSet(connections, VPLMS, VplmRow)
+        self._adapters = RowSet(connections, ADAPTERS, AdapterRow)
+
+    def add(self, row: VplmRow, *, adapters: Sequence[AdapterRow] = ()) -> None:
+        """As `add_many`, one."""
+        self.add_many([row], adapters=adapters)
+
+    def add_many(self, rows: Iterable[VplmRow], *, adapters: Sequence[AdapterRow] = ()) -> None:
+        """All vPLMs, and the adapters among `adapters` that are new, in one transaction, or none.
+
+        Exists names the first vPLM that is there; NotFound the first tenant, domain or adapter
+        that is not.
+        """
+        given = list(rows)
+        with self._connections.writing() as db:
+            self._adapters.insert(db, adapters, ignore=True)
+            try:
+                self._rows.insert(db, given)
+            except sqlite3.IntegrityError as error:
+                raise _dangling(db, given) or error from None
+
+    def get(self, vplm: str) -> VplmRow:
+        """By its id, "tenant/name". NotFound."""
+        return self._rows.get(_key(vplm))
+
+    def all(self) -> Iterator[VplmRow]:
+        """Every vPLM in order of id, a batch at a time; no transaction stays open meanwhile."""
+        sql = f"(tenant, name) > (?, ?) order by tenant, name limit {_BATCH}"
+        batch = self._rows.where(sql, ("", ""))
+        while batch:
+            yield from batch
+            batch = self._rows.where(sql, (batch[-1].tenant, batch[-1].name))
+
+    def page(
+        self,
+        q: str = "",
+        tenant: str | None = None,
+        sort: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> tuple[list[VplmRow], int]:
+        """vPLMs with `q` in their id, of one tenant or all, and how many there are."""
+        filters = containing("tenant || '/' || name", q) + _of(tenant)
+        return self._rows.page(filters, sort, limit, offset)
+
+    def change(self, vplm: str, **changes: Unpack[VplmChanges]) -> VplmRow:
+        """NotFound, also for a domain that is not there."""
+        with self._connections.writing() as db:
+            try:
+                return self._rows.change(db, _key(vplm), changes)
+            except sqlite3.IntegrityError:
+                raise DOMAINS.missing((str(changes.get("domain")),)) from None
+
+    def remove(self, vplm: str) -> VplmRow:
+        """What it was; its adapter stays. NotFound."""
+        with self._connections.writing() as db:
+            return self._rows.remove(db, _key(vplm))
+
+    def publish(
+        self,
+        vplm: str,
+        adapter: str,
+        accuracy: float | None,
+        *,
+        adapters: Sequence[AdapterRow] = (),
+    ) -> VplmRow:
+        """Point the vPLM at a new adapter and add one to its version, in one transaction.
+
+        Returns the row as published. NotFound if it was removed meanwhile, or if neither the
+        catalogue nor `adapters` has the adapter; then nothing is changed.
+        """
+        with self._connections.writing() as db:
+            row = self._rows.read(db, _key(vplm))
+            self._adapters.insert(db, adapters, ignore=True)
+            missing = absent(db, ADAPTERS, [adapter])
+            if missing is not None:
+                raise missing
+            changes = {"adapter": adapter, "accuracy": accuracy, "version": row.version + 1}
+            return self._rows.change(db, _key(vplm), changes)
+
+    def count(self, tenant: str | None = None, *, domain: str | None = None) -> int:
+        of_domain: list[Filter] = [] if domain is None else [("domain = ?", domain)]
+        return self._rows.count(_of(tenant) + of_domain)
+
+    def users_of(self, adapter: str) -> list[str]:
+        """Ids of the vPLMs that use an adapter."""
+        sql = "adapter = ? order by tenant, name"
+        return [row.id for row in self._rows.where(sql, [adapter])]
+
+    def stored_bytes(self, tenant: str | None = None) -> int:
+        """Bytes of the adapters in use (each once), by one tenant or by all."""
+        users, values = ("where tenant = ?", [tenant]) if tenant is not None else ("", [])
+        sql = f"""
+            select coalesce(sum(bytes), 0) from adapters
+            where id in (select adapter from vplms {users})
+        """
+        return int(self._connections.value(sql, values))
+
+
+def _key(vplm: str) -> Key:
+    tenant, slash, name = vplm.partition("/")
+    if not slash:
+        raise VPLMS.missing((vplm,))
+    return tenant, name
+
+
+def _of(tenant: str | None) -> list[Filter]:
+    return [] if tenant is None else [("tenant = ?", tenant)]
+
+
+def _dangling(db: Database, rows: Sequence[VplmRow]) -> Exception | None:
+    """What the first dangling reference of `rows` refers to."""
+    return (
+        absent(db, TENANTS, [row.tenant for row in rows])
+        or absent(db, DOMAINS, [row.domain for row in rows])
+        or absent(db, ADAPTERS, [row.adapter for row in rows])
+    )

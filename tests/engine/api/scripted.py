@@ -1,0 +1,373 @@
+"""An appliance that answers as it is told to, so that the API is tested without a model."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.schema import (
+    Adapter,
+    AdapterPage,
+    BulkCreated,
+    ClassifyRequest,
+    ClassifyResponse,
+    CorpusReceipt,
+    DatasetReceipt,
+    DeviceStatus,
+    Domain,
+    DomainCreate,
+    DomainTree,
+    EngineStatus,
+    HostStatus,
+    Job,
+    JobAccepted,
+    JobPage,
+    ModelCard,
+    ModelList,
+    NgramEntry,
+    NgramPage,
+    Prediction,
+    QueueStatus,
+    Quota,
+    RebuildRequest,
+    Status,
+    Tenant,
+    TenantCreate,
+    TenantCreated,
+    TenantPage,
+    TenantPatch,
+    TierStatus,
+    Timing,
+    TrainRequest,
+    Usage,
+    Vplm,
+    VplmBulkCreate,
+    VplmCreate,
+    VplmPage,
+    VplmPatch,
+)
+from engine.telemetry.events import EventLog
+from engine.telemetry.metrics import Metrics
+
+TENANT = TenantCreated(
+    name="acme", weight=1.0, quota=Quota(), vplms=1, stored_bytes=10, created_at=1.0, api_key="k"
+)
+DOMAIN = Domain(
+    name="reviews",
+    parent="general",
+    depth=1,
+    epoch=2,
+    entries=3,
+    bytes=4,
+    view_entries=5,
+    hits=6,
+    misses=7,
+    hit_rate=0.5,
+    corpus_bytes=8,
+    corpus_lines=9,
+    encoder="inherited",
+    state="ready",
+    vplms=1,
+    created_at=1.0,
+)
+VPLM = Vplm(
+    id="acme/polarity",
+    tenant="acme",
+    name="polarity",
+    kind="classifier",
+    domain="reviews",
+    labels=["negative", "positive"],
+    mode="plot",
+    rank=64,
+    adapter="ab",
+    version=1,
+    tier="host",
+    pinned=False,
+    stored_bytes=10,
+    dedicated_bytes=100,
+    accuracy=None,
+    requests=0,
+    created_at=1.0,
+)
+ADAPTER = Adapter(
+    id="ab",
+    bytes=10,
+    rank=64,
+    labels=2,
+    tier="host",
+    users=["acme/polarity"],
+    created_by="random",
+    created_at=1.0,
+)
+JOB = Job(
+    id="j1",
+    type="train",
+    subject="acme/polarity",
+    state="running",
+    progress=0.5,
+    eta_s=1.0,
+    message="training",
+    params={},
+    loss=[],
+    accuracy=[],
+    error=None,
+    result={},
+    created_at=1.0,
+    started_at=1.0,
+    finished_at=None,
+)
+STATUS = Status(
+    time=1.0,
+    engine=EngineStatus(
+        version="0", pid=1, uptime_s=1.0, home="h", socket="s", ready=True, reasons=[]
+    ),
+    backbone=None,
+    device=DeviceStatus(kind="cpu", name="cpu", note="no NVIDIA device"),
+    host=HostStatus(
+        cores=2,
+        threads=1,
+        cpu=0.0,
+        total_bytes=1,
+        used_bytes=1,
+        engine_bytes=1,
+        engine_cpu=0.0,
+        disk_free_bytes=1,
+        by_owner={},
+    ),
+    tiers={
+        "host": TierStatus(
+            resident=3,
+            bytes=30,
+            budget_bytes=100,
+            hits=2,
+            misses=1,
+            evictions=0,
+            bytes_moved=5,
+            seconds=0.1,
+        )
+    },
+    queue=QueueStatus(depth=7, tokens=70, limit_tokens=1000),
+    rates=Metrics().rates(),
+    tenants=1,
+    vplms=1,
+    domains=[DOMAIN],
+    jobs=[],
+    totals={},
+    problems=[],
+)
+
+
+class ScriptedAppliance:
+    """`fails[method]` is raised by that method; `calls` records what was asked.
+
+    `start` waits for `may_start`; `classify` answers at once unless `hold` is set.
+    """
+
+    def __init__(self, *, started: bool = True) -> None:
+        self.ready = False
+        self.reasons = ["loading backbone"]
+        self.may_start = threading.Event()
+        self.closed = False
+        self.events = EventLog()
+        self._script()
+        if started:
+            self.may_start.set()
+
+    def forget(self) -> None:
+        """Back to the beginning, but for having started."""
+        self.events.close()
+        self.events = EventLog()
+        self._script()
+
+    def _script(self) -> None:
+        self.metrics = Metrics()
+        self.fails: dict[str, Exception] = {}
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.job_now = JOB
+        self.file = Path(__file__)
+        self.received = bytearray()
+        self.chunks = 0
+        self.upload_error: BaseException | None = None
+        self.hold = False
+        self.holding = threading.Event()
+        self.cancelled = threading.Event()
+
+    def _do(self, method: str, *arguments: Any) -> None:
+        self.calls.append((method, arguments))
+        if method in self.fails:
+            raise self.fails[method]
+
+    def start(self) -> None:
+        self.may_start.wait()
+        self._do("start")
+        self.ready, self.reasons = True, []
+
+    def close(self) -> None:
+        self.closed = True
+
+    def status(self) -> Status:
+        self._do("status")
+        return STATUS
+
+    def tenants(self, q: str, sort: str | None, limit: int, cursor: str | None) -> TenantPage:
+        self._do("tenants", q, sort, limit, cursor)
+        return TenantPage(data=[TENANT], total=1)
+
+    def tenant(self, name: str) -> Tenant:
+        self._do("tenant", name)
+        return TENANT
+
+    def create_tenant(self, request: TenantCreate) -> TenantCreated:
+        self._do("create_tenant", request)
+        return TENANT
+
+    def change_tenant(self, name: str, patch: TenantPatch) -> Tenant:
+        self._do("change_tenant", name, patch)
+        return TENANT
+
+    def remove_tenant(self, name: str) -> None:
+        self._do("remove_tenant", name)
+
+    def rotate_key(self, name: str) -> TenantCreated:
+        self._do("rotate_key", name)
+        return TENANT
+
+    def domains(self) -> DomainTree:
+        self._do("domains")
+        return DomainTree(data=[DOMAIN])
+
+    def domain(self, name: str) -> Domain:
+        self._do("domain", name)
+        return DOMAIN
+
+    def create_domain(self, request: DomainCreate) -> Domain:
+        self._do("create_domain", request)
+        return DOMAIN
+
+    def _take(self, chunks: Iterator[bytes]) -> None:
+        try:
+            for chunk in chunks:
+                self.received += chunk
+                self.chunks += 1
+                self._do("chunk")
+        except BaseException as error:
+            self.upload_error = error
+            raise
+
+    def put_corpus(self, name: str, chunks: Iterator[bytes]) -> CorpusReceipt:
+        self._do("put_corpus", name)
+        self._take(chunks)
+        return CorpusReceipt(domain=name, lines=1, bytes=len(self.received), sha256="ab")
+
+    def rebuild_domain(self, name: str, request: RebuildRequest) -> JobAccepted:
+        self._do("rebuild_domain", name, request)
+        return JobAccepted(id="j1")
+
+    def ngrams(self, name: str, q: str, limit: int) -> NgramPage:
+        self._do("ngrams", name, q, limit)
+        entry = NgramEntry(text="a b c", ids=[1, 2, 3], count=2, hits=1, source="general")
+        return NgramPage(data=[entry], total=1)
+
+    def remove_domain(self, name: str) -> None:
+        self._do("remove_domain", name)
+
+    def vplms(
+        self, q: str, tenant: str | None, sort: str | None, limit: int, cursor: str | None
+    ) -> VplmPage:
+        self._do("vplms", q, tenant, sort, limit, cursor)
+        return VplmPage(data=[VPLM], total=1, next_cursor="1")
+
+    def vplm(self, id: str) -> Vplm:
+        self._do("vplm", id)
+        return VPLM
+
+    def create_vplm(self, request: VplmCreate) -> Vplm:
+        self._do("create_vplm", request)
+        return VPLM
+
+    def create_vplms(self, request: VplmBulkCreate) -> BulkCreated:
+        self._do("create_vplms", request)
+        return BulkCreated(created=["acme/m-00001"])
+
+    def change_vplm(self, id: str, patch: VplmPatch) -> Vplm:
+        self._do("change_vplm", id, patch)
+        return VPLM
+
+    def remove_vplm(self, id: str) -> None:
+        self._do("remove_vplm", id)
+
+    def adapters(self, q: str, sort: str | None, limit: int, cursor: str | None) -> AdapterPage:
+        self._do("adapters", q, sort, limit, cursor)
+        return AdapterPage(data=[ADAPTER], total=1, bytes=10)
+
+    def adapter(self, id: str) -> Adapter:
+        self._do("adapter", id)
+        return ADAPTER
+
+    def remove_adapter(self, id: str) -> None:
+        self._do("remove_adapter", id)
+
+    def adapter_file(self, id: str) -> Path:
+        self._do("adapter_file", id)
+        return self.file
+
+    def put_dataset(
+        self, tenant: str, name: str, chunks: Iterator[bytes], format: str, text: str, label: str
+    ) -> DatasetReceipt:
+        self._do("put_dataset", tenant, name, format, text, label)
+        self._take(chunks)
+        return DatasetReceipt(
+            tenant=tenant, name=name, rows=2, labels={"a": 1, "b": 1}, bytes=len(self.received)
+        )
+
+    def train(self, request: TrainRequest) -> JobAccepted:
+        self._do("train", request)
+        return JobAccepted(id="j1")
+
+    def jobs(self, state: str | None, limit: int, cursor: str | None) -> JobPage:
+        self._do("jobs", state, limit, cursor)
+        return JobPage(data=[self.job_now], total=1)
+
+    def job(self, id: str) -> Job:
+        self._do("job", id)
+        return self.job_now
+
+    def cancel_job(self, id: str) -> Job:
+        self._do("cancel_job", id)
+        return self.job_now
+
+    async def classify(self, request: ClassifyRequest) -> ClassifyResponse:
+        self._do("classify", request)
+        if self.hold:
+            self.holding.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.cancelled.set()
+                raise
+        prediction = Prediction(index=0, label="positive", probs=[0.25, 0.75], num_classes=2)
+        return ClassifyResponse(
+            id="c1",
+            created=1,
+            model=request.model,
+            data=[prediction],
+            labels=["negative", "positive"],
+            usage=Usage(prompt_tokens=3, total_tokens=3),
+            timing=Timing(
+                queue_s=0.0,
+                retrieve_s=0.0,
+                load_s=0.0,
+                compute_s=0.0,
+                hit_rate=1.0,
+                batch_size=1,
+                tier="device",
+                mode="plot",
+            ),
+        )
+
+    def models(self) -> ModelList:
+        self._do("models")
+        return ModelList(data=[ModelCard(id="acme/polarity", created=1, owned_by="acme")])

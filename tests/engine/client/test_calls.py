@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine.client import AsyncClient, Client, checked
+from engine.errors import BadInput
+from engine.schema import (
+    Quota,
+    RebuildRequest,
+    TenantCreate,
+    TenantPatch,
+    TrainRequest,
+    VplmBulkCreate,
+    VplmCreate,
+    VplmPatch,
+)
+from tests.engine.api import scripted
+from tests.engine.api.running import Running
+
+VPLM = VplmCreate(tenant="acme", name="polarity", labels=["negative", "positive"])
+BULK = VplmBulkCreate(tenant="acme", name="m", count=1, labels=["a", "b"])
+TRAIN = TrainRequest(vplm="acme/polarity", dataset="sst2")
+
+# What is called, what the appliance is asked, and what comes back.
+CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
+    (lambda c: c.status(), ("status", ()), scripted.STATUS),
+    (
+        lambda c: c.tenants("ac", 5, "7", "-name").data[0],
+        ("tenants", ("ac", "-name", 5, "7")),
+        None,
+    ),
+    (lambda c: c.tenant("acme").name, ("tenant", ("acme",)), "acme"),
+    (
+        lambda c: c.create_tenant("acme", 2.0, Quota(vplms=3)).api_key,
+        ("create_tenant", (TenantCreate(name="acme", weight=2.0, quota=Quota(vplms=3)),)),
+        "k",
+    ),
+    (
+        lambda c: c.change_tenant("acme", weight=3.0).name,
+        ("change_tenant", ("acme", TenantPatch(weight=3.0))),
+        "acme",
+    ),
+    (lambda c: c.remove_tenant("acme"), ("remove_tenant", ("acme",)), None),
+    (lambda c: c.rotate_key("acme").api_key, ("rotate_key", ("acme",)), "k"),
+    (lambda c: c.domains().data, ("domains", ()), [scripted.DOMAIN]),
+    (lambda c: c.domain("reviews"), ("domain", ("reviews",)), scripted.DOMAIN),
+    (
+        lambda c: c.rebuild_domain("reviews", 0.25, 10, 0.5).id,
+        (
+            "rebuild_domain",
+            ("reviews", RebuildRequest(alpha=0.25, budget_bytes=10, threshold=0.5)),
+        ),
+        "j1",
+    ),
+    (lambda c: c.ngrams("reviews", "b", 9).total, ("ngrams", ("reviews", "b", 9)), 1),
+    (lambda c: c.remove_domain("reviews"), ("remove_domain", ("reviews",)), None),
+    (
+        lambda c: c.vplms("po", "acme", 5, "7", "name").next_cursor,
+        ("vplms", ("po", "acme", "name", 5, "7")),
+        "1",
+    ),
+    (lambda c: c.vplm("acme/polarity"), ("vplm", ("acme/polarity",)), scripted.VPLM),
+    (lambda c: c.create_vplm(VPLM), ("create_vplm", (VPLM,)), scripted.VPLM),
+    (lambda c: c.create_vplms(BULK), ("create_vplms", (BULK,)), ["acme/m-00001"]),
+    (
+        lambda c: c.change_vplm("acme/polarity", pin=False),
+        ("change_vplm", ("acme/polarity", VplmPatch(pin=False))),
+        scripted.VPLM,
+    ),
+    (lambda c: c.remove_vplm("acme/polarity"), ("remove_vplm", ("acme/polarity",)), None),
+    (lambda c: c.adapters().bytes, ("adapters", ("", None, 100, None)), 10),
+    (lambda c: c.adapter("ab"), ("adapter", ("ab",)), scripted.ADAPTER),
+    (lambda c: c.remove_adapter("ab"), ("remove_adapter", ("ab",)), None),
+    (lambda c: c.train(TRAIN).id, ("train", (TRAIN,)), "j1"),
+    (lambda c: c.jobs(5, "7", "running").total, ("jobs", ("running", 5, "7")), 1),
+    (lambda c: c.job("j1"), ("job", ("j1",)), scripted.JOB),
+    (lambda c: c.cancel_job("j1"), ("cancel_job", ("j1",)), scripted.JOB),
+    (lambda c: c.models().data[0].id, ("models", ()), "acme/polarity"),
+]
+
+
+def test_every_call_reaches_the_appliance_as_it_was_meant(engine: Running) -> None:
+    with engine.client() as client:
+        for call, asked, expected in CALLS:
+            answer = call(client)
+            assert engine.appliance.calls[-1] == asked
+            if expected is not None:
+                assert answer == expected
+
+
+def test_the_engine_is_asked_about_itself(engine: Running) -> None:
+    with engine.client() as client:
+        assert client.livez() is True
+        assert client.readyz() == (True, [])
+        assert client.version().api == "v1"
+        assert "hmi_queue_depth 7.0" in client.metrics()
+
+
+def test_classify_takes_one_text_or_many(engine: Running) -> None:
+    with engine.client() as client:
+        one = client.classify("acme/polarity", "a gorgeous movie")
+        many = client.classify("acme/polarity", ["good", "bad"], mode="exact")
+    assert one.data[0].label == "positive"
+    assert many.model == "acme/polarity"
+    assert engine.appliance.calls[-1][1][0].input == ["good", "bad"]
+    assert engine.appliance.calls[-1][1][0].mode == "exact"
+
+
+async def test_the_awaiting_client_makes_the_same_calls(engine: Running) -> None:
+    async with AsyncClient(engine.socket) as client:
+        assert await client.livez() is True
+        assert (await client.readyz())[0] is True
+        assert (await client.status()) == scripted.STATUS
+        assert (await client.vplms(tenant="acme")).total == 1
+        assert (await client.classify("acme/polarity", ["good"])).labels[0] == "negative"
+
+
+def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
+    blocking = {name: m for name, m in vars(Client).items() if not name.startswith("_")}
+    waiting = {name: m for name, m in vars(AsyncClient).items() if not name.startswith("_")}
+    assert blocking.keys() == waiting.keys()
+    for name, method in blocking.items():
+        ours, theirs = inspect.signature(method), inspect.signature(waiting[name])
+        assert ours.parameters == theirs.parameters, name
+
+
+@pytest.mark.parametrize("id", ["polarity", "/polarity", "acme/", "a/b/c", ""])
+def test_an_id_that_is_not_tenant_and_name_is_refused_before_it_is_sent(
+    engine: Running, id: str
+) -> None:
+    with engine.client() as client, pytest.raises(BadInput, match="tenant/name"):
+        client.vplm(id)
+
+
+def test_names_cannot_reach_into_other_routes(engine: Running) -> None:
+    with engine.client() as client:
+        client.tenant("a b?c#d")
+        assert engine.appliance.calls[-1] == ("tenant", ("a b?c#d",))
+        with pytest.raises(BadInput):
+            client.remove_tenant("..")
+
+
+def test_a_request_that_its_schema_refuses_is_a_bad_input_that_names_the_field() -> None:
+    with pytest.raises(BadInput, match="labels: label 'a' is given twice") as refused:
+        checked(VplmCreate, tenant="acme", name="x", labels=["a", "a"])
+    assert refused.value.remedy
+    with pytest.raises(BadInput, match="name: 'No Good' is not a valid name"):
+        checked(VplmCreate, tenant="acme", name="No Good", labels=["a", "b"])

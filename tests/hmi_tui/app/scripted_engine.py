@@ -1,0 +1,567 @@
+"""An engine in memory: answers the client's calls with the API's documents and remembers them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from engine.client import (
+    AsyncClient,
+    BadInput,
+    Conflict,
+    EngineNotRunning,
+    HmiError,
+    NotFound,
+)
+from engine.schema import (
+    Adapter,
+    AdapterPage,
+    BackboneStatus,
+    ClassifyResponse,
+    CorpusReceipt,
+    DatasetReceipt,
+    DeviceStatus,
+    Domain,
+    EngineStatus,
+    HostStatus,
+    Job,
+    JobAccepted,
+    JobPage,
+    Mode,
+    NgramEntry,
+    NgramPage,
+    Point,
+    Prediction,
+    Problem,
+    QueueStatus,
+    Quota,
+    Rates,
+    Status,
+    Tenant,
+    TenantCreated,
+    TenantPage,
+    TierStatus,
+    Timing,
+    TrainRequest,
+    Usage,
+    Vplm,
+    VplmBulkCreate,
+    VplmCreate,
+    VplmPage,
+)
+
+T = TypeVar("T", Tenant, Vplm, Adapter)
+NOW = time.time()
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def domain(name: str, parent: str | None, depth: int, epoch: int = 3, **more: Any) -> Domain:
+    values: dict[str, Any] = {
+        "name": name,
+        "parent": parent,
+        "depth": depth,
+        "epoch": epoch,
+        "entries": 41_238,
+        "bytes": 96 << 20,
+        "view_entries": 98_112,
+        "hits": 812_345,
+        "misses": 331_222,
+        "hit_rate": 0.71,
+        "corpus_bytes": 6 << 20,
+        "corpus_lines": 21_300,
+        "encoder": "inherited",
+        "state": "ready",
+        "vplms": 120,
+        "created_at": NOW - 7200,
+    }
+    return Domain.model_validate(values | more)
+
+
+def vplm(tenant: str, name: str, **more: Any) -> Vplm:
+    values: dict[str, Any] = {
+        "id": f"{tenant}/{name}",
+        "tenant": tenant,
+        "name": name,
+        "kind": "classifier",
+        "domain": "reviews",
+        "labels": ["negative", "positive"],
+        "mode": "plot",
+        "rank": 64,
+        "adapter": sha(f"{tenant}/{name}"),
+        "version": 1,
+        "tier": "disk",
+        "pinned": False,
+        "stored_bytes": 610_304,
+        "dedicated_bytes": 90_900_000,
+        "accuracy": None,
+        "requests": 0,
+        "created_at": NOW - 3600,
+    }
+    return Vplm.model_validate(values | more)
+
+
+def job(id: str, subject: str, state: str, **more: Any) -> Job:
+    values: dict[str, Any] = {
+        "id": id,
+        "type": "train",
+        "subject": subject,
+        "state": state,
+        "progress": 1.0 if state == "succeeded" else 0.43,
+        "eta_s": 37.0 if state == "running" else None,
+        "message": "epoch 2 of 3" if state == "running" else "published version 2",
+        "params": {"epochs": 3, "lr": 0.001, "batch_size": 32, "optimizer": "adamw"},
+        "loss": [Point(step=n * 10, value=0.7 * 0.985**n) for n in range(60)],
+        "accuracy": [Point(step=200, value=0.78), Point(step=400, value=0.84)],
+        "error": None,
+        "result": {"accuracy": 0.84, "version": 2},
+        "created_at": NOW - 300,
+        "started_at": NOW - 290,
+        "finished_at": NOW - 200 if state not in ("running", "queued") else None,
+    }
+    return Job.model_validate(values | more)
+
+
+@dataclass
+class ScriptedEngine:
+    """State in plain lists; `down` makes every call fail as if nobody listened."""
+
+    tenant_rows: list[Tenant] = field(default_factory=list)
+    vplm_rows: list[Vplm] = field(default_factory=list)
+    domain_rows: list[Domain] = field(default_factory=list)
+    job_rows: list[Job] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    device: DeviceStatus = field(
+        default_factory=lambda: DeviceStatus(
+            kind="cpu",
+            name="CPU, 2 cores",
+            note="No NVIDIA device; the CPU computes.",
+        )
+    )
+    down: bool = False
+    pid: int = 4242
+    ready: bool = True
+    reasons: list[str] = field(default_factory=list)
+    failing: HmiError | None = None
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    statuses: int = 0
+    pages: int = 0
+
+    @property
+    def client(self) -> AsyncClient:
+        return cast("AsyncClient", self)
+
+    def called(self, name: str) -> list[tuple[Any, ...]]:
+        return [call[1:] for call in self.calls if call[0] == name]
+
+    def _answer(self, *call: Any) -> None:
+        if self.down:
+            raise EngineNotRunning("Nobody answers on engine.sock.", remedy="Start it: hmi serve.")
+        if call:
+            self.calls.append(call)
+        if self.failing is not None:
+            raise self.failing
+
+    async def close(self) -> None:
+        return None
+
+    async def stop(self) -> None:
+        self._answer("stop")
+        self.down = True
+
+    async def status(self) -> Status:
+        self._answer()
+        self.statuses += 1
+        wave = abs((self.statuses * 7) % 60 - 30)
+        return Status(
+            time=NOW,
+            engine=EngineStatus(
+                version="0.1.0",
+                pid=self.pid,
+                uptime_s=192.0,
+                home="/home/op/hmi",
+                socket="/run/hmi/engine.sock",
+                ready=self.ready,
+                reasons=self.reasons,
+            ),
+            backbone=BackboneStatus(
+                name="all-MiniLM-L6-v2",
+                sha256=sha("backbone"),
+                layers=6,
+                split=3,
+                hidden=384,
+                max_tokens=256,
+                dtype="float32",
+                parameters=22_700_000,
+                bytes=90_868_376,
+            ),
+            device=self.device,
+            host=HostStatus(
+                cores=2,
+                threads=1,
+                cpu=0.62,
+                total_bytes=8 << 30,
+                used_bytes=3_400_000_000,
+                engine_bytes=1_210_000_000,
+                engine_cpu=0.4,
+                disk_free_bytes=41 << 30,
+                by_owner={
+                    "backbone": 90_868_376,
+                    "tables": 402_000_000,
+                    "host cache": 61_000_000,
+                    "device arena": 268_435_456,
+                },
+            ),
+            tiers={
+                "disk": tier(len(self.vplm_rows), 0, 0),
+                "host": tier(812, 10_311, 812),
+                "device": tier(64, 92_100, 11_123),
+            },
+            queue=QueueStatus(depth=12, tokens=4_310, limit_tokens=200_000),
+            rates=Rates(
+                window_s=30,
+                requests_per_s=150.0 + wave,
+                texts_per_s=150.0 + wave,
+                tokens_per_s=4_100.0 + 27 * wave,
+                errors_per_s=0.0,
+                p50_s=0.0081,
+                p99_s=0.041 + wave / 1500,
+                hit_rate=0.71,
+                batch_size=17.3,
+            ),
+            tenants=len(self.tenant_rows),
+            vplms=len(self.vplm_rows),
+            domains=self.domain_rows,
+            jobs=[one for one in self.job_rows if not one.ended],
+            totals={"requests": 91_234, "texts": 91_234, "tokens": 2_100_000, "errors": 3},
+            problems=self.problems,
+        )
+
+    # -- tenants and vPLMs -----------------------------------------------------------------
+
+    async def tenants(
+        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+    ) -> TenantPage:
+        self._answer()
+        rows, total, following = self._page(self.tenant_rows, "name", q, limit, cursor, sort)
+        return TenantPage(data=rows, total=total, next_cursor=following)
+
+    async def create_tenant(
+        self, name: str, weight: float = 1.0, quota: Quota | None = None
+    ) -> TenantCreated:
+        self._answer("create_tenant", name, weight)
+        if any(row.name == name for row in self.tenant_rows):
+            raise Conflict(f'Tenant "{name}" exists already.', remedy="Choose another name.")
+        made = tenant(name, weight=weight)
+        self.tenant_rows.append(made)
+        return TenantCreated(**made.model_dump(), api_key="hmi-secret-key")
+
+    async def change_tenant(
+        self, name: str, weight: float | None = None, quota: Quota | None = None
+    ) -> Tenant:
+        self._answer("change_tenant", name, weight, quota)
+        return tenant(name)
+
+    async def remove_tenant(self, name: str) -> None:
+        self._answer("remove_tenant", name)
+        self.tenant_rows = [row for row in self.tenant_rows if row.name != name]
+        self.vplm_rows = [row for row in self.vplm_rows if row.tenant != name]
+
+    async def rotate_key(self, name: str) -> TenantCreated:
+        self._answer("rotate_key", name)
+        return TenantCreated(**tenant(name).model_dump(), api_key="hmi-new-key")
+
+    async def vplms(
+        self,
+        q: str = "",
+        tenant: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+        sort: str | None = None,
+    ) -> VplmPage:
+        self._answer()
+        self.pages += 1
+        mine = [row for row in self.vplm_rows if tenant in (None, row.tenant)]
+        rows, total, following = self._page(mine, "id", q, limit, cursor, sort)
+        return VplmPage(data=rows, total=total, next_cursor=following)
+
+    async def vplm(self, id: str) -> Vplm:
+        self._answer()
+        for row in self.vplm_rows:
+            if row.id == id:
+                return row
+        raise NotFound(f'There is no vPLM "{id}".', remedy="hmi vplm ls lists them.")
+
+    async def create_vplm(self, request: VplmCreate) -> Vplm:
+        self._answer("create_vplm", request)
+        made = vplm(request.tenant, request.name, domain=request.domain, labels=request.labels)
+        self.vplm_rows.append(made)
+        return made
+
+    async def create_vplms(self, request: VplmBulkCreate) -> list[str]:
+        self._answer("create_vplms", request)
+        made = [
+            vplm(request.tenant, f"{request.name}-{number:05d}")
+            for number in range(1, request.count + 1)
+        ]
+        self.vplm_rows += made
+        return [row.id for row in made]
+
+    async def change_vplm(
+        self,
+        id: str,
+        pin: bool | None = None,
+        domain: str | None = None,
+        mode: Mode | None = None,
+    ) -> Vplm:
+        self._answer("change_vplm", id, pin, domain, mode)
+        changes: dict[str, Any] = {}
+        if pin is not None:
+            changes["pinned"] = pin
+        if domain is not None:
+            changes["domain"] = domain
+        if mode is not None:
+            changes["mode"] = mode
+        self.vplm_rows = [
+            row.model_copy(update=changes) if row.id == id else row for row in self.vplm_rows
+        ]
+        return await self.vplm(id)
+
+    async def remove_vplm(self, id: str) -> None:
+        self._answer("remove_vplm", id)
+        self.vplm_rows = [row for row in self.vplm_rows if row.id != id]
+
+    # -- domains ---------------------------------------------------------------------------
+
+    async def create_domain(self, name: str, parent: str = "general") -> Domain:
+        self._answer("create_domain", name, parent)
+        made = domain(name, parent, 1, 0, entries=0, state="empty", hit_rate=None, corpus_bytes=0)
+        self.domain_rows.append(made)
+        return made
+
+    async def put_corpus(self, name: str, data: Path) -> CorpusReceipt:
+        self._answer("put_corpus", name, data)
+        return CorpusReceipt(domain=name, lines=3, bytes=30, sha256=sha("c"))
+
+    async def rebuild_domain(
+        self, name: str, alpha: float = 0.5, budget_bytes: int = 256 << 20, threshold: float = 0.0
+    ) -> JobAccepted:
+        self._answer("rebuild_domain", name, alpha, budget_bytes, threshold)
+        self.job_rows.insert(0, job("r1", name, "running", type="rebuild", loss=[], accuracy=[]))
+        self.domain_rows = [
+            row.model_copy(update={"state": "rebuilding"}) if row.name == name else row
+            for row in self.domain_rows
+        ]
+        return JobAccepted(id="r1")
+
+    async def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
+        self._answer()
+        words = ["of the film", "one of the", "the most", "a gorgeous ,", "it 's a", "in the end"]
+        rows = [
+            NgramEntry(text=text, ids=[1, 2, 3], count=900 - n, hits=4000 - 90 * n, source=name)
+            for n, text in enumerate(words)
+            if q in text
+        ]
+        known = any(row.name == name and row.epoch for row in self.domain_rows)
+        return NgramPage(data=rows if known else [], total=len(rows) if known else 0)
+
+    async def remove_domain(self, name: str) -> None:
+        self._answer("remove_domain", name)
+        self.domain_rows = [row for row in self.domain_rows if row.name != name]
+
+    # -- adapters --------------------------------------------------------------------------
+
+    async def adapters(
+        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+    ) -> AdapterPage:
+        self._answer()
+        rows = [
+            Adapter(
+                id=row.adapter,
+                bytes=row.stored_bytes,
+                rank=row.rank,
+                labels=len(row.labels),
+                tier=row.tier,
+                users=[row.id],
+                created_by="random" if row.accuracy is None else "job-1",
+                created_at=row.created_at,
+            )
+            for row in self.vplm_rows
+        ]
+        page, total, following = self._page(rows, "id", q, limit, cursor, sort)
+        held = sum(row.bytes for row in rows)
+        return AdapterPage(data=page, total=total, bytes=held, next_cursor=following)
+
+    async def remove_adapter(self, id: str) -> None:
+        self._answer("remove_adapter", id)
+        raise Conflict(f"Adapter {id[:12]} is in use.", remedy="Delete the vPLMs that use it.")
+
+    # -- jobs ------------------------------------------------------------------------------
+
+    async def put_dataset(
+        self, tenant: str, name: str, path: Path, text: str = "text", label: str = "label"
+    ) -> DatasetReceipt:
+        self._answer("put_dataset", tenant, name, path, text, label)
+        if "bad" in name:
+            raise BadInput(f'Line 1 has no column "{text}".', remedy="Name it in Text column.")
+        return DatasetReceipt(tenant=tenant, name=name, rows=2, labels={"a": 1, "b": 1}, bytes=9)
+
+    async def train(self, request: TrainRequest) -> JobAccepted:
+        self._answer("train", request)
+        self.job_rows.insert(0, job("new", request.vplm, "running", accuracy=[]))
+        return JobAccepted(id="new")
+
+    async def jobs(
+        self, limit: int = 100, cursor: str | None = None, state: str | None = None
+    ) -> JobPage:
+        self._answer()
+        return JobPage(data=self.job_rows[:limit], total=len(self.job_rows))
+
+    async def job(self, id: str) -> Job:
+        self._answer()
+        for row in self.job_rows:
+            if row.id == id:
+                return row
+        raise NotFound(f"There is no job {id}.")
+
+    async def cancel_job(self, id: str) -> Job:
+        self._answer("cancel_job", id)
+        self.end_job(id, "cancelled")
+        return await self.job(id)
+
+    def end_job(self, id: str, state: str, **more: Any) -> None:
+        self.job_rows = [
+            row.model_copy(update={"state": state, "progress": 1.0, "message": "", **more})
+            if row.id == id
+            else row
+            for row in self.job_rows
+        ]
+
+    # -- answers ---------------------------------------------------------------------------
+
+    async def classify(
+        self, model: str, input: str | list[str], mode: Mode | None = None
+    ) -> ClassifyResponse:
+        self._answer("classify", model, input, mode)
+        asked = await self.vplm(model)
+        if isinstance(input, str) and not input.strip():
+            raise BadInput("input[0] is empty; give a text with at least one word")
+        size = len(asked.labels)
+        probs = [0.027] * size
+        probs[-1] = 1 - 0.027 * (size - 1)
+        plot = mode == "plot"
+        return ClassifyResponse(
+            id="c1",
+            created=int(NOW),
+            model=model,
+            data=[
+                Prediction(
+                    index=0,
+                    label=asked.labels[-1],
+                    probs=probs,
+                    num_classes=size,
+                    truncated=len(input) > 1000,
+                )
+            ],
+            labels=asked.labels,
+            usage=Usage(prompt_tokens=9),
+            timing=Timing(
+                queue_s=0.0004,
+                retrieve_s=0.0012 if plot else 0.0081,
+                load_s=0.0006,
+                compute_s=0.0072,
+                hit_rate=0.71 if plot else None,
+                batch_size=3,
+                batch_models=2,
+                tier="host" if plot else "device",
+                mode=mode or "plot",
+            ),
+        )
+
+    # -- paging ----------------------------------------------------------------------------
+
+    def _page(
+        self,
+        rows: Sequence[T],
+        name: str,
+        q: str,
+        limit: int,
+        cursor: str | None,
+        sort: str | None,
+    ) -> tuple[list[T], int, str | None]:
+        found = [row for row in rows if q in getattr(row, name)]
+        if sort:
+            key = sort.lstrip("-")
+            found.sort(
+                key=lambda row: (
+                    (getattr(row, key) is not None, getattr(row, key) or 0)
+                    if not isinstance(getattr(row, key), str)
+                    else (True, getattr(row, key))
+                ),
+                reverse=sort.startswith("-"),
+            )
+        start = int(cursor or 0)
+        following = start + limit
+        return (
+            found[start:following],
+            len(found),
+            str(following) if following < len(found) else None,
+        )
+
+
+def tier(resident: int, hits: int, misses: int) -> TierStatus:
+    return TierStatus(
+        resident=resident,
+        bytes=resident * 610_304,
+        budget_bytes=None,
+        hits=hits,
+        misses=misses,
+        evictions=7,
+        bytes_moved=0,
+        seconds=0.0,
+    )
+
+
+def tenant(name: str, **more: Any) -> Tenant:
+    values: dict[str, Any] = {
+        "name": name,
+        "weight": 1.0,
+        "quota": Quota(),
+        "vplms": 10,
+        "stored_bytes": 6_103_040,
+        "created_at": NOW - 7200,
+    }
+    return Tenant.model_validate(values | more)
+
+
+def busy_engine(vplms: int = 10_000) -> ScriptedEngine:
+    """Tenants, domains, jobs and as many vPLMs as asked for."""
+    engine = ScriptedEngine()
+    engine.tenant_rows = [tenant("acme", vplms=vplms - 3), tenant("globex", weight=2.0, vplms=3)]
+    engine.domain_rows = [
+        domain("general", None, 0, entries=98_112, bytes=230 << 20, encoder="own"),
+        domain("news", "general", 1, hit_rate=0.58),
+        domain("reviews", "general", 1, hit_rate=0.74, hits=2_812_345),
+        domain("films", "reviews", 2, 0, entries=0, bytes=0, hits=0, hit_rate=None, state="empty"),
+    ]
+    tiers = ("device", "host", "disk")
+    engine.vplm_rows = [
+        vplm("acme", "polarity", accuracy=0.842, version=2, tier="device", requests=1_204),
+        *(
+            vplm("acme", f"model-{n:05d}", tier=tiers[n % 3], requests=n % 97)
+            for n in range(1, vplms - 3)
+        ),
+        *(vplm("globex", name, domain="news") for name in ("desk", "spam", "tone")),
+    ]
+    engine.job_rows = [
+        job("j2", "acme/model-00007", "running"),
+        job("j1", "acme/polarity", "succeeded", accuracy=[Point(step=600, value=0.842)]),
+        job("j0", "globex/tone", "failed", error="The dataset has one label only."),
+    ]
+    return engine

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from tests.hmi_tui.cli.documents import a_status
+from tests.hmi_tui.cli.fake_engine import FakeEngine
+
+Run = Callable[..., Result]
+
+
+def test_status_for_people_names_device_and_rates(engine: FakeEngine, run: Run) -> None:
+    told = run("status").stdout
+    assert "no NVIDIA device" in told
+    assert "1.5 requests/s" in told
+
+
+def test_status_as_json_is_the_engines_document(engine: FakeEngine, run: Run) -> None:
+    engine.on("GET", "/v1/status", a_status(7))
+    assert json.loads(run("status", "--json").stdout) == a_status(7).model_dump(mode="json")
+    assert run("status", "-q").stdout == "7\n"
+
+
+def test_info_works_without_an_engine(run: Run, tmp_path: Path) -> None:
+    document = json.loads(run("info", "--json").stdout)
+    assert document["engine"] is None
+    assert document["paths"]["socket"] == str(tmp_path / "engine.sock")
+
+
+def test_info_names_the_running_engines_version(engine: FakeEngine, run: Run) -> None:
+    assert json.loads(run("info", "--json").stdout)["engine"] == "0.1.0"
+
+
+def test_logs_print_the_last_lines(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "state" / "engine.log"
+    log.parent.mkdir()
+    log.write_text("".join(f"line {i}\n" for i in range(10)))
+    assert run("logs", "-n", "2").stdout == "line 8\nline 9\n"
+
+
+def test_logs_without_a_log_end_with_four(run: Run) -> None:
+    run("logs", code=4)
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_completion_prints_a_script_for_hmi(run: Run, shell: str) -> None:
+    assert "_HMI_COMPLETE" in run("completion", shell).stdout
+
+
+def test_stopping_without_an_engine_ends_with_three(run: Run) -> None:
+    run("stop", code=3)

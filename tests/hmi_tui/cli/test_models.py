@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from tests.hmi_tui.cli.documents import ADAPTER_ID, a_job, a_vplm, an_adapter
+from tests.hmi_tui.cli.fake_engine import FakeEngine, Problem, page, that_classifies
+
+Run = Callable[..., Result]
+
+
+def test_creating_one_prints_its_id(engine: FakeEngine, run: Run) -> None:
+    engine.on("POST", "/v1/vplms", a_vplm())
+    result = run("vplm", "create", "acme/polarity", "--labels", "no, yes", "--domain", "reviews")
+    assert result.stdout == "acme/polarity\n"
+    asked = engine.asked[-1].json
+    assert (asked["tenant"], asked["name"], asked["domain"]) == ("acme", "polarity", "reviews")
+    assert asked["labels"] == ["no", "yes"]
+
+
+def test_a_count_creates_many_at_once(engine: FakeEngine, run: Run) -> None:
+    engine.on("POST", "/v1/vplms:bulk", {"created": ["acme/p-00001", "acme/p-00002"]})
+    result = run("vplm", "create", "acme/p", "--labels", "a,b", "--count", "2")
+    assert result.stdout == "acme/p-00001\nacme/p-00002\n"
+    assert engine.asked[-1].json["count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["acme/p", "--labels", "a,a"], "given twice"),
+        (["acme/p", "--labels", "a"], "two labels"),
+        (["p", "--labels", "a,b"], "TENANT/NAME"),
+        (["acme/P!", "--labels", "a,b"], "name"),
+    ],
+)
+def test_what_the_schema_refuses_is_told_without_asking_the_engine(
+    run: Run, arguments: list[str], told: str
+) -> None:
+    assert told in run("vplm", "create", *arguments, code=1).stderr
+
+
+def test_ps_lists_what_is_in_memory_the_device_first(engine: FakeEngine, run: Run) -> None:
+    engine.on(
+        "GET",
+        "/v1/vplms",
+        page(a_vplm("a/disk"), a_vplm("a/host", tier="host"), a_vplm("a/dev", tier="device")),
+    )
+    assert run("vplm", "ps", "-q").stdout == "a/dev\na/host\n"
+
+
+def test_pinning_asks_for_it(engine: FakeEngine, run: Run) -> None:
+    engine.on("PATCH", "/v1/vplms/acme/polarity", a_vplm(pinned=True))
+    run("vplm", "pin", "acme/polarity")
+    assert engine.asked[-1].json == {"pin": True}
+    run("vplm", "unpin", "acme/polarity")
+    assert engine.asked[-1].json == {"pin": False}
+
+
+def test_a_prediction_is_a_line_of_label_probability_and_text(engine: FakeEngine, run: Run) -> None:
+    that_classifies(engine)
+    result = run("classify", "acme/polarity", "a good\tfilm", "another")
+    assert result.stdout == "yes\t0.9000\ta good film\nyes\t0.9000\tanother\n"
+
+
+def test_lines_from_stdin_are_asked_in_batches(engine: FakeEngine, run: Run) -> None:
+    that_classifies(engine)
+    result = run("classify", "acme/polarity", "-", "-q", input="one\n" * 100)
+    assert result.stdout == "yes\n" * 100
+    assert len(engine.calls("POST", "/v1/classify")) == 2
+
+
+def test_json_of_a_classification_has_the_timing(engine: FakeEngine, run: Run) -> None:
+    that_classifies(engine)
+    document = json.loads(run("classify", "acme/polarity", "x", "--json").stdout)
+    assert document["timing"]["queue_s"] == 0.001
+
+
+def test_an_empty_text_is_named_by_its_number(engine: FakeEngine, run: Run) -> None:
+    result = run("classify", "acme/polarity", "-", input="one\n\n", code=1)
+    assert "Text 2 is empty" in result.stderr
+
+
+def test_training_uploads_the_rows_then_starts_the_job(
+    engine: FakeEngine, run: Run, tmp_path: Path
+) -> None:
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"body": "x", "label": "no"}\n')
+    _ready_to_train(engine)
+    result = run("train", "acme/polarity", str(data), "--text", "body", "--epochs", "2")
+    assert result.stdout == "j1\n"
+    upload = engine.calls("PUT", "/v1/tenants/acme/datasets/polarity")[0]
+    assert upload.body == data.read_bytes()
+    assert (upload.query["text"], upload.query["format"]) == ("body", "jsonl")
+    assert engine.asked[-1].json["epochs"] == 2
+
+
+def test_watching_narrates_plain_lines_and_ends_with_the_accuracy(
+    engine: FakeEngine, run: Run, tmp_path: Path
+) -> None:
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"text": "x", "label": "no"}\n')
+    _ready_to_train(engine)
+    engine.on("GET", "/v1/jobs/j1/events", [a_job("running", 0.25), a_job()])
+    result = run("train", "acme/polarity", str(data), "--watch")
+    assert "87.5 %" in result.stdout
+    assert "running   25%" in result.stderr
+    assert "\r" not in result.stderr
+
+
+def test_a_training_that_fails_ends_with_one(engine: FakeEngine, run: Run, tmp_path: Path) -> None:
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"text": "x", "label": "no"}\n')
+    _ready_to_train(engine)
+    engine.on("GET", "/v1/jobs/j1/events", [a_job("failed", error="one label only")])
+    assert "one label only" in run("train", "acme/polarity", str(data), "--watch", code=1).stderr
+
+
+def test_a_missing_file_is_told_before_anything_is_asked(engine: FakeEngine, run: Run) -> None:
+    assert "cannot be read" in run("train", "acme/polarity", "nowhere.jsonl", code=1).stderr
+    assert engine.asked == []
+
+
+def test_job_logs_tell_each_point_once(engine: FakeEngine, run: Run) -> None:
+    engine.on("GET", "/v1/jobs/j1/events", [a_job("running", 0.5), a_job(message="published")])
+    assert run("job", "logs", "j1").stdout.splitlines() == [
+        "step 10  loss 0.5000",
+        "step 10  held-out accuracy 87.5 %",
+        "published",
+        "succeeded",
+    ]
+
+
+def test_jobs_are_listed_shown_and_cancelled(engine: FakeEngine, run: Run) -> None:
+    engine.on("GET", "/v1/jobs", page(a_job()))
+    engine.on("GET", "/v1/jobs/j1", a_job())
+    engine.on("DELETE", "/v1/jobs/j1", a_job("cancelled"))
+    assert "acme/polarity" in run("job", "ls", "--state", "succeeded").stdout
+    assert engine.asked[-1].query["state"] == "succeeded"
+    assert "87.5 %" in run("job", "show", "j1").stdout
+    assert run("job", "cancel", "j1").stdout == "j1\n"
+
+
+def test_adapters_are_listed_short_and_quietly_whole(engine: FakeEngine, run: Run) -> None:
+    engine.on("GET", "/v1/adapters", page(an_adapter(), bytes=1000))
+    assert ADAPTER_ID not in run("adapter", "ls").stdout
+    assert run("adapter", "ls", "-q").stdout == f"{ADAPTER_ID}\n"
+
+
+def test_an_adapter_in_use_is_not_removed(engine: FakeEngine, run: Run) -> None:
+    path = f"/v1/adapters/{ADAPTER_ID}"
+    engine.on("DELETE", path, Problem(409, "conflict", "In use by acme/polarity."))
+    assert "In use" in run("adapter", "rm", ADAPTER_ID, code=1).stderr
+
+
+def _ready_to_train(engine: FakeEngine) -> None:
+    receipt = {"tenant": "acme", "name": "polarity", "rows": 1, "labels": {"no": 1}, "bytes": 9}
+    engine.on("GET", "/v1/vplms/acme/polarity", a_vplm(accuracy=0.875, version=2))
+    engine.on("PUT", "/v1/tenants/acme/datasets/polarity", receipt)
+    engine.on("POST", "/v1/jobs", {"id": "j1"})

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from click.testing import Result
+
+from engine.schema import Quota
+from tests.hmi_tui.cli.documents import a_new_tenant, a_tenant
+from tests.hmi_tui.cli.fake_engine import FakeEngine, Problem, page
+
+Run = Callable[..., Result]
+
+
+def test_a_new_key_is_data_and_the_advice_is_narration(engine: FakeEngine, run: Run) -> None:
+    engine.on("POST", "/v1/tenants", a_new_tenant())
+    result = run("tenant", "create", "acme", "--max-vplms", "5", "--max-bytes", "1M")
+    assert "hmi_secret" in result.stdout
+    assert "hmi_secret" not in result.stderr
+    assert "once" in result.stderr
+    assert engine.asked[-1].json["quota"] == {
+        "vplms": 5,
+        "bytes": 1 << 20,
+        "rps": None,
+        "concurrency": None,
+    }
+
+
+def test_quiet_prints_ids_only(engine: FakeEngine, run: Run) -> None:
+    engine.on("GET", "/v1/tenants", page(a_tenant("acme"), a_tenant("birch")))
+    assert run("tenant", "ls", "-q").stdout == "acme\nbirch\n"
+
+
+def test_json_is_the_engines_document(engine: FakeEngine, run: Run) -> None:
+    engine.on("GET", "/v1/tenants", page(a_tenant()))
+    document = json.loads(run("tenant", "ls", "--json").stdout)
+    assert document["total"] == 1
+    assert document["data"][0] == a_tenant().model_dump(mode="json")
+
+
+def test_a_listing_follows_all_pages(engine: FakeEngine, run: Run) -> None:
+    pages = {
+        None: page(a_tenant("a"), next_cursor="c1", total=2),
+        "c1": page(a_tenant("b"), total=2),
+    }
+    engine.on("GET", "/v1/tenants", lambda asked: pages[asked.query.get("cursor")])
+    assert run("tenant", "ls", "-q").stdout == "a\nb\n"
+    assert run("tenant", "ls", "-q", "--limit", "1").stdout == "a\n"
+
+
+def test_setting_one_limit_keeps_the_others(engine: FakeEngine, run: Run) -> None:
+    engine.on("GET", "/v1/tenants/acme", a_tenant(quota=Quota(vplms=9, rps=3.0)))
+    engine.on("PATCH", "/v1/tenants/acme", a_tenant())
+    run("tenant", "set", "acme", "--max-rps", "none", "--max-concurrency", "4")
+    quota = engine.asked[-1].json["quota"]
+    assert (quota["vplms"], quota["rps"], quota["concurrency"]) == (9, None, 4)
+
+
+def test_setting_nothing_is_a_usage_error(engine: FakeEngine, run: Run) -> None:
+    assert "Nothing to change" in run("tenant", "set", "acme", code=2).stderr
+
+
+def test_a_key_cannot_be_shown_again_only_rotated(engine: FakeEngine, run: Run) -> None:
+    engine.on("GET", "/v1/tenants/acme", a_tenant())
+    engine.on("POST", "/v1/tenants/acme/key", a_new_tenant())
+    assert "--rotate" in run("tenant", "key", "acme", code=1).stderr
+    assert "hmi_secret" in run("tenant", "key", "acme", "--rotate").stdout
+
+
+def test_removing_names_what_was_removed(engine: FakeEngine, run: Run) -> None:
+    engine.on("GET", "/v1/tenants/acme", a_tenant())
+    engine.on("DELETE", "/v1/tenants/acme", None)
+    assert run("tenant", "rm", "acme").stdout == "acme\n"
+
+
+def test_an_error_is_told_with_its_remedy_and_ends_with_its_code(
+    engine: FakeEngine, run: Run
+) -> None:
+    engine.on("GET", "/v1/tenants/x", Problem(404, "not_found", "There is no x.", "Make it."))
+    result = run("tenant", "show", "x", code=4)
+    assert result.stdout == ""
+    assert result.stderr == "hmi: There is no x.\n     Make it.\n"
+
+
+def test_a_quota_that_refuses_ends_with_five(engine: FakeEngine, run: Run) -> None:
+    engine.on("POST", "/v1/tenants", Problem(403, "refused", "No more."))
+    run("tenant", "create", "acme", code=5)
