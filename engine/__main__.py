@@ -56,13 +56,18 @@ def main() -> None:
     type=click.Path(path_type=Path),
     help="A local checkpoint folder of the BERT family, instead of the bundled one.",
 )
+@_option(
+    "--encoder",
+    type=click.Path(path_type=Path),
+    help="The n-gram encoder distilled for that backbone, instead of the bundled one.",
+)
 @_option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @_cache("--host-cache", help="Host memory for adapters.")
 @_cache("--device-cache", help="Device memory for adapters.")
-@_cache("--table-cache", help="Memory for rows of tables.")
+@_cache("--table-cache", help="Host memory for table rows that had to be computed.")
 @_option(
     "--miss",
-    type=click.Choice(["compute"]),
+    type=click.Choice(["compute", "backoff"]),
     default="compute",
     show_default=True,
     help="What happens to n-grams that no table holds.",

@@ -74,7 +74,7 @@ class Paths:
 
     @classmethod
     def find(cls, home: str | Path | None = None, socket: str | Path | None = None) -> Paths:
-        """Paths for `home` (or HMI_HOME, or the platform's folders) and `socket` (or HMI_SOCKET)."""
+        """Paths for `home` (or HMI_HOME, or the platform's) and `socket` (or HMI_SOCKET)."""
         home = home or os.environ.get("HMI_HOME") or None
         socket = socket or os.environ.get("HMI_SOCKET") or None
         if home is not None:
@@ -117,10 +117,11 @@ class Settings:
 
     paths: Paths = field(default_factory=Paths.find)
     backbone: Path | None = None
+    encoder: Path | None = None
     device: str = "auto"
     host_cache: int = 2 << 30
     device_cache: int = 256 << 20
-    table_cache: int = 1 << 30
+    table_cache: int = 512 << 20
     miss: str = "compute"
     threads: int = 0
     split: int = 3

@@ -357,6 +357,10 @@ class Timing(Answer):
     compute_s: float
     hit_rate: float | None
     """Share of tokens whose n-gram was in the table; None in exact mode."""
+    cached_rate: float | None = None
+    """Share whose row had been computed lately; what neither covers was computed now."""
+    backed_off_rate: float | None = None
+    """Share that took the row of a shorter n-gram."""
     batch_size: int
     batch_models: int = 1
     """Distinct vPLMs in that batch."""

@@ -27,8 +27,6 @@ from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.overview import OverviewScreen
 from hmi_tui.screens.playground import PlaygroundScreen
 from hmi_tui.screens.tenants import TenantsScreen
-from hmi_tui.screens.trainer import TrainerScreen
-from hmi_tui.snapshot import Snapshot
 from hmi_tui.themes import THEMES
 
 TICK = 0.5
@@ -37,6 +35,13 @@ TICK = 0.5
 Progress = Callable[[str], None]
 Starter = Callable[[Progress], object]
 """Starts the engine and returns when it is ready; blocks, and raises HmiError if it cannot."""
+
+
+def _trainer() -> Screen[None]:
+    """Imported when it is first opened: its plots bring numpy, which the first paint need not."""
+    from hmi_tui.screens.trainer import TrainerScreen
+
+    return TrainerScreen()
 
 
 class HmiApp(App[None]):
@@ -50,7 +55,7 @@ class HmiApp(App[None]):
         "tenants": TenantsScreen,
         "domains": DomainsScreen,
         "adapters": AdaptersScreen,
-        "trainer": TrainerScreen,
+        "trainer": _trainer,
         "playground": PlaygroundScreen,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -66,10 +71,6 @@ class HmiApp(App[None]):
 
     class Ticked(Message):
         """A new snapshot is there. A newer one may take its place before it is seen."""
-
-        def __init__(self, before: Snapshot) -> None:
-            super().__init__()
-            self.before = before
 
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, HmiApp.Ticked)
@@ -90,6 +91,7 @@ class HmiApp(App[None]):
         self.tick = tick
         self.first_mode = mode
         self._fetching = False
+        self._pid = 0
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = THEMES["mono" if self.no_color else "dark"].name
@@ -130,22 +132,24 @@ class HmiApp(App[None]):
             before = self.feed.latest
             screen = self.mode_screen
             await self.feed.read(screen.look if screen is not None else None)
-            self.post_message(self.Ticked(before))
+            self.post_message(self.Ticked())
             for job in await self.feed.ended(before):
                 self._announce(job)
         finally:
             self._fetching = False
 
-    def on_hmi_app_ticked(self, message: Ticked) -> None:
+    def on_hmi_app_ticked(self) -> None:
         self.show_latest()
-        before, now = message.before.status, self.feed.latest.status
-        if before and now and before.engine.pid != now.engine.pid:
-            self.notify("The engine was restarted; all is read anew.")
+        status = self.feed.latest.status
+        if status is not None and status.engine.pid != self._pid:
+            if self._pid:
+                self.notify("The engine was restarted; all is read anew.")
+            self._pid = status.engine.pid
 
     def show_latest(self) -> None:
-        """Give the newest snapshot to the visible mode."""
+        """Give the newest snapshot to the visible mode; one under a window waits till it shuts."""
         screen = self.mode_screen
-        if screen is not None and screen.is_mounted:
+        if screen is not None and screen.is_mounted and screen is self.screen:
             screen.take(self.feed.latest, self.feed.age)
 
     def look_now(self) -> None:
@@ -225,8 +229,7 @@ class HmiApp(App[None]):
     async def train(self, vplm: str) -> None:
         """Go to the trainer and open its form for this vPLM."""
         await self.switch_mode("trainer")
-        if isinstance(self.screen, TrainerScreen):
-            self.screen.action_start(vplm)
+        await self.screen.run_action(f"start({vplm!r})")
 
     async def try_out(self, vplm: str) -> None:
         """Go to the playground with this vPLM."""

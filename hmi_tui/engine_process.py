@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import psutil
 
 from engine.client import Client, EngineNotRunning, HmiError, Paths, Unavailable
+from hmi_tui.signals import held_back
 
 START_S = 120.0
 STOP_S = 15.0
@@ -69,20 +70,23 @@ def start_engine(
         written_before = log.tell()
         # Its own session: Ctrl-C in this terminal and the terminal's end do not reach it. An
         # inherited stdin would steal the application's keys.
-        process = subprocess.Popen(
-            engine_command(paths, arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        _await_ready(paths, process, timeout, progress)
-    except _DiedError as died:
-        raise _death(paths, died.code, written_before) from None
-    except BaseException:
-        _end(process)
-        raise
+        process: subprocess.Popen[bytes] | None = None
+        try:
+            with held_back():
+                process = subprocess.Popen(
+                    engine_command(paths, arguments),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            _await_ready(paths, process, timeout, progress)
+        except _DiedError as died:
+            raise _death(paths, died.code, written_before) from None
+        except BaseException:
+            if process is not None:
+                _end(process)
+            raise
     # Collect its exit status when it ends, or it stays in the process table as a zombie.
     threading.Thread(target=process.wait, name="engine-reaper", daemon=True).start()
 

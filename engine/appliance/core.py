@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -13,9 +14,10 @@ import torch
 
 from engine.appliance.models import ModelBook
 from engine.appliance.source import BlobSource
-from engine.config import Settings, assets_dir
-from engine.knowledge.encoder_file import load_encoder
+from engine.config import Settings
+from engine.knowledge.encoder_file import general_encoder
 from engine.knowledge.retrieve import MissPolicy
+from engine.knowledge.row_cache import RowCache
 from engine.knowledge.tree import ROOT, DomainTree
 from engine.memory.arena import AdapterArena
 from engine.memory.tiers import AdapterTiers
@@ -32,6 +34,7 @@ from engine.telemetry.spans import Span, SpanRing, Stage
 from engine.training.jobs import JobContext, Jobs
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
+from store.errors import NotFound
 from store.rows import DomainRow, JobRow
 from store.tables import TableFiles
 from store.texts import CorpusFiles, DatasetFiles
@@ -72,10 +75,11 @@ class Core:
             settings.backbone, device=device, dtype=pick_dtype(device), split=settings.split
         )
         phase("loading the general encoder")
-        encoder = load_encoder(assets_dir() / "encoder" / "general.safetensors", self.backbone)
+        encoder, damage = general_encoder(settings.encoder, self.backbone)
         self.encoder = encoder.to(device)
         phase("opening the tables")
-        self.tree = DomainTree(self.tables, self.encoder)
+        self.row_cache = RowCache(settings.table_cache, self.backbone.shape.hidden)
+        self.tree = DomainTree(self.tables, self.encoder, damage, self.row_cache)
         self.tree.load(self._domain_rows())
         phase("laying out the adapter arena")
         shape = self.backbone.shape
@@ -125,9 +129,17 @@ class Core:
         self.catalogue.close()
 
     def discard_if_unused(self, adapter: str) -> None:
-        """Remove an adapter that no vPLM uses any more, from the catalogue, disk and memory."""
+        """A vPLM has let go of an adapter: it goes, unless others use it, and is pinned no more
+        unless one of them is."""
         if not self.catalogue.vplms.users_of(adapter):
             self.discard_adapter(adapter)
+        else:
+            self.tiers.pin(adapter, pinned=self.pinned(adapter))
+
+    def pinned(self, adapter: str) -> bool:
+        """Whether any vPLM that uses the adapter is pinned."""
+        vplms = self.catalogue.vplms
+        return any(vplms.get(user).pinned for user in vplms.users_of(adapter))
 
     def discard_adapter(self, adapter: str) -> None:
         """Remove an adapter that is known to have no users."""
@@ -137,10 +149,15 @@ class Core:
     def forget_blob(self, adapter: str) -> None:
         """Take an adapter that the catalogue does not know out of memory and off the disk."""
         self.tiers.forget(adapter)
-        self.blobs.delete(adapter)
+        # Its file may have been lost already; gone is gone.
+        with contextlib.suppress(NotFound):
+            self.blobs.delete(adapter)
 
     def _sweep(self) -> None:
         domains = self.catalogue.domains.all()
+        for adapter in self.catalogue.adapters.unused():
+            # An engine that was killed had published its successor but not let go of it.
+            self.catalogue.adapters.remove(adapter)
         swept = (
             self.blobs.sweep(self.catalogue.blob_ids())
             + self.tables.sweep({(row.name, row.epoch) for row in domains})
@@ -151,12 +168,14 @@ class Core:
             log.info("swept %d files that nothing refers to", swept)
 
     def _domain_rows(self) -> list[DomainRow]:
-        rows = self.catalogue.domains.all()
-        if not rows:
+        if not self.catalogue.domains.all():
             root = DomainRow(ROOT, None, 0, "empty", None, 0, 0, {}, time.time())
             self.catalogue.domains.add(root)
-            rows = [root]
-        return rows
+        for row in self.catalogue.domains.all():
+            if row.state == "rebuilding":
+                # The engine was killed meanwhile; the epoch before goes on.
+                self.catalogue.domains.change(row.name, state="ready" if row.epoch else "empty")
+        return self.catalogue.domains.all()
 
     def _idle(self) -> bool:
         return self.queue.size()[0] == 0 and self.metrics.rates().requests_per_s < _IDLE_RATE
@@ -170,8 +189,10 @@ class Core:
             self.spans.record(Span(record.number, name, at, seconds, record.texts, record.tokens))
             at += seconds
         self.metrics.observe_batch(stages, record.texts)
-        for domain, hits, missed in record.lookups:
-            self.metrics.observe_lookups(domain, hits, missed)
+        for domain, found in record.lookups:
+            self.metrics.observe_lookups(
+                domain, found.hits, found.computed, found.cached, found.backed_off
+            )
         self.totals["batches"] += 1
         self.events.emit(
             "span",
@@ -200,13 +221,14 @@ class Core:
 
 def memory_of(core: Core) -> dict[str, int]:
     """Bytes by owner, as far as the engine knows."""
-    table = sum(core.tree.take(row.name).view.index_bytes for row in core.catalogue.domains.all())
+    table = sum(knowledge.view.index_bytes for knowledge in core.tree.all())
     encoder = sum(t.numel() * t.element_size() for t in core.encoder.state_dict().values())
     use = core.tiers.use()
     owners = {
         "backbone": core.backbone.bytes,
         "encoder": encoder,
         "table indexes": table,
+        "row cache": core.row_cache.use().bytes,
         "host cache": use["host"].bytes,
         "adapter slots": core.tiers.arena.nbytes,
     }

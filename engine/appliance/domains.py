@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from engine.appliance.calls import Calls
-from engine.errors import BadInput, Conflict
+from engine.errors import BadInput, Conflict, NotFound
 from engine.knowledge.build import BuildPlan, build_table, entry_bytes
+from engine.knowledge.tree import Traffic
 from engine.model.ngrams import ABSENT, unpack
 from engine.schema import (
     CorpusReceipt,
@@ -21,6 +23,8 @@ from engine.schema import (
     RebuildRequest,
 )
 from engine.training.jobs import JobContext
+from store.errors import NotFound as NotFoundInStore
+from store.errors import StoreError
 from store.rows import DomainRow
 
 
@@ -30,18 +34,25 @@ class DomainCalls(Calls):
         data: list[Domain] = []
         for row in self._core.catalogue.domains.all():
             depth[row.name] = depth[row.parent] + 1
-            data.append(self._domain(row, depth[row.name]))
+            # One that comes or goes right now is in the catalogue alone.
+            with contextlib.suppress(NotFound):
+                data.append(self._domain(row, depth[row.name]))
         return DomainTree(data=data)
 
     def domain(self, name: str) -> Domain:
         self._core.catalogue.domains.get(name)
-        return next(d for d in self.domains().data if d.name == name)
+        found = next((d for d in self.domains().data if d.name == name), None)
+        if found is None:
+            raise NotFound(f'There is no domain "{name}".', remedy="hmi domain ls lists them.")
+        return found
 
     def create_domain(self, request: DomainCreate) -> Domain:
         core = self._core
         row = DomainRow(request.name, request.parent, 0, "empty", None, 0, 0, {}, time.time())
         with core.changing:
             core.catalogue.domains.add(row)
+            # What an engine that was killed left of a domain of that name is not this one's.
+            core.corpora.remove(request.name)
             core.tree.put(row)
         return self.domain(request.name)
 
@@ -49,8 +60,14 @@ class DomainCalls(Calls):
         core = self._core
         core.catalogue.domains.get(name)
         info = core.corpora.put(name, chunks)
-        row = core.catalogue.domains.change(name, corpus_bytes=info.bytes, corpus_lines=info.lines)
-        core.tree.put(row)
+        with core.changing:
+            try:
+                core.catalogue.domains.change(
+                    name, corpus_bytes=info.bytes, corpus_lines=info.lines
+                )
+            except NotFoundInStore:
+                core.corpora.remove(name)
+                raise
         return CorpusReceipt(domain=name, lines=info.lines, bytes=info.bytes, sha256=info.sha256)
 
     def rebuild_domain(self, name: str, request: RebuildRequest) -> JobAccepted:
@@ -119,9 +136,10 @@ class DomainCalls(Calls):
                     remedy=f"Cancel job {busy[0].id} first, or wait for it.",
                 )
             core.catalogue.domains.remove(name)
-            core.tree.remove(name)
+            # First the vPLMs, then the tree: a request that waits finds where its vPLM is now.
             for row in core.catalogue.vplms.all():
                 core.models.put(row)
+            core.tree.remove(name)
             core.tables.remove(name)
             core.corpora.remove(name)
 
@@ -149,13 +167,11 @@ class DomainCalls(Calls):
                 writer.meta["backbone_sha256"] = core.backbone.checkpoint.sha256
                 writer.meta["alpha"] = request.alpha
                 writer.commit()
+            self._publish_table(name, epoch, request)
         except BaseException:
-            core.catalogue.domains.change(name, state=before.state)
+            with contextlib.suppress(StoreError):
+                core.catalogue.domains.change(name, state=before.state)
             raise
-        row = core.catalogue.domains.change(
-            name, epoch=epoch, state="ready", params=request.model_dump()
-        )
-        core.tree.put(row)
         core.tables.remove(name, before.epoch)
         core.events.emit("epoch", {"domain": name, "epoch": epoch, "entries": report.kept})
         context.message = (
@@ -172,11 +188,23 @@ class DomainCalls(Calls):
             "seconds": round(report.seconds, 3),
         }
 
+    def _publish_table(self, name: str, epoch: int, request: RebuildRequest) -> None:
+        core = self._core
+        with core.changing:
+            try:
+                row = core.catalogue.domains.change(
+                    name, epoch=epoch, state="ready", params=request.model_dump()
+                )
+            except BaseException:
+                core.tables.remove(name, epoch)
+                raise
+            core.tree.put(row)
+
     def _domain(self, row: DomainRow, depth: int) -> Domain:
         core = self._core
         knowledge = core.tree.take(row.name)
-        own, traffic = core.tree.own(row.name), core.tree.traffic[row.name]
-        misses = traffic.computed + traffic.backed_off
+        own, traffic = core.tree.own(row.name), core.tree.traffic.get(row.name, Traffic())
+        misses = traffic.missed
         seen = traffic.hits + misses
         return Domain(
             name=row.name,

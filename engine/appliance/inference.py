@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from engine.appliance.calls import Calls
 from engine.errors import HmiError, NotFound
+from engine.knowledge.retrieve import Lookups
 from engine.schema import ClassifyRequest, ClassifyResponse, Prediction, Timing, Usage
 from engine.serving.work import Mode, Outcome, ServedModel, Ticket, Work
 from store.errors import StoreError
@@ -24,16 +25,33 @@ class InferenceCalls(Calls):
         began = time.perf_counter()
         model = core.models.take(request.model)
         texts = [request.input] if isinstance(request.input, str) else request.input
-        mode: Mode = request.mode or model.mode
         with self._counted(model, len(texts), began) as tokens:
             ids = await self._tokenize(texts)
             cut = [core.backbone.cut(row) for row in ids]
-            ticket = Ticket(len(texts), core.tiers.tier(model.adapter))
-            core.queue.offer([Work(model, mode, row, ticket, i) for i, (row, _) in enumerate(cut)])
-            # Cancelling this call (the client is gone) cancels the ticket, which frees its place.
-            outcomes = await asyncio.wrap_future(ticket.future)
+            rows = [row for row, _ in cut]
+            while True:
+                mode: Mode = request.mode or model.mode
+                ticket = Ticket(len(texts), core.tiers.tier(model.adapter))
+                try:
+                    outcomes = await self._ask(model, mode, rows, ticket)
+                    break
+                except (HmiError, StoreError):
+                    # It may have been retrained or moved while the request waited, and what it
+                    # was before be gone; then it is asked as it is now.
+                    now = core.models.take(request.model)
+                    if now == model:
+                        raise
+                    model = now
             tokens.append(sum(o.tokens for o in outcomes))
         return _response(model, mode, ticket, outcomes, [was for _, was in cut])
+
+    async def _ask(
+        self, model: ServedModel, mode: Mode, rows: list[list[int]], ticket: Ticket
+    ) -> list[Outcome]:
+        works = [Work(model, mode, row, ticket, i) for i, row in enumerate(rows)]
+        self._core.queue.offer(works)
+        # Cancelling this call (the client is gone) cancels the ticket, which frees its place.
+        return await asyncio.wrap_future(ticket.future)
 
     async def _tokenize(self, texts: list[str]) -> list[list[int]]:
         tokenize = self._core.backbone.tokenize
@@ -76,6 +94,7 @@ def _response(
     labels = list(model.labels)
     tokens = sum(o.tokens for o in outcomes)
     slowest = max(outcomes, key=lambda o: o.queue_s + o.retrieve_s + o.load_s + o.compute_s)
+    found = _together(outcomes)
     data: list[Prediction] = []
     for i, (outcome, cut) in enumerate(zip(outcomes, truncated, strict=True)):
         if len(outcome.probs) != len(labels):
@@ -106,10 +125,25 @@ def _response(
             retrieve_s=slowest.retrieve_s,
             load_s=slowest.load_s,
             compute_s=slowest.compute_s,
-            hit_rate=sum(o.hits for o in outcomes) / tokens if mode == "plot" else None,
+            hit_rate=None if found is None else found.hits / tokens,
+            cached_rate=None if found is None else found.cached / tokens,
+            backed_off_rate=None if found is None else found.backed_off / tokens,
             batch_size=slowest.batch_size,
             batch_models=slowest.batch_models,
             tier=ticket.tier,
             mode=mode,
         ),
+    )
+
+
+def _together(outcomes: list[Outcome]) -> Lookups | None:
+    """All texts' lookups in one; None in exact mode."""
+    each = [o.lookups for o in outcomes if o.lookups is not None]
+    if not each:
+        return None
+    return Lookups(
+        hits=sum(f.hits for f in each),
+        cached=sum(f.cached for f in each),
+        backed_off=sum(f.backed_off for f in each),
+        computed=sum(f.computed for f in each),
     )

@@ -50,6 +50,8 @@ class TenantCalls(Calls):
                 core.models.drop(row.id)
             for adapter in adapters:
                 core.discard_adapter(adapter)
+            for adapter in {row.adapter for row in vplms if row.pinned}.difference(adapters):
+                core.discard_if_unused(adapter)
             for path_name in datasets:
                 core.datasets.remove(path_name)
 

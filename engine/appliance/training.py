@@ -8,11 +8,12 @@ from typing import Any
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.source import store_adapters
+from engine.errors import Conflict
 from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
 from engine.training.data import Format, check_labels, read_rows
 from engine.training.jobs import JobContext
 from engine.training.loop import TrainPlan, TrainReport, train
-from store.rows import DatasetRow, JobRow
+from store.rows import AdapterRow, DatasetRow, JobRow, VplmRow
 
 
 class TrainingCalls(Calls):
@@ -58,7 +59,7 @@ class TrainingCalls(Calls):
             "train",
             vplm.id,
             request.model_dump(),
-            lambda context: self._train(request, dataset, context),
+            lambda context: self._train(request, context),
             when_idle=request.when == "idle",
         )
         return JobAccepted(id=job)
@@ -79,11 +80,12 @@ class TrainingCalls(Calls):
         self._core.jobs.cancel(id)
         return self.job(id)
 
-    def _train(
-        self, request: TrainRequest, dataset: DatasetRow, context: JobContext
-    ) -> dict[str, Any]:
+    def _train(self, request: TrainRequest, context: JobContext) -> dict[str, Any]:
         core = self._core
         vplm = core.catalogue.vplms.get(request.vplm)
+        # Both may have been replaced while the job waited.
+        dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
+        check_labels(dataset.labels, vplm.labels, vplm.id)
         rows = list(core.datasets.rows(dataset.path_name))
         plan = TrainPlan(
             epochs=request.epochs,
@@ -119,14 +121,7 @@ class TrainingCalls(Calls):
             labels=vplm.labels,
             created_by=context.id,
         )
-        with core.changing:
-            try:
-                row = core.catalogue.vplms.publish(vplm.id, stored[0].id, accuracy, adapters=stored)
-            except BaseException:
-                core.forget_blob(stored[0].id)
-                raise
-            core.models.put(row)
-            core.discard_if_unused(vplm.adapter)
+        row = self._publish(vplm, stored[0], accuracy)
         context.message = report.message
         return {
             "accuracy": accuracy,
@@ -137,6 +132,27 @@ class TrainingCalls(Calls):
             "truncated": report.truncated,
             "steps": report.step,
         }
+
+    def _publish(self, trained: VplmRow, adapter: AdapterRow, accuracy: float) -> VplmRow:
+        """Let the vPLM answer with `adapter` from now on, if it still is what was trained."""
+        core = self._core
+        with core.changing:
+            try:
+                now = core.catalogue.vplms.get(trained.id)
+                if (now.created_at, now.adapter) != (trained.created_at, trained.adapter):
+                    raise Conflict(
+                        f'"{trained.id}" was replaced while the job trained it.',
+                        remedy="Start the training again.",
+                    )
+                row = core.catalogue.vplms.publish(
+                    trained.id, adapter.id, accuracy, adapters=[adapter]
+                )
+            except BaseException:
+                core.forget_blob(adapter.id)
+                raise
+            core.models.put(row)
+            core.discard_if_unused(trained.adapter)
+        return row
 
     def _job(self, row: JobRow) -> Job:
         live = self._core.jobs.context(row.id)

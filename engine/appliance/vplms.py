@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -26,6 +26,7 @@ from engine.schema import (
     VplmPatch,
     VplmSpec,
 )
+from store.errors import NotFound
 from store.rows import AdapterRow, VplmRow
 
 RANDOM = "random"
@@ -65,7 +66,7 @@ class VplmCalls(Calls):
                 row = core.catalogue.vplms.change(id, mode=patch.mode)
             if patch.pin is not None:
                 row = core.catalogue.vplms.change(id, pinned=patch.pin)
-                core.tiers.pin(row.adapter, pinned=self._pinned(row.adapter))
+                core.tiers.pin(row.adapter, pinned=core.pinned(row.adapter))
             core.models.put(row)
         return self._vplm(row)
 
@@ -111,27 +112,46 @@ class VplmCalls(Calls):
         core = self._core
         core.catalogue.tenants.get(spec.tenant)
         core.catalogue.domains.get(spec.domain)
-        self._check(spec, names)
-        labels = tuple(spec.labels)
-        if spec.adapter == RANDOM:
-            adapters = store_adapters(
-                core.blobs,
-                core.backbone,
-                self._random(spec, len(names)),
-                domain=spec.domain,
-                labels=labels,
-                created_by=RANDOM,
-            )
-        else:
-            adapters = [self._existing(spec)] * len(names)
-        now = time.time()
+        self._check_rank(spec)
+        self._check_quota(spec, len(names))
+        if spec.adapter != RANDOM:
+            with core.changing:
+                self._add(spec, names, [self._existing(spec)] * len(names), ())
+            return
+        adapters = store_adapters(
+            core.blobs,
+            core.backbone,
+            self._random(spec, len(names)),
+            domain=spec.domain,
+            labels=tuple(spec.labels),
+            created_by=RANDOM,
+        )
+        with core.changing:
+            try:
+                self._add(spec, names, adapters, adapters)
+            except BaseException:
+                # Their rows are not there, so their blobs must not stay either.
+                for adapter in {row.id for row in adapters} - core.catalogue.blob_ids():
+                    core.forget_blob(adapter)
+                raise
+
+    def _add(
+        self,
+        spec: VplmSpec,
+        names: list[str],
+        adapters: Sequence[AdapterRow],
+        new: Sequence[AdapterRow],
+    ) -> None:
+        """Enter vPLMs with `adapters`, of which `new` are not in the catalogue yet."""
+        core, now = self._core, time.time()
+        self._check_quota(spec, len(names))
         rows = [
             VplmRow(
                 spec.tenant,
                 name,
                 spec.kind,
                 spec.domain,
-                labels,
+                tuple(spec.labels),
                 spec.mode,
                 adapter.rank,
                 adapter.id,
@@ -142,32 +162,27 @@ class VplmCalls(Calls):
             )
             for name, adapter in zip(names, adapters, strict=True)
         ]
-        with core.changing:
-            try:
-                core.catalogue.vplms.add_many(rows, adapters=adapters)
-            except BaseException:
-                # Their rows are not there, so their blobs must not stay either.
-                for adapter in {row.id for row in adapters} - core.catalogue.blob_ids():
-                    core.forget_blob(adapter)
-                raise
-            for row in rows:
-                core.models.put(row)
+        core.catalogue.vplms.add_many(rows, adapters=new)
+        for row in rows:
+            core.models.put(row)
 
-    def _check(self, spec: VplmSpec, names: list[str]) -> None:
-        core = self._core
-        limit = core.adapter_shape.rank
+    def _check_rank(self, spec: VplmSpec) -> None:
+        limit = self._core.adapter_shape.rank
         if spec.rank > limit:
             raise BadInput(
                 f"Rank {spec.rank} does not fit: the arena's slots are made for rank {limit}.",
                 remedy=f"Choose a rank from 1 to {limit}.",
                 code="rank_too_high",
             )
+
+    def _check_quota(self, spec: VplmSpec, more: int) -> None:
+        core = self._core
         quota = core.catalogue.tenants.get(spec.tenant).quota.get("vplms")
         have = core.catalogue.vplms.count(spec.tenant)
-        if quota is not None and have + len(names) > quota:
+        if quota is not None and have + more > quota:
             raise Refused(
                 f'Tenant "{spec.tenant}" has {have} vPLMs and may have {quota:.0f}; '
-                f"{len(names)} more would be too many.",
+                f"{more} more would be too many.",
                 remedy=f"Remove some, or raise the quota (hmi tenant set {spec.tenant}).",
                 code="quota_exceeded",
             )
@@ -190,10 +205,12 @@ class VplmCalls(Calls):
             )
         return row
 
-    def _pinned(self, adapter: str) -> bool:
-        """Whether any vPLM that uses the adapter is pinned."""
-        vplms = self._core.catalogue.vplms
-        return any(vplms.get(user).pinned for user in vplms.users_of(adapter))
+    def _bytes(self, adapter: str) -> int:
+        try:
+            return self._core.catalogue.adapters.get(adapter).bytes
+        except NotFound:
+            # Removed or replaced since its vPLM's row was read.
+            return 0
 
     def _vplm(self, row: VplmRow) -> Vplm:
         core = self._core
@@ -211,7 +228,7 @@ class VplmCalls(Calls):
             version=row.version,
             tier=core.tiers.tier(row.adapter),
             pinned=row.pinned,
-            stored_bytes=core.catalogue.adapters.get(row.adapter).bytes,
+            stored_bytes=self._bytes(row.adapter),
             dedicated_bytes=core.backbone.dedicated_bytes + head,
             accuracy=row.accuracy,
             requests=core.models.requests[row.id],

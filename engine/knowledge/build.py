@@ -90,6 +90,7 @@ def build_table(
         done = start + len(part)
         share = _COUNTING + (1 - _COUNTING) * done / len(keys)
         progress(share, f"computing rows: {done:,} of {len(keys):,}, {kept:,} kept")
+    writer.meta["encoder"] = encoder.fingerprint()
     writer.set("counts", np.concatenate([*kept_counts, np.empty(0, np.int64)]))
     three, occurrences = found.of_order(SLOTS)
     covered = occurrences[np.isin(three, keys, assume_unique=True)].sum()

@@ -173,7 +173,7 @@ def distil(
 
     Raises BadInput for a corpus too small to hold anything out, Cancelled when told to stop.
     """
-    rows = windows(backbone, lines, plan.window)
+    rows = windows(backbone, lines, min(plan.window, backbone.max_tokens))
     held_out = [row for i, row in enumerate(rows) if i % HELD_OUT_EVERY == 0]
     training = [row for i, row in enumerate(rows) if i % HELD_OUT_EVERY != 0]
     if len(held_out) < 2 or not training:

@@ -8,8 +8,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from engine.config import assets_dir
 from engine.errors import Damaged, Unavailable
+from engine.knowledge.retrieve import Damage
 from engine.model.backbone import Backbone
+from engine.model.checkpoint import BUNDLED_SHA256
 from engine.model.ngram_encoder import EncoderForm, NgramEncoder
 
 FORMAT = "hmi-ngram-encoder-1"
@@ -29,6 +32,25 @@ def save_encoder(encoder: NgramEncoder, path: Path, made: dict[str, str]) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: t.to(torch.float16).contiguous() for name, t in encoder.state_dict().items()}
     save_file(tensors, path, metadata=metadata)
+
+
+def general_encoder(given: Path | None, backbone: Backbone) -> tuple[NgramEncoder, Damage | None]:
+    """The general encoder in file `given`, or the bundled one.
+
+    A backbone that the bundled encoder was not made for still serves in exact mode: then the
+    encoder is an undistilled one, and the damage says that nobody may use it.
+    """
+    if given is not None or backbone.checkpoint.sha256 == BUNDLED_SHA256:
+        return load_encoder(
+            given or assets_dir() / "encoder" / "general.safetensors", backbone
+        ), None
+    undistilled = NgramEncoder(backbone).eval().requires_grad_(requires_grad=False)
+    return undistilled, Damage(
+        f"There is no n-gram encoder for the backbone {backbone.checkpoint.name}.",
+        "Ask in exact mode, or distil one (python -m engine.knowledge.distil --backbone DIR) and "
+        "start the engine with --encoder FILE.",
+        "no_encoder",
+    )
 
 
 def load_encoder(path: Path, backbone: Backbone) -> NgramEncoder:

@@ -12,11 +12,21 @@ from torch import Tensor
 
 from engine.knowledge.build import compute_rows
 from engine.knowledge.index import MISS
+from engine.knowledge.row_cache import RowCache
 from engine.knowledge.view import TableView
 from engine.model.ngram_encoder import NgramEncoder
-from engine.model.ngrams import Ids, order, pack, shortened_keys, trigrams
+from engine.model.ngrams import Ids, Keys, order, pack, shortened_keys, trigrams
 
 MissPolicy = Literal["compute", "backoff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong with a domain's knowledge and what to do about it."""
+
+    detail: str
+    remedy: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,21 +37,47 @@ class Knowledge:
     epoch: int
     view: TableView
     encoder: NgramEncoder
-    damage: str | None = None
-    """Why the domain's own table cannot be used, if it cannot."""
+    damage: Damage | None = None
+    """Why plot mode cannot be served here, if it cannot."""
+    cache: RowCache | None = None
+    """Rows computed lately, shared by all who use the encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """How many of some tokens each way of getting a row served."""
+
+    hits: int
+    cached: int
+    backed_off: int
+    computed: int
+
+    @property
+    def tokens(self) -> int:
+        return self.hits + self.cached + self.backed_off + self.computed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Retrieved:
     """`rows` (U, 3, H) float16 on the host, `which` (T,) the row of each token.
 
-    `hit` and `backed_off` (T,) tell where each token's row came from; the rest were computed.
+    `hit`, `backed_off` and `cached` (T,), of which at most one is True, tell where each token's
+    row came from; the rest were computed.
     """
 
     rows: Tensor
     which: Tensor
     hit: NDArray[np.bool_]
     backed_off: NDArray[np.bool_]
+    cached: NDArray[np.bool_]
+
+    def lookups(self, start: int = 0, end: int | None = None) -> Lookups:
+        """Of the tokens `start` to `end`."""
+        hits, cached, shorter = (
+            int(each[start:end].sum()) for each in (self.hit, self.cached, self.backed_off)
+        )
+        tokens = len(self.hit[start:end])
+        return Lookups(hits, cached, shorter, tokens - hits - cached - shorter)
 
 
 def retrieve(
@@ -60,23 +96,52 @@ def retrieve(
     hit = found != MISS
     view.count(found[hit], times[hit])
     backed_off = np.zeros(len(keys), dtype=np.bool_)
+    row_of = which
     if miss == "backoff":
-        keys, found = _back_off(view, keys, found)
         backed_off = ~hit
+        keys, found, merged = _back_off(view, keys, found)
+        row_of = merged[which]
     rows = np.empty((len(keys), 3, encoder.shape.hidden), dtype=np.float16)
     there = found != MISS
     rows[there] = view.gather(found[there])
-    if not there.all():
-        rows[~there] = compute_rows(encoder, keys[~there])
-    return Retrieved(torch.from_numpy(rows), torch.from_numpy(which), hit[which], backed_off[which])
+    cached = _fill(rows, keys, np.flatnonzero(~there), knowledge)
+    shorter = backed_off[which]
+    return Retrieved(
+        rows=torch.from_numpy(rows),
+        which=torch.from_numpy(row_of),
+        hit=hit[which],
+        backed_off=shorter,
+        cached=cached[row_of] & ~shorter,
+    )
+
+
+def _fill(
+    rows: NDArray[np.float16], keys: Keys, missing: NDArray[np.int64], knowledge: Knowledge
+) -> NDArray[np.bool_]:
+    """Complete `rows` (U, 3, H) at `missing`, from the cache or by computing; which were cached."""
+    cached = np.zeros(len(keys), dtype=np.bool_)
+    cache = knowledge.cache
+    if cache is not None and missing.size:
+        out = np.empty((len(missing), *rows.shape[1:]), dtype=np.float16)
+        held = cache.take(keys[missing], out)
+        rows[missing[held]] = out[held]
+        cached[missing[held]] = True
+        missing = missing[~held]
+    if missing.size:
+        rows[missing] = compute_rows(knowledge.encoder, keys[missing])
+        if cache is not None:
+            cache.admit(keys[missing], rows[missing])
+    return cached
 
 
 def _back_off(
     view: TableView, keys: NDArray[np.int64], found: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """Shorter keys for those not found, distinct again, and where each of `keys` went."""
     keys, found = keys.copy(), found.copy()
     for _ in range(2):
         missed = np.flatnonzero((found == MISS) & (order(keys) > 1))
         keys[missed] = shortened_keys(keys[missed])
         found[missed] = view.find(keys[missed])
-    return keys, found
+    shorter, first, merged = np.unique(keys, return_index=True, return_inverse=True)
+    return shorter, found[first], merged

@@ -6,13 +6,13 @@ import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.errors import NotFound
-from engine.knowledge.retrieve import Knowledge
+from engine.knowledge.retrieve import Damage, Knowledge, Lookups
+from engine.knowledge.row_cache import RowCache
 from engine.knowledge.view import Segment, TableView
 from engine.model.ngram_encoder import NgramEncoder
-from store.errors import StoreError
+from store.errors import Damaged, StoreError
 from store.rows import DomainRow
 from store.tables import TableFiles
 
@@ -26,23 +26,42 @@ class Traffic:
     hits: int = 0
     computed: int = 0
     backed_off: int = 0
+    cached: int = 0
 
-    def add(self, hit: NDArray[np.bool_], backed_off: NDArray[np.bool_]) -> None:
-        hits, shorter = int(hit.sum()), int(backed_off.sum())
-        self.hits += hits
-        self.backed_off += shorter
-        self.computed += len(hit) - hits - shorter
+    @property
+    def missed(self) -> int:
+        """Lookups that no table answered."""
+        return self.computed + self.backed_off + self.cached
+
+    def add(self, found: Lookups) -> None:
+        self.hits += found.hits
+        self.computed += found.computed
+        self.backed_off += found.backed_off
+        self.cached += found.cached
 
 
 class DomainTree:
     """Nodes are replaced whole: a reader takes one `Knowledge` and keeps it, nobody waits."""
 
-    def __init__(self, tables: TableFiles, encoder: NgramEncoder) -> None:
+    def __init__(
+        self,
+        tables: TableFiles,
+        encoder: NgramEncoder,
+        damage: Damage | None = None,
+        cache: RowCache | None = None,
+    ) -> None:
+        """`damage` says why `encoder` cannot serve; then no domain can, but in exact mode.
+
+        `cache` keeps rows that `encoder` computed, for all nodes.
+        """
+        self._cache = cache
         self._tables = tables
+        self._encoder_damage = damage
         self._encoder = encoder
+        self._fingerprint = encoder.fingerprint()
         self._rows: dict[str, DomainRow] = {}
         self._own: dict[str, Segment | None] = {}
-        self._damage: dict[str, str] = {}
+        self._damage: dict[str, Damage] = {}
         self._nodes: dict[str, Knowledge] = {}
         self._changing = threading.RLock()
         self.traffic: dict[str, Traffic] = {}
@@ -55,6 +74,10 @@ class DomainTree:
             raise NotFound(
                 f'There is no domain "{name}".', remedy="hmi domain ls lists them."
             ) from None
+
+    def all(self) -> list[Knowledge]:
+        """What serving uses now, of every domain."""
+        return list(self._nodes.values())
 
     def own(self, name: str) -> Segment | None:
         """The node's own overrides, None before its first epoch."""
@@ -98,26 +121,37 @@ class DomainTree:
         if row.epoch == 0:
             return
         try:
-            table = self._tables.open(row.name, row.epoch)
+            self._own[row.name] = self._segment(row)
         except StoreError as error:
-            self._damage[row.name] = str(error)
-            return
+            self._damage[row.name] = Damage(
+                f'The table of domain "{row.name}" cannot be used: {error.detail}',
+                f"Rebuild it with hmi domain rebuild {row.name}, or ask in exact mode.",
+                "table_damaged",
+            )
+
+    def _segment(self, row: DomainRow) -> Segment:
+        table = self._tables.open(row.name, row.epoch)
+        # A row of another encoder would be a wrong answer: a hit must equal a computed miss.
+        if table.manifest.meta.get("encoder") != self._fingerprint:
+            raise Damaged("it was built with another n-gram encoder.")
         counts = np.asarray(table.arrays["counts"], dtype=np.int64)
-        self._own[row.name] = Segment(row.name, row.epoch, table.keys, table.rows, counts)
+        return Segment(row.name, row.epoch, table.keys, table.rows, counts)
 
     def _resolve(self) -> None:
         # Built aside and swapped in one assignment: a lookup sees the old tree or the new one.
         nodes: dict[str, Knowledge] = {}
         for name, row in self._rows.items():
             chain = self._chain(name)
-            damage = next((self._damage[n] for n in chain if n in self._damage), None)
+            own = next((self._damage[n] for n in chain if n in self._damage), None)
             before = self._nodes.get(name)
             segments = self._segments(chain)
             if before is not None and before.view.segments == segments:
                 view = before.view
             else:
                 view = TableView(name, segments, self._encoder.shape.hidden)
-            nodes[name] = Knowledge(name, row.epoch, view, self._encoder, damage)
+            nodes[name] = Knowledge(
+                name, row.epoch, view, self._encoder, self._encoder_damage or own, self._cache
+            )
         self.traffic = {name: self.traffic.get(name, Traffic()) for name in nodes}
         self._nodes = nodes
 

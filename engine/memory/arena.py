@@ -6,6 +6,8 @@ padded with zeros, which changes no answer. Nothing here decides who comes and g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -57,18 +59,20 @@ class AdapterArena:
     @property
     def nbytes(self) -> int:
         parts = (self.weights.down, self.weights.down_bias, self.weights.up, self.weights.up_bias)
-        return sum(t.numel() * t.element_size() for t in (*parts, self.heads.weight))
+        heads = (self.heads.weight, self.heads.bias)
+        return sum(t.numel() * t.element_size() for t in (*parts, *heads))
 
-    def fits(self, labels: int) -> bool:
-        """Whether an adapter with that many labels can be put now."""
-        return bool(self._free_slots) and self._rows_left >= labels
+    def fits(self, labels: int, without: Sequence[int] = ()) -> bool:
+        """Whether an adapter with that many labels could be put once slots `without` are free."""
+        rows = self._rows_left + sum(len(self._head_of[slot]) for slot in without)
+        return bool(self._free_slots or without) and rows >= labels
 
     def head_rows(self, slot: int) -> NDArray[np.int64]:
         """(C,) pool rows of the head in `slot`."""
         return self._head_of[slot]
 
-    def put(self, adapter: AdapterWeights) -> int:
-        """Copy an adapter in; its slot. Unavailable if full, BadInput if it can never fit."""
+    def check(self, adapter: AdapterWeights) -> None:
+        """BadInput if the adapter can never fit, however empty the arena."""
         have, want = adapter.shape, self.shape
         if (have.layers, have.hidden) != (want.layers, want.hidden) or have.rank > want.rank:
             raise BadInput(
@@ -78,6 +82,10 @@ class AdapterArena:
                 remedy="Train the vPLM again on this backbone.",
                 code="adapter_mismatch",
             )
+
+    def put(self, adapter: AdapterWeights) -> int:
+        """Copy an adapter in; its slot. Unavailable if full, BadInput if it can never fit."""
+        self.check(adapter)
         if not self.fits(adapter.labels):
             raise Unavailable("The device arena has no free slot.", code="arena_full")
         slot = self._free_slots.pop()

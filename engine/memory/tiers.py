@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -66,6 +66,7 @@ class AdapterTiers:
         self._device: OrderedDict[str, int] = OrderedDict()
         self._held: Counter[str] = Counter()
         self._pinned: set[str] = set()
+        self._forgotten: set[str] = set()
         self._lock = threading.RLock()
         self._host_counters = TierCounters()
         self._device_counters = TierCounters()
@@ -106,12 +107,15 @@ class AdapterTiers:
             for adapter in adapters:
                 if self._held[adapter] <= 0:
                     del self._held[adapter]
+                    if adapter in self._forgotten:
+                        self._drop(adapter)
 
     def pin(self, adapter: str, *, pinned: bool) -> None:
         """Keep an adapter from being evicted, or stop keeping it."""
         with self._lock:
             if pinned:
                 self._pinned.add(adapter)
+                self._forgotten.discard(adapter)
             else:
                 self._pinned.discard(adapter)
 
@@ -119,11 +123,10 @@ class AdapterTiers:
         """Drop an adapter that no vPLM uses any more, once no batch holds it."""
         with self._lock:
             self._pinned.discard(adapter)
-            if adapter in self._device and adapter not in self._held:
-                self.arena.remove(self._device.pop(adapter))
-            weights = self._host.pop(adapter, None)
-            if weights is not None:
-                self._host_bytes -= weights.nbytes
+            if adapter in self._held:
+                self._forgotten.add(adapter)
+            else:
+                self._drop(adapter)
 
     def use(self) -> dict[TierName, TierUse]:
         """What the host and device tiers hold, and have done."""
@@ -141,6 +144,15 @@ class AdapterTiers:
                 ),
             }
 
+    def _drop(self, adapter: str) -> None:
+        self._forgotten.discard(adapter)
+        slot = self._device.pop(adapter, None)
+        if slot is not None:
+            self.arena.remove(slot)
+        weights = self._host.pop(adapter, None)
+        if weights is not None:
+            self._host_bytes -= weights.nbytes
+
     def _slot(self, adapter: str) -> int:
         slot = self._device.get(adapter)
         counters = self._device_counters
@@ -149,6 +161,7 @@ class AdapterTiers:
             self._device_counters = replace(counters, hits=counters.hits + 1)
             return slot
         weights = self._from_host(adapter)
+        self.arena.check(weights)
         began = time.perf_counter()
         evicted = self._make_room(weights.labels)
         slot = self.arena.put(weights)
@@ -171,14 +184,7 @@ class AdapterTiers:
             return weights
         began = time.perf_counter()
         weights = self._source.read(adapter)
-        evicted = 0
-        while self._host and self._host_bytes + weights.nbytes > self._host_budget:
-            _, old = self._host.popitem(last=False)
-            self._host_bytes -= old.nbytes
-            evicted += 1
-        if weights.nbytes <= self._host_budget:
-            self._host[adapter] = weights
-            self._host_bytes += weights.nbytes
+        evicted = self._keep_on_host(adapter, weights)
         self._host_counters = replace(
             counters,
             misses=counters.misses + 1,
@@ -188,18 +194,40 @@ class AdapterTiers:
         )
         return weights
 
+    def _keep_on_host(self, adapter: str, weights: AdapterWeights) -> int:
+        """Keep `weights` if that is possible; how many others went for it."""
+        excess = self._host_bytes + weights.nbytes - self._host_budget
+        victims: list[str] = []
+        for idle in self._idle(self._host):
+            if excess <= 0:
+                break
+            victims.append(idle)
+            excess -= self._host[idle].nbytes
+        if excess > 0:
+            return 0
+        for victim in victims:
+            self._host_bytes -= self._host.pop(victim).nbytes
+        self._host[adapter] = weights
+        self._host_bytes += weights.nbytes
+        return len(victims)
+
     def _make_room(self, labels: int) -> int:
-        evicted = 0
-        while not self.arena.fits(labels):
-            victim = next(
-                (a for a in self._device if a not in self._held and a not in self._pinned), None
-            )
+        """Free a slot and `labels` head rows; how many adapters went, none if it cannot be."""
+        idle = self._idle(self._device)
+        victims: list[str] = []
+        while not self.arena.fits(labels, [self._device[v] for v in victims]):
+            victim = next(idle, None)
             if victim is None:
                 raise Unavailable(
                     "Every slot of the device arena is in use or pinned.",
                     remedy="Unpin some vPLMs, or start the engine with a larger --device-cache.",
                     code="arena_full",
                 )
+            victims.append(victim)
+        for victim in victims:
             self.arena.remove(self._device.pop(victim))
-            evicted += 1
-        return evicted
+        return len(victims)
+
+    def _idle(self, tier: Iterable[str]) -> Iterator[str]:
+        """Who may be evicted, least recently used first."""
+        return (a for a in tier if a not in self._held and a not in self._pinned)

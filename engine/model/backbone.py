@@ -23,7 +23,11 @@ REFERENCE_BYTES_PER_PARAMETER = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """Word (V, H), position (P, H) and segment (H,) vectors with the first normalisation."""
+    """Word (V, H), position (P, H) and segment (H,) vectors with the first normalisation.
+
+    Float32 whatever the layers compute in: the n-gram encoder reads the same word vectors, and a
+    table must not depend on the machine that built it.
+    """
 
     word: Tensor
     position: Tensor
@@ -70,7 +74,8 @@ class Backbone:
         """Token ids (T,) -> (T, H), the first layer's input."""
         e = self.embeddings
         x = e.word[ids] + e.position[packing.position] + e.segment
-        return F.layer_norm(x, (self.shape.hidden,), e.norm, e.norm_bias, self.shape.eps)
+        x = F.layer_norm(x, (self.shape.hidden,), e.norm, e.norm_bias, self.shape.eps)
+        return x.to(self.dtype)
 
     def lower(self, ids: Tensor, packing: Packing) -> Tensor:
         """The exact lower layers: token ids (T,) -> hidden state of layer k (T, H)."""
@@ -87,6 +92,8 @@ class Backbone:
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with [CLS] and [SEP]; longer texts than it reads are cut by the caller."""
+        if not texts:
+            return []
         ids: list[list[int]] = self.tokenizer(
             list(texts), add_special_tokens=True, truncation=False, verbose=False
         )["input_ids"]
@@ -159,7 +166,7 @@ def load_backbone(
         checkpoint=checkpoint,
         shape=shape,
         split=split,
-        embeddings=Embeddings(*(t.to(place, dtype).clone() for t in parts)),
+        embeddings=Embeddings(*(t.to(place).clone() for t in parts)),
         layers=tuple(
             LayerWeights.from_bert(state, layer).to(place, dtype) for layer in range(shape.layers)
         ),

@@ -9,6 +9,7 @@ of attending to [PAD].
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -109,6 +110,14 @@ class NgramEncoder(nn.Module):
         return F.layer_norm(
             x, (self.shape.hidden,), self.out_norm, self.out_norm_bias, self.shape.eps
         )
+
+    def fingerprint(self) -> str:
+        """Sha256 of all that decides a row; tables made by another encoder must not be used."""
+        digest = hashlib.sha256(repr(self.form).encode())
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take weights of `state_dict`'s names and shapes (any float dtype); Damaged otherwise."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.errors import HmiError, Unavailable
-from engine.knowledge.retrieve import MissPolicy
+from engine.knowledge.retrieve import Knowledge, Lookups, MissPolicy
 from engine.knowledge.tree import DomainTree
 from engine.memory.tiers import AdapterTiers
 from engine.model.backbone import Backbone
@@ -21,6 +21,8 @@ from engine.serving.work import Outcome, Work
 
 log = logging.getLogger(__name__)
 
+ARENA_FULL = "arena_full"
+
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
@@ -30,8 +32,8 @@ class BatchRecord:
     texts: int
     tokens: int
     models: int
-    lookups: tuple[tuple[str, int, int], ...]
-    """(domain, tokens whose n-gram its table had, tokens whose it had not)."""
+    lookups: tuple[tuple[str, Lookups], ...]
+    """By domain."""
     oldest: float
     taken: float
     seconds: dict[str, float]
@@ -87,10 +89,11 @@ class Pipeline:
 
     def _serve(self, works: list[Work]) -> None:
         self._number += 1
-        usable = self._refuse_damaged(works)
+        taken: dict[str, Knowledge] = {}
+        usable = self._refuse_damaged(works, taken)
         if not usable:
             return
-        batch = form_batch(self._number, usable, self._tree.take, time.perf_counter())
+        batch = form_batch(self._number, usable, taken.__getitem__, time.perf_counter())
         adapters = batch.adapters
         try:
             self._timed(batch, "retrieve", lambda: retrieve_stage(batch, self._miss))
@@ -104,39 +107,42 @@ class Pipeline:
         finally:
             if "load" in batch.seconds:
                 self._tiers.release(adapters)
-        self._answer(batch, probs)
-        self._record(batch)
+        crowded = _crowded_out(batch)
+        # Who has an answer finds it counted.
+        self._record(batch, crowded)
+        self._answer(batch, probs, crowded)
+        if crowded:
+            self._serve(crowded)
 
     def _timed(self, batch: Batch, stage: str, run: Callable[[], None]) -> None:
         began = time.perf_counter()
         run()
         batch.seconds[stage] = time.perf_counter() - began
 
-    def _refuse_damaged(self, works: list[Work]) -> list[Work]:
+    def _refuse_damaged(self, works: list[Work], taken: dict[str, Knowledge]) -> list[Work]:
+        """The works that can be served. `taken` gets each domain's knowledge, once: what it is
+        now is what the whole batch uses, whatever happens to the tree meanwhile."""
         usable: list[Work] = []
         for work in works:
+            domain = work.model.domain
             try:
-                damage = self._tree.take(work.model.domain).damage if work.mode == "plot" else None
+                if work.mode == "plot":
+                    if domain not in taken:
+                        taken[domain] = self._tree.take(domain)
+                    _check_usable(taken[domain])
             except HmiError as error:
                 work.ticket.fail(error)
-                continue
-            if damage is None:
+            else:
                 usable.append(work)
-                continue
-            work.ticket.fail(
-                Unavailable(
-                    f'The table of domain "{work.model.domain}" cannot be used: {damage}',
-                    remedy=f"Rebuild it with hmi domain rebuild {work.model.domain}, or ask in "
-                    "exact mode.",
-                    code="table_damaged",
-                )
-            )
         return usable
 
-    def _answer(self, batch: Batch, probs: list[list[float]]) -> None:
+    def _answer(self, batch: Batch, probs: list[list[float]], later: list[Work]) -> None:
+        """Deliver answers and errors, but for works that are served `later`."""
+        waiting = set(map(id, later))
         works = batch.works
-        hits = _hits(batch)
-        for work, answer, found in zip(works, probs, hits, strict=True):
+        for work, answer, found in zip(works, probs, _lookups(batch), strict=True):
+            if id(work) in waiting:
+                continue
             error = batch.errors.get(work.model.adapter)
             if error is not None:
                 work.ticket.fail(error)
@@ -146,7 +152,7 @@ class Pipeline:
                 Outcome(
                     probs=tuple(answer),
                     tokens=len(work.ids),
-                    hits=found,
+                    lookups=found,
                     queue_s=batch.taken - work.accepted,
                     retrieve_s=batch.seconds["retrieve"],
                     load_s=batch.seconds["load"],
@@ -156,16 +162,15 @@ class Pipeline:
                 ),
             )
 
-    def _record(self, batch: Batch) -> None:
-        lookups: list[tuple[str, int, int]] = []
+    def _record(self, batch: Batch, crowded: list[Work]) -> None:
+        lookups: list[tuple[str, Lookups]] = []
         for group in batch.groups:
             if group.knowledge is not None and group.retrieved is not None:
-                domain, found = group.knowledge.domain, group.retrieved
+                domain, found = group.knowledge.domain, group.retrieved.lookups()
                 traffic = self._tree.traffic.get(domain)
                 if traffic is not None:
-                    traffic.add(found.hit, found.backed_off)
-                hits = int(found.hit.sum())
-                lookups.append((domain, hits, len(found.hit) - hits))
+                    traffic.add(found)
+                lookups.append((domain, found))
         works = batch.works
         spent = sum(batch.seconds.values())
         speed = batch.tokens / max(spent, 1e-9)
@@ -181,21 +186,39 @@ class Pipeline:
                 oldest=min(w.accepted for w in works),
                 taken=batch.taken,
                 seconds=dict(batch.seconds),
-                failed=sum(w.model.adapter in batch.errors for w in works),
+                failed=sum(w.model.adapter in batch.errors for w in works) - len(crowded),
             )
         )
 
 
-def _hits(batch: Batch) -> list[int]:
-    """Table hits of each work, in order."""
-    hits: list[int] = []
+def _check_usable(knowledge: Knowledge) -> None:
+    damage = knowledge.damage
+    if damage is not None:
+        raise Unavailable(damage.detail, remedy=damage.remedy, code=damage.code)
+
+
+def _crowded_out(batch: Batch) -> list[Work]:
+    """Works whose adapters had no room beside the batch's others, and may have without them."""
+    if not batch.slots:
+        return []
+    full = {
+        adapter
+        for adapter, error in batch.errors.items()
+        if isinstance(error, Unavailable) and error.code == ARENA_FULL
+    }
+    return [w for w in batch.works if w.model.adapter in full]
+
+
+def _lookups(batch: Batch) -> list[Lookups | None]:
+    """Where each work's rows came from, in order; None in exact mode."""
+    found: list[Lookups | None] = []
     for group in batch.groups:
         at = 0
         for work in group.works:
             end = at + len(work.ids)
-            hits.append(0 if group.retrieved is None else int(group.retrieved.hit[at:end].sum()))
+            found.append(None if group.retrieved is None else group.retrieved.lookups(at, end))
             at = end
-    return hits
+    return found
 
 
 def _internal(error: Exception) -> HmiError:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.errors import QueueFull
+from engine.errors import QueueFull, Unavailable
 from engine.serving.work import Work
 
 
@@ -41,9 +41,14 @@ class RequestQueue:
         return len(self._waiting), self._tokens
 
     def offer(self, works: Sequence[Work]) -> None:
-        """Accept all texts of a request, or none: QueueFull with the time to come again."""
+        """Accept all texts of a request, or none: QueueFull with the time to come again, or
+        Unavailable once the queue is closed."""
         tokens = sum(len(w.ids) for w in works)
         with self._changed:
+            if self._closed:
+                raise Unavailable("The engine is stopping.", remedy="Ask again once it is back.")
+            if self._tokens + tokens > self.limit_tokens:
+                self._forget_given_up()
             if self._waiting and self._tokens + tokens > self.limit_tokens:
                 speed = max(self.tokens_per_s, 1.0)
                 excess = self._tokens + tokens - self.limit_tokens
@@ -96,6 +101,11 @@ class RequestQueue:
             models.add(work.model.adapter)
             tokens += size
         return batch
+
+    def _forget_given_up(self) -> None:
+        """Make room where nobody waits any more."""
+        self._waiting = deque(w for w in self._waiting if not w.ticket.given_up)
+        self._tokens = sum(len(w.ids) for w in self._waiting)
 
     def _drop(self) -> None:
         self._tokens -= len(self._waiting.popleft().ids)

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.knowledge.retrieve import Lookups
 from engine.memory.tiers import TierName
 
 Mode = Literal["plot", "exact"]
@@ -31,7 +32,8 @@ class Outcome:
 
     probs: tuple[float, ...]
     tokens: int
-    hits: int
+    lookups: Lookups | None
+    """Where its rows came from; None in exact mode."""
     queue_s: float
     retrieve_s: float
     load_s: float

@@ -129,13 +129,18 @@ class Metrics:
         with self._lock:
             self._window.batch(texts)
 
-    def observe_lookups(self, domain: str, hits: int, computed: int) -> None:
-        """N-grams found in the domain's table, and computed because they were not."""
+    def observe_lookups(
+        self, domain: str, hits: int, computed: int, cached: int = 0, backed_off: int = 0
+    ) -> None:
+        """Tokens whose n-gram the domain's table had; the others' rows were computed now, computed
+        lately, or those of a shorter n-gram."""
         with self._lock:
             label = self._domains.of(domain)
-            self._window.lookups(hits, computed)
+            self._window.lookups(hits, computed + cached + backed_off)
         self._lookups.labels(label, "hit").inc(hits)
         self._lookups.labels(label, "computed").inc(computed)
+        self._lookups.labels(label, "cached").inc(cached)
+        self._lookups.labels(label, "backed_off").inc(backed_off)
 
     def job_ended(self, type: str, state: str) -> None:
         self._jobs.labels(type, state).inc()

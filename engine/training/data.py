@@ -99,7 +99,7 @@ def _read_jsonl(
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             faults.add(number, f"not JSON ({error})")
             continue
         if not isinstance(row, dict):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.errors import Cancelled, HmiError, NotFound
+from engine.errors import Cancelled, HmiError, NotFound, Unavailable
 from engine.serving.threads import ThreadShare
 from store.errors import StoreError
 from store.job_rows import JobRows
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 JobType = Literal["train", "rebuild"]
 Series = list[tuple[int, float]]
 _NICENESS = 10
+_NOT_BEGUN = "The job was cancelled before it began."
 _IDLE_CHECK = 1.0
 """Seconds between looks whether the engine is idle, for jobs that wait for that."""
 
@@ -103,7 +104,9 @@ class Jobs:
     def submit(
         self, type: JobType, subject: str, params: dict[str, Any], run: Run, *, when_idle: bool
     ) -> str:
-        """Queue `run` and return the job's id."""
+        """Queue `run` and return the job's id. Unavailable once stopped."""
+        if self._closed:
+            raise Unavailable("The engine is stopping.", remedy="Start the job once it is back.")
         job = f"{type}-{secrets.token_hex(4)}"
         self._rows.add(
             JobRow(job, type, subject, "queued", params, message="waiting", created_at=time.time())
@@ -122,7 +125,8 @@ class Jobs:
         return self._contexts.get(job)
 
     def cancel(self, job: str) -> None:
-        """Ask a job to stop. NotFound, also for one that has ended."""
+        """Stop a job: at once if it waits, else at its next step. NotFound, also for one that has
+        ended."""
         with self._changed:
             context = self._contexts.get(job)
             if context is None:
@@ -131,19 +135,29 @@ class Jobs:
                     f"Job {job} has ended already ({row.state}).", remedy="hmi job ls lists them."
                 )
             context.cancel()
-            self._changed.notify()
+            waiting = next((queued for queued in self._queue if queued.context is context), None)
+            if waiting is not None:
+                self._queue.remove(waiting)
+        if waiting is not None:
+            self._finish(waiting, "cancelled", _NOT_BEGUN, {})
 
     def _work(self) -> None:
         # On Linux niceness belongs to the thread; its math threads inherit it.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while (queued := self._next()) is not None:
-            self._run(queued)
+            try:
+                self._run(queued)
+            except Exception:
+                # The catalogue could not be written; the jobs behind this one still have a chance.
+                log.exception("job %s could not be recorded", queued.context.id)
+                with self._changed:
+                    self._contexts.pop(queued.context.id, None)
 
     def _next(self) -> _Queued | None:
         with self._changed:
             while True:
                 for queued in self._queue:
-                    ready = not queued.when_idle or queued.context.cancelled() or self._idle()
+                    ready = not queued.when_idle or self._idle()
                     if ready or self._closed:
                         self._queue.remove(queued)
                         return queued
@@ -157,7 +171,7 @@ class Jobs:
         self._rows.change(context.id, state="running", started_at=time.time())
         try:
             if context.cancelled():
-                raise Cancelled("The job was cancelled before it began.")
+                raise Cancelled(_NOT_BEGUN)
             with self._threads.beside_serving():
                 result = queued.run(context)
             state = "succeeded"

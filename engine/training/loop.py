@@ -125,11 +125,7 @@ def train(
             loss = _step(backbone, cache, learner, optimizer, batch, turn, targets)
             report.step += 1
             if not np.isfinite(loss):
-                raise BadInput(
-                    f"The loss is no longer finite at step {report.step}.",
-                    remedy=f"Train with a lower learning rate than {plan.lr:g}.",
-                    code="loss_exploded",
-                )
+                raise _exploded(report.step, plan.lr)
             running = loss if running is None else 0.9 * running + 0.1 * loss
             now = time.perf_counter()
             if now - last > 0.5 or report.step == steps:
@@ -144,11 +140,14 @@ def train(
         report.accuracy.append((report.step, accuracy))
         report.message = f"epoch {epoch + 1} of {plan.epochs}: held-out accuracy {accuracy:.3f}"
         tick()
+    stored = learner.stored()
+    if not all(t.isfinite().all() for t in stored.tensors().values()):
+        raise _exploded(report.step, plan.lr)
     report.message = (
         f"trained {plan.epochs} epochs on {len(training):,} rows in "
         f"{time.perf_counter() - began:.0f} s; held-out accuracy {report.accuracy[-1][1]:.3f}"
     )
-    return learner.stored()
+    return stored
 
 
 def evaluate(
@@ -196,6 +195,14 @@ def _step(
     torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
     optimizer.step()
     return float(loss.detach())
+
+
+def _exploded(step: int, lr: float) -> BadInput:
+    return BadInput(
+        f"The numbers are no longer finite at step {step}.",
+        remedy=f"Train with a lower learning rate than {lr:g}.",
+        code="loss_exploded",
+    )
 
 
 def _check(cancelled: Callable[[], bool]) -> None:

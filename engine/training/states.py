@@ -21,7 +21,8 @@ _BATCH_TOKENS = 2048
 class StateCache:
     """For each text its layer-k state (T_i, H) float16, through the tables and exactly.
 
-    Texts beyond `budget` bytes are not kept but computed whenever they are asked for.
+    Texts beyond `budget` bytes are not kept but computed whenever they are asked for. Where the
+    domain's knowledge is damaged, so that nobody may be served from it, all states are exact.
     """
 
     def __init__(
@@ -35,8 +36,9 @@ class StateCache:
         self._backbone = backbone
         self._knowledge = knowledge
         self._rows = rows
+        self._ways = (False, True) if knowledge.damage is None else (True,)
         self._kept: dict[tuple[int, bool], Tensor] = {}
-        cost = backbone.shape.hidden * 2 * 2
+        cost = backbone.shape.hidden * 2 * len(self._ways)
         spent = 0
         keep: list[int] = []
         for i in sorted(range(len(rows)), key=lambda i: len(rows[i])):
@@ -46,7 +48,7 @@ class StateCache:
             keep.append(i)
         done = 0
         for batch in _by_tokens(keep, rows):
-            for exact in (False, True):
+            for exact in self._ways:
                 for i, state in zip(batch, self._compute(batch, exact), strict=True):
                     self._kept[i, exact] = state.half()
             done += len(batch)
@@ -54,15 +56,14 @@ class StateCache:
 
     def get(self, which: Sequence[tuple[int, bool]]) -> tuple[Tensor, Packing]:
         """Packed states (T, H) in the backbone's dtype for (text, exact?) pairs, in order."""
-        parts = [
-            kept
-            if (kept := self._kept.get(pair)) is not None
-            else self._compute([pair[0]], pair[1])[0]
-            for pair in which
-        ]
+        parts = [self._state(text, exact or len(self._ways) == 1) for text, exact in which]
         backbone = self._backbone
         packing = Packing.of([len(p) for p in parts], backbone.device)
         return torch.cat(parts).to(backbone.device, backbone.dtype), packing
+
+    def _state(self, text: int, exact: bool) -> Tensor:
+        kept = self._kept.get((text, exact))
+        return self._compute([text], exact)[0] if kept is None else kept
 
     @torch.no_grad()
     def _compute(self, which: list[int], exact: bool) -> list[Tensor]:

@@ -55,10 +55,7 @@ def _open() -> None:
             code="no_terminal",
         )
     from hmi_tui.app import run
-    from hmi_tui.engine_process import ensure_engine
 
-    paths = current_paths()
-    if ensure_engine(paths, progress=say):
-        say("The engine runs in the background.")
-    run(paths)
+    # It paints at once and starts an engine itself if none runs.
+    run(current_paths())
     say("The engine goes on serving; hmi stop ends it, hmi opens this application again.")

@@ -10,14 +10,15 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
 
 @click.command(cls=Leaf)
 @flag("--backbone", envvar="HMI_BACKBONE", metavar="DIR", help="A checkpoint of the BERT family.")
+@flag("--encoder", envvar="HMI_ENCODER", metavar="FILE", help="An n-gram encoder for it.")
 @flag("--device", envvar="HMI_DEVICE", metavar="NAME", help="auto, cpu, cuda or cuda:N.")
 @flag("--host-cache", envvar="HMI_HOST_CACHE", type=SIZE, help="Host memory for adapters.")
 @flag("--device-cache", envvar="HMI_DEVICE_CACHE", type=SIZE, help="Device memory for adapters.")
-@flag("--table-cache", envvar="HMI_TABLE_CACHE", type=SIZE, help="Memory for tables.")
+@flag("--table-cache", envvar="HMI_TABLE_CACHE", type=SIZE, help="Memory for computed rows.")
 @flag(
     "--miss",
     envvar="HMI_MISS",
-    type=click.Choice(["compute"]),
+    type=click.Choice(["compute", "backoff"]),
     help="What to do for an n-gram that no table holds.",
 )
 @flag("--threads", envvar="HMI_THREADS", type=click.IntRange(0), help="Compute threads; 0: auto.")

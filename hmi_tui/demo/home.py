@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
-from typing import IO, NoReturn
+from typing import IO
 
 import psutil
 
 from engine.client import MAX_SOCKET_PATH, HmiError, Paths
 from hmi_tui.engine_process import start_engine, stop_engine
+from hmi_tui.signals import held_back, undisturbed
 
 STOP_LOAD_S = 5.0
 SOCKET = "engine.sock"
-
-Handler = Callable[[int, FrameType | None], NoReturn] | signal.Handlers
 
 
 @contextmanager
@@ -30,16 +27,21 @@ def throw_away_engine(
     arguments: Sequence[str] = (), progress: Callable[[str], None] = lambda _line: None
 ) -> Iterator[Paths]:
     """A ready engine in a new folder; both are gone afterwards, whatever happens inside."""
-    folder = _new_folder()
-    paths = Paths.find(folder, folder / SOCKET)
+    folder: Path | None = None
     try:
-        start_engine(paths, arguments, progress=progress)
-        yield paths
-    finally:
-        with _undisturbed():
-            with suppress(HmiError, psutil.Error):
+        with held_back():
+            folder = _new_folder()
+        paths = Paths.find(folder, folder / SOCKET)
+        try:
+            start_engine(paths, arguments, progress=progress)
+            yield paths
+        finally:
+            with undisturbed(), suppress(HmiError, psutil.Error):
                 stop_engine(paths, kill=True)
-            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if folder is not None:
+            with undisturbed():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _new_folder() -> Path:
@@ -57,52 +59,30 @@ def load_on(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The simulator at work on `paths`; it has ended afterwards. `err` None is ours."""
     place = ["--home", str(paths.config.parent), "--socket", str(paths.socket)]
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "engine.load", *place, *flags],
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=err,
-        # Ctrl-C is for the demo, which ends the load in its turn.
-        start_new_session=True,
-    )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with held_back():
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "engine.load", *place, *flags],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                # Ctrl-C is for the demo, which ends the load in its turn.
+                start_new_session=True,
+            )
         yield process
     finally:
-        with _undisturbed():
-            process.terminate()
-            try:
-                process.wait(STOP_LOAD_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        with undisturbed():
+            if process is not None:
+                _end_load(process)
 
 
-def _leave(signum: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + signum)
-
-
-@contextmanager
-def orderly_end() -> Iterator[None]:
-    """SIGTERM and a closed terminal unwind the stack like Ctrl-C, so that nothing stays behind."""
-    with _handling({signal.SIGTERM: _leave, signal.SIGHUP: _leave}):
-        yield
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A second Ctrl-C does not cut the tidying short; each part of it has its own time limit."""
-    ignored = dict.fromkeys((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), signal.SIG_IGN)
-    with _handling(ignored):
-        yield
-
-
-@contextmanager
-def _handling(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
-    before = {signum: signal.signal(signum, handler) for signum, handler in handlers.items()}
+def _end_load(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
     try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
+        process.wait(STOP_LOAD_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

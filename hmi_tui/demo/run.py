@@ -9,11 +9,12 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from engine.client import Client, HmiError, Paths
-from hmi_tui.demo.home import load_on, orderly_end, throw_away_engine
+from hmi_tui.demo.home import load_on, throw_away_engine
 from hmi_tui.demo.manifest import Manifest, read_manifest
 from hmi_tui.demo.report import DemoReport
 from hmi_tui.demo.steps import Steps
 from hmi_tui.demo.world import Trained, build_domains, create_vplms, train_one
+from hmi_tui.signals import orderly_end
 
 
 def run_headless(

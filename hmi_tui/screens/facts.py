@@ -35,7 +35,7 @@ class Facts(ModalScreen[None]):
             window.border_title = self.title
             window.border_subtitle = "c copies · esc closes" if self.copied else "esc closes"
             yield FactList(self.facts)
-            if self.copied:
+            if self.copied and all(fact[1] != self.copied for fact in self.facts):
                 yield Label(self.copied, id="copied", markup=False)
 
     def action_copy(self) -> None:

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 
-from engine.client import HmiError, NotFound, assets_dir
+from engine.client import HmiError, assets_dir
 from engine.schema import ClassifyResponse, Mode, Vplm
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.picker import Picker
@@ -129,5 +129,3 @@ class PlaygroundScreen(ModeScreen):
             for panel in (self.own, self.other):
                 if panel.answer == "…":
                     panel.answer = f"✗ {error}"
-            if isinstance(error, NotFound):
-                self.vplm, self._sought = None, False

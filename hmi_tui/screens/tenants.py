@@ -65,7 +65,7 @@ class TenantsScreen(ModeScreen):
             lambda t: t.name,
             id="tenants",
             sort="name",
-            empty="No tenants yet.\nPress n to create the first.",
+            empty="No tenants yet.\nn creates one.",
         )
         self.vplms: Listing[Vplm] = Listing(
             "vPLMs",
@@ -242,7 +242,8 @@ class TenantsScreen(ModeScreen):
             return
         question = f"Delete vPLM {ids[0]}?" if len(ids) == 1 else f"Delete {len(ids)} vPLMs?"
         named = "" if len(ids) == 1 else ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "") + "\n"
-        goes = f"{named}Adapter and head are lost; requests to it fail."
+        it = "it" if len(ids) == 1 else "them"
+        goes = f"{named}Adapter and head are lost; requests to {it} fail."
         if await self.app.push_screen_wait(Confirm(question, goes)):
             with self.hmi.complaining():
                 for vplm_id in ids:

@@ -39,7 +39,8 @@ def banner_text(snapshot: Snapshot, age: float) -> str:
         case "connecting":
             return "… Looking for the engine."
         case "starting":
-            return f"… The engine is starting: {snapshot.reason or 'wait a moment'}.{old}"
+            doing = (snapshot.reason or "wait a moment").rstrip(".")
+            return f"… The engine is starting: {doing}.{old}"
         case "silent":
             return f"! {snapshot.reason}{old} {snapshot.remedy or 'Asking again.'}"
         case "lost":

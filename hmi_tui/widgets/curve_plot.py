@@ -52,6 +52,11 @@ class CurvePlot(PlotWidget, can_focus=False):
         steps = [step for step, _ in self._points]
         scale = 100 if self.shares else 1
         values = [value * scale for _, value in self._points]
+        # Left to itself the plot would stretch one point's rounding over the whole axis.
+        pad = max((max(values) - min(values)) * 0.1, 1.0 if self.shares else 0.02)
+        top = max(values) + pad
+        self.set_ylimits(max(0.0, min(values) - pad), min(100.0, top) if self.shares else top)
+        self.set_xlimits(0, max(steps))
         colour = str(self.app.current_theme.primary)
         if len(values) > 1:
             self.plot(steps, values, line_style=colour, hires_mode=HiResMode.BRAILLE)

@@ -34,7 +34,7 @@ def _device(device: DeviceStatus, width: int) -> list[Content]:
     if device.total_bytes:
         lines.append(_memory("memory", device.used_bytes, device.total_bytes, width))
     if device.utilisation is not None:
-        lines.append(bar_line("in use", device.utilisation, _load(device), width, values=17))
+        lines.append(bar_line("in use", device.utilisation, _load(device), width, values=18))
     if device.kind == "cuda" and device.age_s > 3:
         lines.append(Content.styled(f"  ! sampled {figures.age(device.age_s)} ago", tones.WARN))
     return lines
@@ -53,7 +53,7 @@ def _host(host: HostStatus, width: int) -> list[Content]:
     lines = [
         _memory("host", host.used_bytes, host.total_bytes, width),
         bar_line(
-            "cpu", host.cpu, f"{figures.share(host.cpu)} of {host.cores} cores", width, values=17
+            "cpu", host.cpu, f"{figures.share(host.cpu)} of {host.cores} cores", width, values=18
         ),
         _memory("engine", host.engine_bytes, host.total_bytes, width),
     ]
@@ -68,4 +68,4 @@ def _host(host: HostStatus, width: int) -> list[Content]:
 
 def _memory(name: str, used: int | None, total: int, width: int) -> Content:
     share_of = (used or 0) / total if total else None
-    return bar_line(name, share_of, figures.of_total(used, total), width, values=17)
+    return bar_line(name, share_of, figures.of_total(used, total), width, values=18)

@@ -117,7 +117,9 @@ class PagedView(ScrollView, Generic[Row], can_focus=True):
             self._restart(Pages(self._source, q, self.sort), keep=self._key)
 
     def order(self, sort: str | None) -> None:
-        self._restart(Pages(self._source, self.q, sort), keep=self._key)
+        """Sort anew, from the first row."""
+        self._key = None
+        self._restart(Pages(self._source, self.q, sort), keep=None)
 
     def reread(self) -> None:
         """Read again what is in view, keeping cursor, scroll, filter and order."""
@@ -217,8 +219,9 @@ class PagedView(ScrollView, Generic[Row], can_focus=True):
 
     def _announce(self) -> None:
         row = self.current
+        # A row that is not read yet has no key: forget the old one, or the cursor would go back.
+        self._key = None if row is None else self.key_of(row)
         if row is not None or self.total == 0:
-            self._key = None if row is None else self.key_of(row)
             self.post_message(self.Moved(self, row))
         self.post_message(self.Changed(self))
 

@@ -27,5 +27,6 @@ class RatePanel(Panel):
         now = show(values[-1]) if values else figures.NOTHING
         self.border_title = f"{name}  {now}"
         self.border_subtitle = f"top {show(max(known))}" if known else "nothing yet"
-        rows = figures.thin_curve(values, width, max(1, self.content_size.height))
+        top = 1.0 if show is figures.share else None
+        rows = figures.thin_curve(values, width, max(1, self.content_size.height), top)
         return [Content.styled(row, tones.ACCENT) for row in rows]

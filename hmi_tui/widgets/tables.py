@@ -56,7 +56,7 @@ VPLMS: tuple[Column[Vplm], ...] = (
     Column(
         "accuracy",
         lambda v: figures.share(v.accuracy, 1),
-        8,
+        9,
         "right",
         rank=0,
         sort="accuracy",

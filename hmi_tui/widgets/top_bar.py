@@ -11,13 +11,14 @@ from hmi_tui import figures, tones
 from hmi_tui.modes import MODE_TITLES
 from hmi_tui.snapshot import Snapshot
 
+# Words of at most five letters: at 80 columns the tabs leave seven cells.
 SIGNS = {
-    "connecting": ("…", "connecting", tones.MUTED),
-    "starting": ("…", "starting", tones.WARN),
+    "connecting": ("…", "wait", tones.MUTED),
+    "starting": ("…", "wait", tones.WARN),
     "up": ("●", "up", tones.GOOD),
-    "silent": ("!", "silent", tones.WARN),
+    "silent": ("!", "stuck", tones.WARN),
     "lost": ("✗", "down", tones.BAD),
-    "failed": ("✗", "failed", tones.BAD),
+    "failed": ("✗", "down", tones.BAD),
 }
 
 

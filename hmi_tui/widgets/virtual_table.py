@@ -16,7 +16,6 @@ from hmi_tui.paging import Row
 from hmi_tui.widgets.columns import GAP, MARGIN, Column, fit, lay_out
 from hmi_tui.widgets.paged_view import PagedView
 
-
 SIGNS = {(False, False): " ", (True, False): "›", (False, True): "●", (True, True): "◉"}  # noqa: RUF001
 """At the left of a row, by whether it has the cursor and whether it is marked."""
 

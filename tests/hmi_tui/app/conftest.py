@@ -2,4 +2,34 @@
 
 from __future__ import annotations
 
-DEADLINE_S = 10.0
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from engine.client import Paths
+from tests.hmi_tui.app.scripted_engine import ScriptedEngine, busy_engine
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths.find(tmp_path)
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    """Small, so that every test is quick; tests of size make their own."""
+    return busy_engine(vplms=30)
+
+
+@pytest.fixture(autouse=True)
+def _no_wait_for_an_idle_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pilot waits up to a second after each key until the process is idle; this one never is,
+    and the tests wait for what they want to see instead."""
+
+    async def let_others_run(min_sleep: float = 0, max_sleep: float = 0) -> None:
+        for _ in range(4):
+            await asyncio.sleep(0.002)
+
+    monkeypatch.setattr("textual.app.wait_for_idle", let_others_run)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", let_others_run)

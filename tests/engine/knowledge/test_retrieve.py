@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.knowledge import retrieve as retrieving
+from engine.knowledge.build import BuildReport, compute_rows
+from engine.knowledge.index import MISS
+from engine.knowledge.retrieve import Knowledge, MissPolicy, Retrieved, retrieve
+from engine.knowledge.row_cache import RowCache
+from engine.knowledge.view import Segment, TableView
+from engine.model.backbone import Backbone
+from engine.model.ngram_encoder import NgramEncoder
+from engine.model.ngrams import order, pack, shortened_keys, trigrams, unpack
+from engine.model.packing import Packing
+from store.tables import TableFiles
+
+TEXTS = [
+    "the film was very good",
+    "my order is late , please refund my card",
+    "great great great",
+    "the film was very good",
+    "!",
+]
+
+
+def _pack(backbone: Backbone, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    rows = backbone.tokenize(texts)
+    ids = np.array([t for row in rows for t in row], dtype=np.int64)
+    return ids, np.array([len(row) for row in rows], dtype=np.int64)
+
+
+def _knowledge(view: TableView, encoder: NgramEncoder) -> Knowledge:
+    return Knowledge("reviews", 1, view, encoder)
+
+
+def _table_of(keys: np.ndarray, encoder: NgramEncoder) -> TableView:
+    keys = np.unique(keys)
+    segment = Segment("reviews", 1, keys, compute_rows(encoder, keys), np.ones(len(keys), np.int64))
+    return TableView("reviews", (segment,), encoder.shape.hidden)
+
+
+def _per_token(found: Retrieved) -> torch.Tensor:
+    return found.rows[found.which]
+
+
+@pytest.fixture
+def stored(publish: Callable[..., BuildReport], tables: TableFiles, corpus: list[str]) -> TableView:
+    """The view of a table that the real builder wrote and the real store opened."""
+    publish("reviews", 1, corpus, alpha=0.6)
+    table = tables.open("reviews", 1, verify=True)
+    counts = np.asarray(table.arrays["counts"], dtype=np.int64)
+    return TableView("reviews", (Segment("reviews", 1, table.keys, table.rows, counts),), 32)
+
+
+def test_a_table_hit_equals_a_computed_miss_to_the_last_bit(
+    stored: TableView, empty_view: TableView, encoder: NgramEncoder, backbone: Backbone
+) -> None:
+    ids, lengths = _pack(backbone, TEXTS)
+    with_table = retrieve(ids, lengths, _knowledge(stored, encoder))
+    without = retrieve(ids, lengths, _knowledge(empty_view, encoder))
+    assert with_table.hit.any()
+    assert not with_table.hit.all()
+    assert not without.hit.any()
+    assert torch.equal(_per_token(with_table), _per_token(without))
+    packing = Packing.of(lengths.tolist())
+    states = [encoder.assemble(f.rows, f.which, packing) for f in (with_table, without)]
+    assert torch.equal(*states)
+
+
+def test_a_text_gets_the_same_rows_alone_as_in_company(
+    stored: TableView, encoder: NgramEncoder, backbone: Backbone
+) -> None:
+    knowledge = _knowledge(stored, encoder)
+    together = _per_token(retrieve(*_pack(backbone, TEXTS), knowledge))
+    alone = [_per_token(retrieve(*_pack(backbone, [text]), knowledge)) for text in TEXTS]
+    assert torch.equal(together, torch.cat(alone))
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.lists(st.integers(0, 6), min_size=1, max_size=6), min_size=1, max_size=5),
+    st.data(),
+)
+def test_every_token_gets_the_row_of_its_own_ngram_whatever_the_table_holds(
+    encoder: NgramEncoder, texts: list[list[int]], data: st.DataObject
+) -> None:
+    ids = np.array([t for text in texts for t in text], dtype=np.int64)
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    keys = pack(trigrams(ids, lengths, encoder.boundary))
+    held = data.draw(st.lists(st.sampled_from(keys.tolist()), max_size=8))
+    view = _table_of(np.array(held, dtype=np.int64), encoder)
+    found = retrieve(ids, lengths, _knowledge(view, encoder))
+    assert np.array_equal(found.hit, np.isin(keys, held))
+    assert not found.backed_off.any()
+    assert np.array_equal(_per_token(found).numpy(), compute_rows(encoder, keys))
+
+
+def test_each_distinct_ngram_is_computed_once_and_known_ones_never(
+    encoder: NgramEncoder, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, lengths = _pack(backbone, TEXTS * 3)
+    keys = pack(trigrams(ids, lengths, encoder.boundary))
+    distinct = np.unique(keys)
+    view = _table_of(distinct[::2], encoder)
+    computed: list[int] = []
+
+    def spy(used: NgramEncoder, wanted: np.ndarray) -> np.ndarray:
+        computed.extend(wanted.tolist())
+        return compute_rows(used, wanted)
+
+    monkeypatch.setattr(retrieving, "compute_rows", spy)
+    found = retrieve(ids, lengths, _knowledge(view, encoder))
+    assert sorted(computed) == distinct[1::2].tolist()
+    assert found.rows.shape[0] == len(distinct)
+    assert view.hits.sum() == np.isin(keys, distinct[::2]).sum()
+
+
+def test_back_off_takes_the_bigram_then_the_unigram_then_computes_that_once(
+    encoder: NgramEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Four texts of one centre token 8, in four companies.
+    texts = [[5, 8, 6], [5, 8, 7], [9, 8, 6], [9, 8, 7]]
+    ids = np.array([t for text in texts for t in text], dtype=np.int64)
+    lengths = np.array([3] * 4, dtype=np.int64)
+    keys = pack(trigrams(ids, lengths, encoder.boundary))
+    centres = keys.reshape(4, 3)[:, 1]
+    bigram_of_6 = shortened_keys(centres[:1])
+    view = _table_of(np.concatenate([centres[:1], bigram_of_6]), encoder)
+    computed: list[int] = []
+
+    def spy(used: NgramEncoder, wanted: np.ndarray) -> np.ndarray:
+        computed.extend(wanted.tolist())
+        return compute_rows(used, wanted)
+
+    monkeypatch.setattr(retrieving, "compute_rows", spy)
+    found = retrieve(ids, lengths, _knowledge(view, encoder), "backoff")
+    rows = _per_token(found).reshape(4, 3, 3, -1)[:, 1].numpy()
+    unigram = shortened_keys(shortened_keys(centres[1:2]))
+    expected = np.concatenate([centres[:1], unigram, bigram_of_6, unigram])
+    assert np.array_equal(rows, compute_rows(encoder, expected))
+    middle = found.hit.reshape(4, 3)[:, 1]
+    assert middle.tolist() == [True, False, False, False]
+    assert np.array_equal(found.backed_off, ~found.hit)
+    assert len(computed) == len(set(computed))
+    assert set(order(np.array(computed)).tolist()) == {1}
+
+
+@pytest.mark.parametrize("miss", ["compute", "backoff"])
+def test_no_text_reaches_into_its_neighbour(
+    miss: MissPolicy, stored: TableView, encoder: NgramEncoder, backbone: Backbone
+) -> None:
+    knowledge = _knowledge(stored, encoder)
+
+    def first(company: str) -> torch.Tensor:
+        ids, lengths = _pack(backbone, ["the film was", company])
+        found = retrieve(ids, lengths, knowledge, miss)
+        state = encoder.assemble(found.rows, found.which, Packing.of(lengths.tolist()))
+        return state[: int(lengths[0])]
+
+    assert torch.equal(first("very good"), first("invoice late , please !"))
+
+
+def test_under_back_off_a_token_is_never_read_from_a_longer_ngram_than_its_own(
+    stored: TableView, encoder: NgramEncoder, backbone: Backbone
+) -> None:
+    ids, lengths = _pack(backbone, TEXTS)
+    keys = pack(trigrams(ids, lengths, encoder.boundary))
+    found = retrieve(ids, lengths, _knowledge(stored, encoder), "backoff")
+    assert found.backed_off.any()
+    truth = keys.copy()
+    for _ in range(2):
+        missed = (stored.find(truth) == MISS) & (order(truth) > 1)
+        truth[missed] = shortened_keys(truth[missed])
+    assert (unpack(truth)[:, 1] == ids).all()
+    assert np.array_equal(_per_token(found).numpy(), compute_rows(encoder, truth))
+
+
+@pytest.mark.parametrize("miss", ["compute", "backoff"])
+def test_a_row_from_the_cache_equals_a_computed_one_to_the_last_bit(
+    stored: TableView,
+    encoder: NgramEncoder,
+    backbone: Backbone,
+    miss: MissPolicy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cached = replace(_knowledge(stored, encoder), cache=RowCache(1 << 20, encoder.shape.hidden))
+    packed = _pack(backbone, TEXTS)
+    fresh = retrieve(*packed, _knowledge(stored, encoder), miss)
+    first = retrieve(*packed, cached, miss)
+    monkeypatch.setattr(retrieving, "compute_rows", _never)
+    again = retrieve(*packed, cached, miss)
+    assert torch.equal(_per_token(fresh), _per_token(first))
+    assert torch.equal(_per_token(fresh), _per_token(again))
+    assert first.lookups().cached == 0
+    assert again.lookups().computed == 0
+    assert again.lookups().tokens == first.lookups().tokens == len(packed[0])
+    if miss == "compute":
+        assert again.lookups().cached == first.lookups().computed > 0
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("everything should have been cached")

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.appliance import Appliance
+from engine.config import Settings
+from tests.engine.appliance.small import encoder_file, make_tenant, opened, small_settings
+
+__all__ = ["encoder_file"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, checkpoint: Path, encoder_file: Path) -> Settings:
+    return small_settings(tmp_path / "home", checkpoint, encoder_file)
+
+
+@pytest.fixture
+def appliance(settings: Settings) -> Iterator[Appliance]:
+    """A started engine with one tenant, acme."""
+    with opened(settings) as engine:
+        make_tenant(engine)
+        yield engine

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import torch
+
+from engine.knowledge.retrieve import Damage, Knowledge
+from engine.knowledge.view import TableView
+from engine.model.backbone import Backbone
+from engine.model.ngram_encoder import NgramEncoder
+from engine.training.states import StateCache
+
+TEXTS = ["a good film", "the plot was dull, very dull", "refund", "my card is not back please"]
+
+
+def test_kept_and_computed_states_are_the_same(
+    backbone: Backbone, encoder: NgramEncoder, empty_view: TableView
+) -> None:
+    knowledge = Knowledge("general", 0, empty_view, encoder)
+    rows = backbone.tokenize(TEXTS)
+    shares: list[float] = []
+    all_kept = StateCache(backbone, knowledge, rows, 1 << 20, shares.append)
+    none_kept = StateCache(backbone, knowledge, rows, 0, shares.append)
+    some_kept = StateCache(backbone, knowledge, rows, 1200, shares.append)
+    assert shares[-1] == 1.0
+    assert [len(c._kept) for c in (all_kept, none_kept)] == [8, 0]
+    assert 0 < len(some_kept._kept) < 8
+    which = [(i, exact) for exact in (True, False) for i in (2, 0, 3, 1)]
+    kept, packing = all_kept.get(which)
+    assert packing.lengths.tolist() == [len(rows[i]) for i, _ in which]
+    for cache in (none_kept, some_kept):
+        computed, _ = cache.get(which)
+        # Kept states are rounded to float16.
+        torch.testing.assert_close(kept, computed, rtol=2e-3, atol=2e-3)
+
+
+def test_exact_states_are_the_backbones_own(
+    backbone: Backbone, encoder: NgramEncoder, empty_view: TableView
+) -> None:
+    knowledge = Knowledge("general", 0, empty_view, encoder)
+    rows = backbone.tokenize(TEXTS)
+    cache = StateCache(backbone, knowledge, rows, 0, lambda _: None)
+    states, packing = cache.get([(i, True) for i in range(4)])
+    ids = torch.tensor([t for row in rows for t in row])
+    torch.testing.assert_close(states, backbone.lower(ids, packing), rtol=1e-5, atol=1e-5)
+
+
+def test_where_nobody_may_be_served_from_the_tables_all_states_are_exact(
+    backbone: Backbone, encoder: NgramEncoder, empty_view: TableView
+) -> None:
+    damage = Damage("no encoder", "distil one", "no_encoder")
+    knowledge = Knowledge("general", 0, empty_view, encoder, damage)
+    cache = StateCache(backbone, knowledge, backbone.tokenize(TEXTS), 1 << 20, lambda _: None)
+    through_tables, _ = cache.get([(i, False) for i in range(4)])
+    exact, _ = cache.get([(i, True) for i in range(4)])
+    assert torch.equal(through_tables, exact)

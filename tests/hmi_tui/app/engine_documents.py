@@ -1,0 +1,193 @@
+"""Documents of a busy engine; every value can be changed by name."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+from engine.schema import (
+    BackboneStatus,
+    DeviceStatus,
+    Domain,
+    EngineStatus,
+    HostStatus,
+    Job,
+    Point,
+    QueueStatus,
+    Quota,
+    Rates,
+    Status,
+    Tenant,
+    TierStatus,
+    Vplm,
+)
+
+NOW = time.time()
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def domain(name: str, parent: str | None, depth: int, epoch: int = 3, **more: Any) -> Domain:
+    values: dict[str, Any] = {
+        "name": name,
+        "parent": parent,
+        "depth": depth,
+        "epoch": epoch,
+        "entries": 41_238,
+        "bytes": 96 << 20,
+        "view_entries": 98_112,
+        "hits": 812_345,
+        "misses": 331_222,
+        "hit_rate": 0.71,
+        "corpus_bytes": 6 << 20,
+        "corpus_lines": 21_300,
+        "encoder": "inherited",
+        "state": "ready",
+        "vplms": 120,
+        "created_at": NOW - 7200,
+    }
+    return Domain.model_validate(values | more)
+
+
+def vplm(tenant: str, name: str, **more: Any) -> Vplm:
+    values: dict[str, Any] = {
+        "id": f"{tenant}/{name}",
+        "tenant": tenant,
+        "name": name,
+        "kind": "classifier",
+        "domain": "reviews",
+        "labels": ["negative", "positive"],
+        "mode": "plot",
+        "rank": 64,
+        "adapter": sha(f"{tenant}/{name}"),
+        "version": 1,
+        "tier": "disk",
+        "pinned": False,
+        "stored_bytes": 610_304,
+        "dedicated_bytes": 90_900_000,
+        "accuracy": None,
+        "requests": 0,
+        "created_at": NOW - 3600,
+    }
+    return Vplm.model_validate(values | more)
+
+
+def job(id: str, subject: str, state: str, **more: Any) -> Job:
+    values: dict[str, Any] = {
+        "id": id,
+        "type": "train",
+        "subject": subject,
+        "state": state,
+        "progress": 1.0 if state == "succeeded" else 0.43,
+        "eta_s": 37.0 if state == "running" else None,
+        "message": "epoch 2 of 3" if state == "running" else "published version 2",
+        "params": {"epochs": 3, "lr": 0.001, "batch_size": 32, "optimizer": "adamw"},
+        "loss": [Point(step=n * 10, value=0.7 * 0.985**n) for n in range(60)],
+        "accuracy": [Point(step=200, value=0.78), Point(step=400, value=0.84)],
+        "error": None,
+        "result": {"accuracy": 0.84, "version": 2},
+        "created_at": NOW - 300,
+        "started_at": NOW - 290,
+        "finished_at": NOW - 200 if state not in ("running", "queued") else None,
+    }
+    return Job.model_validate(values | more)
+
+
+def tier(resident: int, hits: int, misses: int) -> TierStatus:
+    return TierStatus(
+        resident=resident,
+        bytes=resident * 610_304,
+        budget_bytes=None,
+        hits=hits,
+        misses=misses,
+        evictions=7,
+        bytes_moved=0,
+        seconds=0.0,
+    )
+
+
+def tenant(name: str, **more: Any) -> Tenant:
+    values: dict[str, Any] = {
+        "name": name,
+        "weight": 1.0,
+        "quota": Quota(),
+        "vplms": 10,
+        "stored_bytes": 6_103_040,
+        "created_at": NOW - 7200,
+    }
+    return Tenant.model_validate(values | more)
+
+
+def a_status(tick: int, *, vplms: int, engine: dict[str, Any], **more: Any) -> Status:
+    """The status at the `tick`-th asking: its rates go up and down."""
+    wave = abs((tick * 7) % 60 - 30)
+    known = Status(
+        time=NOW,
+        engine=EngineStatus(
+            version="0.1.0",
+            pid=4242,
+            uptime_s=192.0,
+            home="/home/op/hmi",
+            socket="/run/hmi/engine.sock",
+            ready=True,
+            reasons=[],
+        ),
+        backbone=BackboneStatus(
+            name="all-MiniLM-L6-v2",
+            sha256=sha("backbone"),
+            layers=6,
+            split=3,
+            hidden=384,
+            max_tokens=256,
+            dtype="float32",
+            parameters=22_700_000,
+            bytes=90_868_376,
+        ),
+        device=DeviceStatus(
+            kind="cpu", name="CPU, 2 cores", note="No NVIDIA device; the CPU computes."
+        ),
+        host=HostStatus(
+            cores=2,
+            threads=1,
+            cpu=0.62,
+            total_bytes=8 << 30,
+            used_bytes=3_400_000_000,
+            engine_bytes=1_210_000_000,
+            engine_cpu=0.4,
+            disk_free_bytes=41 << 30,
+            by_owner={
+                "backbone": 90_868_376,
+                "tables": 402_000_000,
+                "host cache": 61_000_000,
+                "device arena": 268_435_456,
+            },
+        ),
+        tiers={
+            "disk": tier(vplms, 0, 0),
+            "host": tier(812, 10_311, 812),
+            "device": tier(64, 92_100, 11_123),
+        },
+        queue=QueueStatus(depth=12, tokens=4_310, limit_tokens=200_000),
+        rates=Rates(
+            window_s=30,
+            requests_per_s=150.0 + wave,
+            texts_per_s=150.0 + wave,
+            tokens_per_s=4_100.0 + 27 * wave,
+            errors_per_s=0.0,
+            p50_s=0.0081,
+            p99_s=0.041 + wave / 1500,
+            hit_rate=0.71,
+            batch_size=17.3,
+        ),
+        tenants=2,
+        vplms=vplms,
+        domains=[],
+        jobs=[],
+        totals={"requests": 91_234, "texts": 91_234, "tokens": 2_100_000, "errors": 3},
+        problems=[],
+    )
+    who = known.engine.model_copy(update=engine)
+    return known.model_copy(update={"engine": who, **more})

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.client import Paths
+from hmi_tui.widgets.domain_rows import tree_rows
+from hmi_tui.widgets.progress_line import ProgressLine
+from tests.hmi_tui.app.engine_documents import domain
+from tests.hmi_tui.app.screens import fill, open_app, sees, text_of, until
+from tests.hmi_tui.app.scripted_engine import ScriptedEngine
+
+
+def test_the_tree_is_drawn_with_guides_and_folds() -> None:
+    nodes = [
+        domain("general", None, 0),
+        domain("news", "general", 1),
+        domain("sport", "news", 2),
+        domain("reviews", "general", 1),
+    ]
+    drawn = [row.guide + row.domain.name for row in tree_rows(nodes, ())]
+    assert drawn == ["general", "├─ news", "│  └─ sport", "└─ reviews"]
+    folded = tree_rows(nodes, {"news"})
+    assert [(row.domain.name, row.folded) for row in folded] == [
+        ("general", 0),
+        ("news", 1),
+        ("reviews", 0),
+    ]
+
+
+def test_a_node_whose_parent_is_filtered_out_is_still_shown() -> None:
+    rows = tree_rows([domain("sport", "news", 2)], ())
+    assert [row.domain.name for row in rows] == ["sport"]
+
+
+async def test_the_chosen_node_shows_its_figures_and_n_grams(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "domains").run_test() as pilot:
+        await sees(pilot, "Most used n-grams of general", "none, the root")
+        await pilot.press("down", "down")
+        await sees(pilot, "Most used n-grams of reviews", "of the film")
+        await pilot.press("down")
+        await sees(pilot, "No table yet.", "never built")
+
+
+async def test_n_grams_are_filtered(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "domains").run_test() as pilot:
+        await sees(pilot, "of the film")
+        await pilot.press("enter", "/", *"gorg")
+        await until(pilot, lambda: "of the film" not in text_of(pilot))
+        await sees(pilot, "a gorgeous ,")
+
+
+async def test_nodes_fold_and_unfold(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "domains").run_test() as pilot:
+        await sees(pilot, "└─ films")
+        await pilot.press("down", "down", "left")
+        await sees(pilot, "reviews (+1)")
+        await pilot.press("right")
+        await sees(pilot, "└─ films")
+
+
+async def test_a_domain_is_created_with_its_text(
+    paths: Paths, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    corpus = tmp_path / "mail.txt"
+    corpus.write_text("one\ntwo\n")
+    async with open_app(paths, engine, "domains").run_test() as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("n")
+        await sees(pilot, "New domain")
+        await fill(pilot, name="mail", corpus=str(corpus))
+        await pilot.press("enter")
+        await sees(pilot, "─ mail")
+        assert engine.called("create_domain") == [("mail", "general")]
+        assert engine.called("put_corpus") == [("mail", corpus)]
+
+
+async def test_a_corpus_that_is_not_there_creates_nothing(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "domains").run_test() as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("n")
+        await fill(pilot, name="mail", corpus="/nowhere.txt")
+        await pilot.press("enter")
+        await sees(pilot, "There is no file '/nowhere.txt'.")
+        assert engine.called("create_domain") == []
+
+
+async def test_text_is_uploaded(paths: Paths, engine: ScriptedEngine, tmp_path: Path) -> None:
+    corpus = tmp_path / "more.txt"
+    corpus.write_text("one\n")
+    async with open_app(paths, engine, "domains").run_test(notifications=True) as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("down", "u")
+        await sees(pilot, "Upload text for news")
+        await fill(pilot, corpus=str(corpus))
+        await pilot.press("enter")
+        await sees(pilot, "news has 3 lines")
+
+
+async def test_a_rebuild_shows_its_progress_and_its_end(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "domains").run_test(notifications=True) as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("down", "r")
+        await sees(pilot, "Rebuild news")
+        await fill(pilot, budget_bytes="64M")
+        await pilot.press("enter")
+        await sees(pilot, "↻ rebuilding", "rebuild news", "43 %")
+        assert engine.called("rebuild_domain") == [("news", 0.5, 64 << 20, 0.0)]
+        engine.end_job("r1", "succeeded")
+        await sees(pilot, "Rebuild of news is done.")
+        line = pilot.app.screen.query_one(ProgressLine)
+        await until(pilot, lambda: not line.has_class("-on"))
+
+
+async def test_a_share_beyond_one_is_refused(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "domains").run_test() as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("r")
+        await fill(pilot, alpha="7")
+        await pilot.press("enter")
+        await sees(pilot, "less than or equal to 1")
+        assert engine.called("rebuild_domain") == []
+
+
+async def test_a_domain_is_deleted_after_a_question_and_the_root_never(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "domains").run_test(notifications=True) as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("x")
+        await sees(pilot, "general is the root of the tree and stays.")
+        await pilot.press("down", "x")
+        await sees(pilot, "Delete domain news?", "go to", "general.")
+        await pilot.press("y")
+        await until(pilot, lambda: engine.called("remove_domain") == [("news",)])
+        await until(pilot, lambda: "├─ news" not in text_of(pilot))

@@ -1,0 +1,131 @@
+"""The engine's absence, start, restart and errors are states that are shown and lived through."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+from engine.client import HmiError, Paths, Unavailable
+from hmi_tui.app import HmiApp
+from tests.hmi_tui.app.screens import TICK_S, open_app, sees, text_of, until
+from tests.hmi_tui.app.scripted_engine import ScriptedEngine
+from tests.hmi_tui.cli import fake_engine
+
+
+async def test_an_engine_is_started_when_none_runs(paths: Paths, engine: ScriptedEngine) -> None:
+    engine.down = True
+    told, go = threading.Event(), threading.Event()
+
+    def starter(progress: Callable[[str], None]) -> None:
+        progress("loading backbone")
+        told.set()
+        assert go.wait(10)
+        engine.down = False
+
+    async with open_app(paths, engine, starter=starter).run_test(notifications=True) as pilot:
+        await until(pilot, told.is_set)
+        await sees(pilot, "The engine is starting: loading backbone")
+        go.set()
+        await sees(pilot, "● up", "Table hits by domain")
+        assert "starting" not in text_of(pilot)
+
+
+async def test_an_engine_that_cannot_start_says_why_and_what_to_do(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    engine.down = True
+
+    def starter(_: Callable[[str], None]) -> None:
+        raise HmiError("The checkpoint is damaged.", remedy="hmi doctor says more.")
+
+    async with open_app(paths, engine, starter=starter).run_test(
+        size=(120, 30), notifications=True
+    ) as pilot:
+        await sees(pilot, "✗ down", "could not start: The checkpoint is damaged. hmi doctor says")
+
+
+async def test_the_engine_vanishes_and_returns(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine).run_test(notifications=True) as pilot:
+        await sees(pilot, "● up", "reviews")
+        engine.down = True
+        await sees(pilot, "✗ down", "The engine is not running. Figures are", "ctrl+s starts it")
+        assert "reviews" in text_of(pilot)
+        engine.down, engine.pid = False, 77
+        await sees(pilot, "● up", "The engine was restarted")
+
+
+async def test_a_lost_engine_is_started_again_by_a_key(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    def starter(_: Callable[[str], None]) -> None:
+        engine.down = False
+
+    async with open_app(paths, engine, starter=starter).run_test(notifications=True) as pilot:
+        await sees(pilot, "● up")
+        engine.down = True
+        await sees(pilot, "✗ down")
+        await pilot.press("ctrl+s")
+        await sees(pilot, "● up")
+
+
+async def test_an_engine_that_is_not_ready_says_what_it_waits_for(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    engine.ready, engine.reasons = False, ["reading tables"]
+    async with open_app(paths, engine, "tenants").run_test(notifications=True) as pilot:
+        await sees(pilot, "… wait", "getting ready: reading tables")
+        engine.ready = True
+        await sees(pilot, "● up", "acme")
+
+
+async def test_an_action_on_a_lost_engine_tells_and_nothing_breaks(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "tenants").run_test(notifications=True) as pilot:
+        await sees(pilot, "acme/model-00001")
+        engine.failing = Unavailable("The engine is stopping.", remedy="Start it again.")
+        await pilot.press("tab", "p")
+        await sees(pilot, "Unavailable", "The engine is stopping.", "Start it again.")
+
+
+async def test_stopping_the_engine_is_asked_first_and_then_shown(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    app = open_app(paths, engine)
+    async with app.run_test(notifications=True) as pilot:
+        await sees(pilot, "● up")
+        await app.run_action("stop_engine")
+        await sees(pilot, "Stop the engine on")
+        await pilot.press("n")
+        assert engine.called("stop") == []
+        await app.run_action("stop_engine")
+        await sees(pilot, "Stop the engine on")
+        await pilot.press("y")
+        await sees(pilot, "✗ down")
+
+
+async def test_quitting_leaves_the_engine_running(paths: Paths, engine: ScriptedEngine) -> None:
+    app = open_app(paths, engine)
+    async with app.run_test(notifications=True) as pilot:
+        await sees(pilot, "● up")
+        await pilot.press("q")
+    assert engine.called("stop") == []
+
+
+async def test_over_a_real_socket_a_killed_engine_is_missed_and_its_successor_found(
+    paths: Paths,
+) -> None:
+    command = [sys.executable, fake_engine.__file__, str(paths.socket)]
+    app = HmiApp(paths, tick=TICK_S)
+    async with app.run_test() as pilot:
+        await sees(pilot, "✗ down")
+        for _ in range(2):
+            process = await asyncio.to_thread(subprocess.Popen, command)
+            await sees(pilot, "● up")
+            process.kill()
+            await asyncio.to_thread(process.wait)
+            await sees(pilot, "✗ down", "Figures are")
+            paths.socket.unlink()

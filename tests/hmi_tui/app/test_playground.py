@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from engine.client import Paths
+from hmi_tui.screens.playground import PlaygroundScreen
+from tests.hmi_tui.app.screens import NARROW, WIDE, open_app, sees, text_of, until
+from tests.hmi_tui.app.scripted_engine import ScriptedEngine
+
+
+async def test_a_text_is_answered_in_both_modes_with_the_detail(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "playground").run_test(size=NARROW) as pilot:
+        await sees(pilot, "Ask acme/polarity")
+        await pilot.press(*"witty", "enter")
+        await sees(pilot, "› positive", "97.3 %", "2.7 %", "8.1 ms", "71 %", "host", "3 of 2")  # noqa: RUF001
+        assert engine.called("classify") == [
+            ("acme/polarity", "witty", "plot"),
+            ("acme/polarity", "witty", "exact"),
+        ]
+
+
+async def test_a_wide_screen_explains_each_figure(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "playground").run_test(size=WIDE) as pilot:
+        await sees(pilot, "Ask acme/polarity")
+        await pilot.press(*"witty", "enter")
+        await sees(pilot, "waiting for its batch", "rrr", "ccc")
+
+
+async def test_another_vplm_is_chosen_by_a_part_of_its_name(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "playground").run_test() as pilot:
+        await sees(pilot, "Ask acme/polarity")
+        await pilot.press("ctrl+o", *"globex")
+        await sees(pilot, "globex/spam")
+        await pilot.press("down", "enter")
+        await sees(pilot, "Ask globex/spam")
+
+
+async def test_an_empty_text_is_refused_in_words(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "playground").run_test() as pilot:
+        await sees(pilot, "Ask acme/polarity")
+        await pilot.press("enter")
+        await sees(pilot, "✗ input[0] is empty")
+
+
+async def test_a_text_that_was_cut_is_said_to_be(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "playground").run_test() as pilot:
+        await sees(pilot, "Ask acme/polarity")
+        assert isinstance(pilot.app.screen, PlaygroundScreen)
+        pilot.app.screen.box.text = "long " * 300
+        await pilot.press("enter")
+        await sees(pilot, "Too long: only its")
+
+
+async def test_a_vplm_that_was_deleted_meanwhile_is_reported(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "playground").run_test() as pilot:
+        await sees(pilot, "Ask acme/polarity")
+        engine.vplm_rows = engine.vplm_rows[1:]
+        await pilot.press(*"hi", "enter")
+        await sees(pilot, "✗ There is no vPLM", "hmi vplm ls lists")
+
+
+async def test_letters_are_text_until_esc_and_keys_after_it(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "playground").run_test() as pilot:
+        await sees(pilot, "Ask acme/polarity")
+        await pilot.press("q", "2", "ctrl+j", "?")
+        assert isinstance(pilot.app.screen, PlaygroundScreen)
+        assert pilot.app.screen.box.text == "q2\n?"
+        await pilot.press("escape", "2")
+        await until(pilot, lambda: "Tenants ─" in text_of(pilot))

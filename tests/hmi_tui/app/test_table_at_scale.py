@@ -1,0 +1,41 @@
+"""Ten thousand vPLMs: the table reads what is in view and answers keys at once."""
+
+from __future__ import annotations
+
+import time
+
+from engine.client import Paths
+from hmi_tui.screens.tenants import TenantsScreen
+from tests.hmi_tui.app.screens import WIDE, open_app, sees, text_of, until
+from tests.hmi_tui.app.scripted_engine import busy_engine
+
+REPAINT_S = 0.25
+"""Five times the product's bound: this runs beside other work."""
+
+
+async def test_keys_are_answered_at_once_with_ten_thousand_vplms(paths: Paths) -> None:
+    engine = busy_engine(10_000)
+    async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
+        await sees(pilot, "acme/model-00001")
+        await pilot.press("tab")
+        assert engine.pages <= 4
+        seconds = []
+        for key in ("down", "pagedown", "pagedown", "down", "pageup", "up", "down") * 2:
+            start = time.perf_counter()
+            await pilot.press(key)
+            text_of(pilot)
+            seconds.append(time.perf_counter() - start)
+        assert sorted(seconds)[len(seconds) // 2] < REPAINT_S
+
+
+async def test_the_end_of_ten_thousand_is_one_key_away(paths: Paths) -> None:
+    engine = busy_engine(10_000)
+    async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
+        await sees(pilot, "acme/model-00001")
+        await pilot.press("tab", "end")
+        await sees(pilot, "acme/polarity", "9,997 of 9,997")
+        screen = pilot.app.screen
+        assert isinstance(screen, TenantsScreen)
+        await until(pilot, lambda: screen.vplms.table.current is not None)
+        await pilot.press("home")
+        await sees(pilot, "1 of 9,997", "acme/model-00001")

@@ -1,0 +1,239 @@
+"""kill -9 at any moment: what was acknowledged is there and answers, nothing half-made remains."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import runpy
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from engine.client import Client, HmiError, Paths
+from engine.config import Settings
+from engine.knowledge.encoder_file import save_encoder
+from engine.model.backbone import load_backbone
+from engine.model.ngram_encoder import NgramEncoder
+from engine.schema import TrainRequest, VplmBulkCreate, VplmCreate
+from tests.engine.appliance.small import CORPUS, until
+from tests.engine.conftest import checkpoint
+
+__all__ = ["checkpoint"]
+
+KILLS = 3
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    ["engine.api.server", "engine.appliance", "transformers.models.bert.modeling_bert"]
+)
+LABELS = ["no", "yes"]
+BULK = 20
+ROWS = b"".join(
+    b'{"text": "%s", "label": "%s"}\n' % (text, label)
+    for text, label in [(b"a good film", b"yes"), (b"a bad film", b"no")] * 12
+)
+
+
+@dataclass
+class Promises:
+    """What the engine has acknowledged, over all its lives."""
+
+    vplms: set[str] = field(default_factory=set)
+    version: int = 1
+    epoch: int = 0
+    bulks: int = 0
+
+
+def run_engine(arguments: list[str], log: str) -> None:
+    """What `python -m engine` does, in a process that has loaded the libraries already."""
+    descriptor = os.open(log, os.O_APPEND | os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    sys.argv = ["engine", *arguments]
+    runpy.run_module("engine", run_name="__main__", alter_sys=True)
+
+
+class Process(Protocol):
+    """What subprocess and multiprocessing have in common."""
+
+    def kill(self) -> None: ...
+
+
+@dataclass
+class Engine:
+    """`python -m engine serve` on one home, again and again.
+
+    The first life is that very command. Later ones are forked from a process that has loaded
+    torch, which takes most of a start, so that there is time for more kills.
+    """
+
+    home: Path
+    choices: list[str]
+
+    @contextmanager
+    def life(self, *, first: bool) -> Iterator[tuple[Process, Client]]:
+        """One process, ready; killed at the end, if it still lives."""
+        paths = Paths.find(self.home, self.home / "s")
+        place = ["--home", str(self.home), "--socket", str(paths.socket)]
+        begin = _command if first else _forked
+        process, end = begin(["serve", *place, *self.choices], self.home / "log")
+        try:
+            with Client(paths=paths, timeout=20) as client:
+                until(lambda: _ready(client), "readiness")
+                yield process, client
+        except AssertionError:
+            print((self.home / "log").read_text()[-3000:])
+            raise
+        finally:
+            process.kill()
+            end()
+
+
+def _command(arguments: list[str], log: Path) -> tuple[Process, Callable[[], object]]:
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "engine", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    return process, process.wait
+
+
+def _forked(arguments: list[str], log: Path) -> tuple[Process, Callable[[], object]]:
+    process = FORKS.Process(target=run_engine, args=(arguments, str(log)))
+    process.start()
+    return process, process.join
+
+
+def _ready(client: Client) -> bool:
+    with suppress(HmiError):
+        return client.readyz()[0]
+    return False
+
+
+@pytest.fixture
+def engine(tmp_path: Path, checkpoint: Path) -> Engine:
+    backbone = load_backbone(checkpoint, split=Settings(paths=Paths.find(tmp_path)).split)
+    encoder = tmp_path / "encoder.safetensors"
+    save_encoder(NgramEncoder(backbone), encoder, {})
+    choices = {
+        "--backbone": str(checkpoint),
+        "--encoder": str(encoder),
+        "--device": "cpu",
+        "--threads": "1",
+        "--device-cache": "8M",
+    }
+    return Engine(tmp_path, [word for pair in choices.items() for word in pair])
+
+
+def furnish(client: Client, data: Path, promises: Promises) -> None:
+    client.create_tenant("acme")
+    client.create_domain("reviews")
+    client.put_corpus("reviews", iter([CORPUS * 50]))
+    client.create_vplm(VplmCreate(tenant="acme", name="pupil", labels=LABELS, domain="reviews"))
+    promises.vplms.add("acme/pupil")
+    data.write_bytes(ROWS)
+    client.put_dataset("acme", "data", data)
+
+
+def create(client: Client, promises: Promises) -> None:
+    promises.bulks += 1
+    request = VplmBulkCreate(
+        tenant="acme", name=f"bulk{promises.bulks}", count=BULK, labels=LABELS, rank=2
+    )
+    promises.vplms.update(client.create_vplms(request))
+
+
+def train(client: Client, promises: Promises) -> None:
+    request = TrainRequest(vplm="acme/pupil", dataset="data", epochs=1)
+    for job in client.watch_job(client.train(request).id):
+        if job.state == "succeeded":
+            promises.version = job.result["version"]
+
+
+def rebuild(client: Client, promises: Promises) -> None:
+    for job in client.watch_job(client.rebuild_domain("reviews", alpha=0.9).id):
+        if job.state == "succeeded":
+            promises.epoch = job.result["epoch"]
+
+
+def work_until_killed(process: Process, client: Client, promises: Promises, delay: float) -> None:
+    """All three kinds of writing at once; the engine is killed `delay` seconds into it."""
+    killed = threading.Event()
+    begun = threading.Barrier(4)
+    surprises: list[BaseException] = []
+
+    def again_and_again(act: Callable[[Client, Promises], None]) -> None:
+        begun.wait(10)
+        try:
+            while not killed.is_set():
+                act(client, promises)
+        except HmiError as error:
+            if not killed.is_set():
+                surprises.append(error)
+
+    threads = [
+        threading.Thread(target=again_and_again, args=(act,)) for act in (create, train, rebuild)
+    ]
+    for thread in threads:
+        thread.start()
+    begun.wait(10)
+    killed.wait(delay)
+    killed.set()
+    process.kill()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert not surprises
+
+
+def check(client: Client, home: Path, promises: Promises) -> None:
+    """What was acknowledged is there and answers; nothing is half there."""
+    there = {card.id for card in client.models().data}
+    assert promises.vplms <= there
+    # A creation of many that nobody heard of may have happened, but then as a whole.
+    assert (len(there) - 1) % BULK == 0
+    for model in sorted(there):
+        (answer,) = client.classify(model, "a good film").data
+        assert sum(answer.probs) == pytest.approx(1, abs=1e-3)
+    assert client.vplm("acme/pupil").version >= promises.version
+    reviews = client.domain("reviews")
+    assert reviews.epoch >= promises.epoch
+    assert reviews.state == ("ready" if reviews.epoch else "empty")
+    assert not {job.state for job in client.jobs(limit=1000).data} & {"running", "queued"}
+    data = home / "data"
+    files = {path for path in data.rglob("*") if path.is_file()}
+    assert not [path for path in data.rglob("*") if path.name.startswith(".tmp")]
+    known = {adapter.id for adapter in client.adapters(limit=1000).data}
+    assert {path.stem for path in files if path.suffix == ".safetensors"} == known
+    tables = {path.parent.name for path in files if path.name == "manifest.json"}
+    assert tables == ({f"{reviews.epoch:06d}"} if reviews.epoch else set())
+
+
+def test_a_killed_engine_keeps_every_promise_and_leaves_nothing_half_made(
+    engine: Engine, tmp_path: Path
+) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")  # shown when the test fails
+    moments = random.Random(seed)
+    promises = Promises()
+    for life in range(KILLS + 1):
+        with engine.life(first=life == 0) as (process, client):
+            if life == 0:
+                furnish(client, tmp_path / "data.jsonl", promises)
+            else:
+                check(client, tmp_path, promises)
+            if life < KILLS:
+                delay = moments.uniform(0.05, 0.6)
+                print(f"life {life}: killed after {delay:.3f} s")
+                work_until_killed(process, client, promises, delay)
+    assert promises.bulks >= KILLS
