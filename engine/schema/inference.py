@@ -1,0 +1,86 @@
+"""Texts in, labels out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import field_validator
+
+from engine.schema.base import MAX_INPUTS, Answer, Mode, Request, Tier
+
+
+class ClassifyRequest(Request):
+    model: str
+    input: str | list[str]
+    mode: Mode | None = None
+
+    @field_validator("input")
+    @classmethod
+    def _some_text(cls, value: str | list[str]) -> str | list[str]:
+        texts = [value] if isinstance(value, str) else value
+        if not texts:
+            raise ValueError("input is an empty list; give at least one text")
+        if len(texts) > MAX_INPUTS:
+            raise ValueError(f"input holds {len(texts)} texts; at most {MAX_INPUTS} a request")
+        for index, text in enumerate(texts):
+            if not text.strip():
+                raise ValueError(f"input[{index}] is empty; give a text with at least one word")
+        return value
+
+
+class Prediction(Answer):
+    index: int
+    label: str
+    probs: list[float]
+    num_classes: int
+    truncated: bool = False
+    """The text was longer than the backbone reads; only its beginning was used."""
+
+
+class Usage(Answer):
+    prompt_tokens: int
+    total_tokens: int = 0
+
+
+class Timing(Answer):
+    """Seconds of the slowest of the request's batches; shares over all its tokens."""
+
+    queue_s: float
+    retrieve_s: float
+    load_s: float
+    compute_s: float
+    hit_rate: float | None
+    """Share of tokens whose n-gram was in the table; None in exact mode."""
+    cached_rate: float | None = None
+    """Share whose row had been computed lately; what neither covers was computed now."""
+    backed_off_rate: float | None = None
+    """Share that took the row of a shorter n-gram."""
+    batch_size: int
+    batch_models: int = 1
+    """Distinct vPLMs in that batch."""
+    tier: Tier
+    """Where the adapter was when the request was accepted."""
+    mode: Mode
+
+
+class ClassifyResponse(Answer):
+    object: Literal["list"] = "list"
+    id: str
+    created: int
+    model: str
+    data: list[Prediction]
+    labels: list[str]
+    usage: Usage
+    timing: Timing
+
+
+class ModelCard(Answer):
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+
+
+class ModelList(Answer):
+    object: Literal["list"] = "list"
+    data: list[ModelCard]

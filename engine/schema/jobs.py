@@ -1,0 +1,72 @@
+"""Datasets, and the long work that uses them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from engine.schema.base import Answer, JobState, Request
+
+
+class DatasetReceipt(Answer):
+    tenant: str
+    name: str
+    rows: int
+    labels: dict[str, int]
+    """Rows of each label."""
+    bytes: int
+
+
+class TrainRequest(Request):
+    type: Literal["train"] = "train"
+    vplm: str
+    dataset: str
+    epochs: int = Field(3, ge=1, le=1000)
+    lr: float = Field(1e-3, gt=0, le=1)
+    batch_size: int = Field(32, ge=1, le=4096)
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    when: Literal["now", "idle"] = "now"
+    seed: int = 0
+
+
+class JobAccepted(Answer):
+    id: str
+
+
+class Point(Answer):
+    step: int
+    value: float
+
+
+class Job(Answer):
+    id: str
+    type: Literal["train", "rebuild"]
+    subject: str
+    """The vPLM or the domain that it works on."""
+    state: JobState
+    progress: float
+    """0 to 1."""
+    eta_s: float | None
+    message: str
+    """What it is doing, or how it ended, in words."""
+    params: dict[str, Any]
+    loss: list[Point]
+    accuracy: list[Point]
+    """Held-out, one point an epoch."""
+    error: str | None
+    result: dict[str, Any]
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("succeeded", "failed", "cancelled")
+
+
+class JobPage(Answer):
+    object: Literal["list"] = "list"
+    data: list[Job]
+    total: int
+    next_cursor: str | None = None

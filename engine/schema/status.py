@@ -1,0 +1,133 @@
+"""The one document that says how the engine is."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from engine.schema.base import Answer, Tier
+from engine.schema.domains import Domain
+from engine.schema.jobs import Job
+
+
+class EngineStatus(Answer):
+    version: str
+    pid: int
+    uptime_s: float
+    home: str
+    socket: str
+    ready: bool
+    reasons: list[str]
+    """Why it is not ready."""
+
+
+class BackboneStatus(Answer):
+    name: str
+    sha256: str
+    layers: int
+    split: int
+    """Lower layers that the tables stand for (k)."""
+    hidden: int
+    max_tokens: int
+    dtype: str
+    parameters: int
+    bytes: int
+
+
+class DeviceStatus(Answer):
+    kind: Literal["cpu", "cuda"]
+    name: str
+    note: str
+    """Plain words when there is nothing to measure, such as "no NVIDIA device"."""
+    total_bytes: int | None = None
+    used_bytes: int | None = None
+    engine_bytes: int | None = None
+    utilisation: float | None = None
+    """0 to 1."""
+    power_w: float | None = None
+    temperature_c: float | None = None
+    age_s: float = 0.0
+    """How old the sample is."""
+
+
+class HostStatus(Answer):
+    cores: int
+    threads: int
+    cpu: float
+    """Share of all cores in use, 0 to 1."""
+    total_bytes: int
+    used_bytes: int
+    engine_bytes: int
+    """Resident memory of the engine process."""
+    engine_cpu: float
+    disk_free_bytes: int
+    by_owner: dict[str, int]
+    """Bytes the engine knows the owner of: backbone, tables, host cache, device arena."""
+
+
+class TierStatus(Answer):
+    resident: int
+    bytes: int
+    budget_bytes: int | None
+    hits: int
+    misses: int
+    evictions: int
+    bytes_moved: int
+    seconds: float
+
+
+class QueueStatus(Answer):
+    depth: int
+    tokens: int
+    limit_tokens: int
+
+
+class Rates(Answer):
+    """Over the last `window_s` seconds."""
+
+    window_s: float
+    requests_per_s: float
+    texts_per_s: float
+    tokens_per_s: float
+    errors_per_s: float
+    p50_s: float | None
+    p99_s: float | None
+    hit_rate: float | None
+    batch_size: float | None
+
+
+class Problem(Answer):
+    what: str
+    remedy: str
+
+
+class Status(Answer):
+    time: float
+    engine: EngineStatus
+    backbone: BackboneStatus | None
+    device: DeviceStatus
+    host: HostStatus
+    tiers: dict[Tier, TierStatus]
+    queue: QueueStatus
+    rates: Rates
+    tenants: int
+    vplms: int
+    domains: list[Domain]
+    jobs: list[Job]
+    """Queued and running."""
+    totals: dict[str, int]
+    """Since start: requests, texts, tokens, errors, batches."""
+    problems: list[Problem]
+
+
+class Version(Answer):
+    version: str
+    api: Literal["v1"] = "v1"
+
+
+class Event(Answer):
+    """One line of the event stream: `type` is span, swap, epoch, job or engine."""
+
+    id: int
+    type: str
+    time: float
+    data: dict[str, Any]

@@ -1,0 +1,52 @@
+"""Tenants, their weights and quotas."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.schema.base import Answer, Name, Request
+
+
+class Quota(BaseModel):
+    """Limits of one tenant; None is no limit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    vplms: int | None = Field(None, ge=0)
+    bytes: int | None = Field(None, ge=0)
+    rps: float | None = Field(None, gt=0)
+    concurrency: int | None = Field(None, ge=1)
+
+
+class TenantCreate(Request):
+    name: Name
+    weight: float = Field(1.0, gt=0, le=1000)
+    quota: Quota = Quota()
+
+
+class TenantPatch(Request):
+    weight: float | None = Field(None, gt=0, le=1000)
+    quota: Quota | None = None
+
+
+class Tenant(Answer):
+    name: str
+    weight: float
+    quota: Quota
+    vplms: int
+    stored_bytes: int
+    created_at: float
+
+
+class TenantCreated(Tenant):
+    api_key: str
+    """Shown once; the catalogue keeps only its digest."""
+
+
+class TenantPage(Answer):
+    object: Literal["list"] = "list"
+    data: list[Tenant]
+    total: int
+    next_cursor: str | None = None
