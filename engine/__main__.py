@@ -100,7 +100,10 @@ def _fail(error: Exception) -> NoReturn:
     if type(known) is HmiError and known is not error:
         if not isinstance(error, OSError):
             raise error
-        known = HmiError(f"{error.filename or 'The system'}: {error.strerror or error}.")
+        known = HmiError(
+            f"{error.filename or 'The system'}: {error.strerror or error}.",
+            remedy="Check the folder and its mode, or choose another with --home or --socket.",
+        )
     click.echo(f"Error: {known}", err=True)
     sys.exit(known.exit_code)
 

@@ -206,7 +206,7 @@ class HmiApp(App[None]):
         except HmiError as error:
             self.feed.failure = error
         except OSError as error:
-            self.feed.failure = HmiError(str(error), remedy="hmi doctor says what is missing.")
+            self.feed.failure = HmiError(str(error), remedy="hmi logs may say more.")
         finally:
             self.feed.starting = None
         await self._fetch()

@@ -23,6 +23,10 @@ Content = bytes
 
 _ID = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = ".safetensors"
+_MEND = (
+    "Restore the file from a backup, or remove the vPLMs that use it (hmi vplm rm) and create "
+    "them again (hmi vplm create)."
+)
 _WRITERS = 4
 """Threads of `put_many`: fsyncs that wait together share the journal's commit."""
 
@@ -85,11 +89,13 @@ class BlobStore:
         except FileNotFoundError:
             raise _missing(blob) from None
         if verify and hashlib.sha256(data).hexdigest() != blob:
-            raise Damaged(f"The adapter file {path} does not match its checksum.")
+            raise Damaged(f"The adapter file {path} does not match its checksum.", remedy=_MEND)
         try:
             return unpack(data)
         except ValueError as error:
-            raise Damaged(f"The adapter file {path} cannot be read: {error}.") from error
+            raise Damaged(
+                f"The adapter file {path} cannot be read: {error}.", remedy=_MEND
+            ) from error
 
     def path(self, blob: str) -> Path:
         """Where blob `blob` is, or would be."""

@@ -160,6 +160,6 @@ def _meaning(error: sqlite3.DatabaseError, path: Path) -> StoreError | None:
         case sqlite3.SQLITE_BUSY:
             return InUse(
                 f"Another program has held {path} for {BUSY_TIMEOUT_MS // 1000} s.",
-                remedy="Wait for it to end (a backup, hmi fsck), then try again.",
+                remedy="Wait for it to end (a backup), then try again.",
             )
     return None

@@ -36,7 +36,7 @@ class DomainRows:
         self._rows = RowSet(connections, DOMAINS, DomainRow)
 
     def add(self, row: DomainRow) -> None:
-        """Exists, also for a second root; NotFound for a parent that is not there."""
+        """Exists, also for a second root; NotFound for a parent that is not there, or itself."""
         with self._connections.writing() as db:
             if row.parent is None:
                 for other in db.query("select name from domains where parent is null"):
@@ -44,6 +44,9 @@ class DomainRows:
                         f'The tree has its root already, "{other["name"]}".',
                         remedy=f'Give "{row.name}" a parent.',
                     )
+            elif row.parent == row.name:
+                # The foreign key would hold: the row refers to itself, and to no tree.
+                raise DOMAINS.missing((row.parent,))
             try:
                 self._rows.insert(db, [row])
             except sqlite3.IntegrityError:

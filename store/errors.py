@@ -55,7 +55,7 @@ class Damaged(StoreError):
     """A file does not hold what it should; the detail names the file."""
 
     default_code = "damaged"
-    default_remedy = "Run 'hmi fsck' to see what else is affected."
+    default_remedy = "Restore it from a backup, or make anew what it belongs to."
 
 
 class NoSpace(StoreError):

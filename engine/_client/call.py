@@ -103,7 +103,7 @@ def query(**values: object) -> dict[str, str]:
 
 def segment(name: str) -> str:
     """`name` as one part of a path."""
-    if not name or name in (".", ".."):
+    if name in ("", ".", "..") or "/" in name:
         raise BadInput(f"{name!r} is not a name.", remedy="Give the name of an existing thing.")
     return quote(name, safe="")
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from engine.appliance.core import Core
 from engine.errors import BadInput, Unavailable
 
+_CURSOR_DIGITS = 18
+"""What is longer is no place in a list, and may be more than SQLite can count."""
+
 
 class Calls:
     """Base of the groups of calls that make up the appliance."""
@@ -27,7 +30,7 @@ def offset_of(cursor: str | None) -> int:
     """The place in a list that a cursor of ours stands for. BadInput for anything else."""
     if cursor is None:
         return 0
-    if not cursor.isascii() or not cursor.isdigit():
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > _CURSOR_DIGITS:
         raise BadInput(
             f"{cursor!r} is not a cursor of this engine.",
             remedy="Use the next_cursor of the page before.",

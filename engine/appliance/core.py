@@ -20,6 +20,7 @@ from engine.knowledge.retrieve import MissPolicy
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.tree import ROOT, DomainTree
 from engine.memory.arena import AdapterArena
+from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import load_backbone, pick_device, pick_dtype
@@ -59,6 +60,7 @@ class Core:
         self.totals: Counter[str] = Counter()
         self.spans = SpanRing()
         paths = settings.paths
+        bound_arenas()
         phase("opening the store")
         self.catalogue = Catalogue(paths.catalogue)
         self.blobs = BlobStore(paths.blobs)
@@ -102,7 +104,7 @@ class Core:
             self._on_batch,
         )
         self.jobs = Jobs(
-            self.catalogue.jobs, self.threads, self._idle, self._on_job, metrics.job_ended
+            self.catalogue.jobs, self.threads, self._idle, self._on_job, self._job_ended
         )
         self.gpu = GpuSampler(device.index or 0)
         self.host = HostSampler()
@@ -204,6 +206,10 @@ class Core:
                 "seconds": {stage: round(value, 6) for stage, value in stages.items()},
             },
         )
+
+    def _job_ended(self, type: str, state: str) -> None:
+        self.metrics.job_ended(type, state)
+        give_back()
 
     def _on_job(self, row: JobRow, context: JobContext) -> None:
         self.events.emit(

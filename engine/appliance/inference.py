@@ -26,8 +26,12 @@ class InferenceCalls(Calls):
         model = core.models.take(request.model)
         texts = [request.input] if isinstance(request.input, str) else request.input
         with self._counted(model, len(texts), began) as tokens:
-            ids = await self._tokenize(texts)
+            ids = await self._tokenize([text[: core.backbone.max_characters] for text in texts])
             cut = [core.backbone.cut(row) for row in ids]
+            truncated = [
+                was or len(text) > core.backbone.max_characters
+                for text, (_, was) in zip(texts, cut, strict=True)
+            ]
             rows = [row for row, _ in cut]
             while True:
                 mode: Mode = request.mode or model.mode
@@ -43,7 +47,7 @@ class InferenceCalls(Calls):
                         raise
                     model = now
             tokens.append(sum(o.tokens for o in outcomes))
-        return _response(model, mode, ticket, outcomes, [was for _, was in cut])
+        return _response(model, mode, ticket, outcomes, truncated)
 
     async def _ask(
         self, model: ServedModel, mode: Mode, rows: list[list[int]], ticket: Ticket

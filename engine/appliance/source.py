@@ -12,6 +12,7 @@ from engine.errors import Damaged
 from engine.model.adapters import FORMAT, AdapterWeights
 from engine.model.backbone import Backbone
 from store.blobs import BlobInfo, BlobStore
+from store.errors import NotFound
 from store.rows import AdapterRow
 
 PLACES_NAME = "attention,feed_forward"
@@ -25,8 +26,16 @@ class BlobSource:
         self._backbone = backbone
 
     def read(self, adapter: str) -> AdapterWeights:
-        """The adapter `adapter` (a sha256); StoreError or Damaged names the file."""
-        arrays, metadata = self._blobs.get(adapter)
+        """The adapter `adapter` (a sha256); Damaged (here or in the store) names the file."""
+        try:
+            arrays, metadata = self._blobs.get(adapter)
+        except NotFound:
+            raise Damaged(
+                f"The file of adapter {adapter} is missing: {self._blobs.path(adapter)}.",
+                remedy="Restore it from a backup, or remove the vPLMs that use it (hmi vplm rm) "
+                "and create them again.",
+                code="adapter_missing",
+            ) from None
         if metadata.get("format") != FORMAT:
             raise Damaged(
                 f"Blob {adapter} is not an adapter (format {metadata.get('format')!r}).",

@@ -156,6 +156,7 @@ class TrainingCalls(Calls):
 
     def _job(self, row: JobRow) -> Job:
         live = self._core.jobs.context(row.id)
+        row = self._core.jobs.seen(row)
         progress = live.progress if live else row.progress
         loss, accuracy = (live.loss, live.accuracy) if live else (row.loss, row.accuracy)
         return Job(

@@ -59,6 +59,12 @@ class Backbone:
         return self.shape.positions
 
     @property
+    def max_characters(self) -> int:
+        """More of a text than this is not looked at: no prose has so long tokens, and a text made
+        to be slow should not be."""
+        return 64 * self.max_tokens
+
+    @property
     def dedicated_bytes(self) -> int:
         """What a private copy of this backbone takes on disk."""
         return self.parameters * REFERENCE_BYTES_PER_PARAMETER

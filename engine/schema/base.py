@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
@@ -14,12 +14,31 @@ JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 MAX_INPUTS = 1024
 MAX_LABELS = 4096
+MAX_LABEL = 256
+"""Characters."""
 MAX_COUNT = 100_000
 
 
 class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        # JSON can spell half of a surrogate pair; no file, database or tokenizer can hold it.
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not _encodable(text):
+                raise ValueError("it has half of a surrogate pair, which is not text")
+        return value
+
 
 class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

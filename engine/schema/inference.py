@@ -14,6 +14,15 @@ class ClassifyRequest(Request):
     input: str | list[str]
     mode: Mode | None = None
 
+    @field_validator("input", mode="before")
+    @classmethod
+    def _text_or_texts(cls, value: object) -> object:
+        # Said once, instead of once for each way in which it might have been right.
+        texts = value if isinstance(value, list) else [value]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("give a text or a list of texts")
+        return value
+
     @field_validator("input")
     @classmethod
     def _some_text(cls, value: str | list[str]) -> str | list[str]:

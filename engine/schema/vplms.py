@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
-from engine.schema.base import MAX_COUNT, MAX_LABELS, Answer, Mode, Name, Request, Tier
+from engine.schema.base import MAX_COUNT, MAX_LABEL, MAX_LABELS, Answer, Mode, Name, Request, Tier
 
 
 def _distinct(labels: list[str]) -> list[str]:
@@ -14,6 +15,10 @@ def _distinct(labels: list[str]) -> list[str]:
     for label in labels:
         if not label.strip():
             raise ValueError("a label is empty")
+        if len(label) > MAX_LABEL:
+            raise ValueError(f"a label has {len(label):,} characters; at most {MAX_LABEL}")
+        if any(unicodedata.category(character) == "Cc" for character in label):
+            raise ValueError(f"label {label!r} holds a control character, such as a line's end")
         if label in seen:
             raise ValueError(f"label {label!r} is given twice; labels must be distinct")
         seen.add(label)

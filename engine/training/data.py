@@ -74,7 +74,8 @@ def read_rows(
     raw: Any = _ChunkReader(chunks)
     stream = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8-sig", newline="")
     faults = _Faults()
-    rows = _read_csv(stream, (text, label)) if format == "csv" else _read_jsonl(stream, faults)
+    columns = (text, label)
+    rows = _read_csv(stream, columns) if format == "csv" else _read_jsonl(stream, columns, faults)
     try:
         for line, row in rows:
             found = _pair(row, text, label)
@@ -92,8 +93,9 @@ def read_rows(
 
 
 def _read_jsonl(
-    stream: io.TextIOWrapper, faults: _Faults
+    stream: io.TextIOWrapper, columns: tuple[str, str], faults: _Faults
 ) -> Iterator[tuple[int, dict[str, object]]]:
+    first = True
     for number, line in enumerate(stream, 1):
         if not line.strip():
             continue
@@ -105,6 +107,9 @@ def _read_jsonl(
         if not isinstance(row, dict):
             faults.add(number, "not a JSON object")
             continue
+        if first:
+            _check_columns(columns, list(row))
+            first = False
         yield number, row
 
 
@@ -113,14 +118,7 @@ def _read_csv(
 ) -> Iterator[tuple[int, dict[str, object]]]:
     try:
         rows = csv.DictReader(stream, strict=True)
-        header = list(rows.fieldnames or [])
-        for column in columns:
-            if column not in header:
-                raise BadInput(
-                    f"The dataset has no column {column!r}; it has {', '.join(header) or 'none'}.",
-                    remedy="Name the columns with --text and --label.",
-                    code="missing_column",
-                )
+        _check_columns(columns, list(rows.fieldnames or []))
         for row in rows:
             yield rows.line_num, dict(row)
     except csv.Error as error:
@@ -129,6 +127,16 @@ def _read_csv(
             remedy="Check its quotes and separators (comma), or send JSONL.",
             code="bad_csv",
         ) from error
+
+
+def _check_columns(wanted: tuple[str, str], have: list[str]) -> None:
+    for column in wanted:
+        if column not in have:
+            raise BadInput(
+                f"The dataset has no column {column!r}; it has {', '.join(have) or 'none'}.",
+                remedy="Name the columns with --text and --label.",
+                code="missing_column",
+            )
 
 
 def _pair(row: dict[str, object], text: str, label: str) -> tuple[str, str] | str:

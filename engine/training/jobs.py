@@ -9,11 +9,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from engine.errors import Cancelled, HmiError, NotFound, Unavailable
 from engine.serving.threads import ThreadShare
+from store.errors import NotFound as NotFoundInStore
 from store.errors import StoreError
 from store.job_rows import JobRows
 from store.rows import JobRow
@@ -26,6 +27,8 @@ _NICENESS = 10
 _NOT_BEGUN = "The job was cancelled before it began."
 _IDLE_CHECK = 1.0
 """Seconds between looks whether the engine is idle, for jobs that wait for that."""
+_RECORD_AGAIN = 2.0
+"""Seconds between attempts to record an end that could not be recorded (a full disk)."""
 
 
 @dataclass(slots=True)
@@ -83,6 +86,7 @@ class Jobs:
         self._ended = ended
         self._queue: deque[_Queued] = deque()
         self._contexts: dict[str, JobContext] = {}
+        self._unrecorded: dict[str, dict[str, Any]] = {}
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
@@ -124,13 +128,17 @@ class Jobs:
         """The live state of a job that has not ended."""
         return self._contexts.get(job)
 
+    def seen(self, row: JobRow) -> JobRow:
+        """`row` as it is in truth, also if its end could not be recorded yet."""
+        return replace(row, **self._unrecorded.get(row.id, {}))
+
     def cancel(self, job: str) -> None:
         """Stop a job: at once if it waits, else at its next step. NotFound, also for one that has
         ended."""
         with self._changed:
             context = self._contexts.get(job)
             if context is None:
-                row = self._rows.get(job)
+                row = self.seen(self._rows.get(job))
                 raise NotFound(
                     f"Job {job} has ended already ({row.state}).", remedy="hmi job ls lists them."
                 )
@@ -148,14 +156,15 @@ class Jobs:
             try:
                 self._run(queued)
             except Exception:
-                # The catalogue could not be written; the jobs behind this one still have a chance.
-                log.exception("job %s could not be recorded", queued.context.id)
+                # Nothing of the kind is foreseen; the jobs behind this one still have a chance.
+                log.exception("job %s was given up", queued.context.id)
                 with self._changed:
                     self._contexts.pop(queued.context.id, None)
 
     def _next(self) -> _Queued | None:
-        with self._changed:
-            while True:
+        while True:
+            self._record_again()
+            with self._changed:
                 for queued in self._queue:
                     ready = not queued.when_idle or self._idle()
                     if ready or self._closed:
@@ -163,13 +172,14 @@ class Jobs:
                         return queued
                 if self._closed:
                     return None
-                self._changed.wait(_IDLE_CHECK if self._queue else None)
+                late = _RECORD_AGAIN if self._unrecorded else None
+                self._changed.wait(_IDLE_CHECK if self._queue else late)
 
     def _run(self, queued: _Queued) -> None:
         context = queued.context
         state, error, result = "failed", None, {}
-        self._rows.change(context.id, state="running", started_at=time.time())
         try:
+            self._rows.change(context.id, state="running", started_at=time.time())
             if context.cancelled():
                 raise Cancelled(_NOT_BEGUN)
             with self._threads.beside_serving():
@@ -192,18 +202,31 @@ class Jobs:
             context.progress = 1.0
         if error is not None:
             context.message = error
-        self._rows.change(
-            context.id,
-            state=state,
-            progress=context.progress,
-            message=context.message,
-            error=error if state == "failed" else None,
-            result=result,
-            loss=context.loss,
-            accuracy=context.accuracy,
-            finished_at=time.time(),
-        )
+        outcome = {
+            "state": state,
+            "progress": context.progress,
+            "message": context.message,
+            "error": error if state == "failed" else None,
+            "result": result,
+            "loss": context.loss,
+            "accuracy": context.accuracy,
+            "finished_at": time.time(),
+        }
+        # Whoever watches the job must learn of its end, whether the disk has room for it or not.
+        self._unrecorded[context.id] = outcome
         with self._changed:
             del self._contexts[context.id]
+        self._record_again()
         self._ended(queued.type, state)
-        self._notify(self._rows.get(context.id), context)
+        self._notify(self.seen(self._rows.get(context.id)), context)
+
+    def _record_again(self) -> None:
+        for job, outcome in list(self._unrecorded.items()):
+            try:
+                self._rows.change(job, **outcome)
+            except NotFoundInStore:
+                pass
+            except StoreError as error:
+                log.error("the end of job %s cannot be recorded yet: %s", job, error)
+                continue
+            self._unrecorded.pop(job, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -91,6 +92,11 @@ class Root(click.Group):
             fail(error)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                # The reader has seen enough; click ends the command without a word.
+                raise
+            fail(HmiError(f"{error.filename or 'The output'}: {error.strerror or error}."))
 
 
 def fail(error: HmiError) -> NoReturn:

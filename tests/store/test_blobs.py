@@ -182,7 +182,7 @@ def test_a_damaged_blob_is_named_and_mended_by_storing_it_again(
     path.write_bytes({"flipped": bytes(data), "short": bytes(data[:-3]), "empty": b""}[damage])
     with pytest.raises(Damaged, match=str(path)) as caught:
         blobs.get(info.id)
-    assert "hmi fsck" in caught.value.remedy
+    assert "hmi vplm create" in caught.value.remedy
     assert blobs.put(ramp(), {}) == info
     np.testing.assert_array_equal(blobs.get(info.id)[0]["down"], ramp()["down"])
 

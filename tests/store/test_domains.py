@@ -29,6 +29,8 @@ def test_a_tree_may_be_very_deep(empty: Catalogue, root: DomainRow) -> None:
 def test_a_domain_needs_a_parent_that_is_there(catalogue: Catalogue, root: DomainRow) -> None:
     with pytest.raises(NotFound, match='There is no domain "nowhere"'):
         catalogue.domains.add(replace(root, name="lost", parent="nowhere"))
+    with pytest.raises(NotFound, match='There is no domain "loop"'):
+        catalogue.domains.add(replace(root, name="loop", parent="loop"))
     with pytest.raises(Exists, match='its root already, "general"'):
         catalogue.domains.add(replace(root, name="second"))
     with pytest.raises(Exists, match='Domain "films" exists already'):

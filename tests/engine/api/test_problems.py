@@ -15,6 +15,7 @@ from tests.engine.api.running import Running, running
 from tests.engine.api.scripted import ScriptedAppliance
 
 MEDIA_TYPE = "application/problem+json"
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize(
@@ -106,15 +107,42 @@ def test_a_refused_field_is_named(engine: Running, body: object, field: str, mes
         (["good", "  "], "input[1] is empty"),
         ([], "empty list"),
         (["x"] * 1025, "1025 texts"),
-        (5, "input"),
+        (5, "input: give a text or a list of texts."),
+        (["x", 5], "input: give a text or a list of texts."),
+        (None, "input: give a text or a list of texts."),
+        ("\ud800", "half of a surrogate pair"),
+        (["x", "\ud800"], "half of a surrogate pair"),
     ],
 )
 def test_texts_that_cannot_be_classified_are_refused(
     engine: Running, texts: object, message: str
 ) -> None:
     with engine.http() as http:
-        answer = http.post("/v1/classify", json={"model": "a/b", "input": texts})
+        body = json.dumps({"model": "a/b", "input": texts})
+        answer = http.post("/v1/classify", content=body, headers=JSON)
     assert answer.status_code == 422
+    assert message in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a", "a"], "'a' is given twice"),
+        (["a", " "], "a label is empty"),
+        (["a"], "at least two"),
+        (["a", "b" * 257], "257 characters"),
+        (["a", "b\nc"], "control character"),
+        (["a", "\ud800"], "half of a surrogate pair"),
+        ([str(i) for i in range(4097)], "4096"),
+    ],
+)
+def test_labels_that_cannot_be_told_apart_or_shown_are_refused(
+    engine: Running, labels: list[str], message: str
+) -> None:
+    with engine.http() as http:
+        body = json.dumps({"tenant": "a", "name": "b", "labels": labels})
+        answer = http.post("/v1/vplms", content=body, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_input")
     assert message in answer.json()["detail"]
 
 

@@ -174,6 +174,11 @@ def test_the_command_refuses_wrong_usage_with_2_and_wrong_places_with_1(tmp_path
     assert place.returncode == 1
     assert place.stderr.startswith("Error: The socket path has 125 bytes")
     assert "--socket" in place.stderr
+    (tmp_path / "file").touch()
+    taken = _serve("--home", str(tmp_path / "file"))
+    assert taken.returncode == 1
+    assert taken.stderr.startswith(f"Error: {tmp_path / 'file'}: File exists.")
+    assert "--home" in taken.stderr
 
 
 def test_every_flag_has_its_twin_in_the_environment() -> None:

@@ -56,7 +56,7 @@ def test_tenants_are_listed_in_pages(appliance: Appliance) -> None:
         appliance.tenants("", "colour", 10, None)
 
 
-@pytest.mark.parametrize("cursor", ["-1", "x", "", "1.5", "²"])
+@pytest.mark.parametrize("cursor", ["-1", "x", "", "1.5", "²", "9" * 19, "9" * 5000])
 def test_a_foreign_cursor_is_refused(appliance: Appliance, cursor: str) -> None:
     with pytest.raises(BadInput) as error:
         appliance.tenants("", None, 10, cursor)

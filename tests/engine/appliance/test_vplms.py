@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.appliance import Appliance
-from engine.errors import BadInput, Refused
+from engine.errors import BadInput, Damaged, Refused
 from engine.schema import Quota, TenantPatch, VplmBulkCreate, VplmPatch
 from store.errors import Exists, InUse, NotFound
 from tests.engine.appliance.small import (
@@ -55,6 +55,21 @@ def test_a_text_longer_than_the_backbone_reads_is_cut_and_the_answer_says_so(
     got = classify(appliance, "acme/a", ["good " * 500, "a good film"])
     assert [row.truncated for row in got.data] == [True, False]
     assert got.usage.prompt_tokens == core_of(appliance).backbone.max_tokens + 5
+    one_word = classify(appliance, "acme/a", "x" * 1_000_000)
+    assert one_word.data[0].truncated
+
+
+def test_a_vplm_whose_adapter_file_is_lost_says_so_and_the_others_answer(
+    appliance: Appliance,
+) -> None:
+    lost, whole = make_vplm(appliance, "acme/lost"), make_vplm(appliance, "acme/whole")
+    path = appliance.adapter_file(lost.adapter)
+    path.unlink()
+    with pytest.raises(Damaged, match=str(path)) as error:
+        classify(appliance, lost.id, "good")
+    assert (error.value.code, error.value.status) == ("adapter_missing", 500)
+    assert "hmi vplm rm" in error.value.remedy
+    assert classify(appliance, whole.id, "good").data
 
 
 def test_an_unknown_model_is_said_so(appliance: Appliance) -> None:

@@ -165,3 +165,11 @@ def test_many_unknown_labels_are_not_all_listed() -> None:
     with pytest.raises(BadInput) as error:
         check_labels({f"u{i}": 1 for i in range(50)}, known, "acme/x")
     assert len(error.value.detail) < 300
+
+
+def test_a_jsonl_without_the_column_is_refused_at_its_first_row() -> None:
+    body = b'{"sentence": "a", "label": "x"}\n' * 1000
+    with pytest.raises(BadInput, match="no column 'text'; it has sentence, label") as caught:
+        list(read_rows([body], "jsonl", "text", "label"))
+    assert caught.value.code == "missing_column"
+    assert "--text" in caught.value.remedy

@@ -171,6 +171,7 @@ def test_a_job_that_cannot_be_recorded_does_not_stop_the_others(
     first = office.submit(held)
     assert held.begun.wait(10)
     change = office.catalogue.jobs.change
+    monkeypatch.setattr(module, "_RECORD_AGAIN", 0.01)
 
     def full(job: str, **changes: Any) -> JobRow:
         if job == first:
@@ -182,6 +183,29 @@ def test_a_job_that_cannot_be_recorded_does_not_stop_the_others(
     held.go.set()
     office.wait(second, "succeeded")
     assert office.jobs.context(first) is None
+    # Its watchers see the end that the catalogue has no room for, and then it has.
+    assert office.row(first).state == "running"
+    seen = office.jobs.seen(office.row(first))
+    assert (seen.state, seen.result) == ("succeeded", {"done": 1})
+    assert (first, "succeeded") in office.heard
+    monkeypatch.setattr(office.catalogue.jobs, "change", change)
+    assert office.wait(first, "succeeded").finished_at == seen.finished_at
+
+
+def test_a_job_whose_beginning_cannot_be_recorded_fails_and_says_so(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = office.catalogue.jobs.change
+
+    def full(job: str, **changes: Any) -> JobRow:
+        if changes["state"] == "running":
+            raise NoSpace("The disk is full.")
+        return change(job, **changes)
+
+    monkeypatch.setattr(office.catalogue.jobs, "change", full)
+    row = office.wait(office.submit(lambda _: {}), "failed")
+    assert row.error is not None
+    assert "The disk is full." in row.error
 
 
 def test_a_job_for_idle_time_waits_and_lets_others_pass(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.client import Paths
-from tests.hmi_tui.app.scripted_engine import ScriptedEngine, busy_engine
+from tests.hmi_tui.app.busy import busy_engine
+from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import time
 
 from engine.client import Paths
 from hmi_tui.screens.tenants import TenantsScreen
+from tests.hmi_tui.app.busy import busy_engine
 from tests.hmi_tui.app.screens import WIDE, open_app, sees, text_of, until
-from tests.hmi_tui.app.scripted_engine import busy_engine
 
 REPAINT_S = 0.25
 """Five times the product's bound: this runs beside other work."""

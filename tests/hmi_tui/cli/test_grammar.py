@@ -160,6 +160,21 @@ def test_a_reader_that_has_seen_enough_causes_no_noise(engine: FakeEngine) -> No
         assert process.stderr.read() == ""
 
 
+def test_output_that_cannot_be_written_is_one_error_and_no_traceback(engine: FakeEngine) -> None:
+    engine.on("GET", "/v1/tenants", page(a_tenant("acme")))
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "hmi_tui.cli", "tenant", "ls"]
+        ended = subprocess.run(
+            [*command, "--socket", str(engine.socket)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "hmi: The output: No space left on device.\n"
+
+
 def test_ctrl_c_is_quiet_and_says_that_the_job_goes_on(engine: FakeEngine) -> None:
     # The job never ends, so its stream is asked for again and again.
     engine.on("GET", "/v1/jobs/j1/events", [a_job("running", 0.5)])
