@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -96,7 +96,16 @@ class Root(click.Group):
             if error.errno == errno.EPIPE:
                 # The reader has seen enough; click ends the command without a word.
                 raise
+            _forsake_stdout()
             fail(HmiError(f"{error.filename or 'The output'}: {error.strerror or error}."))
+
+
+def _forsake_stdout() -> None:
+    """What could not be written is still buffered; Python would try once more at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def fail(error: HmiError) -> NoReturn:

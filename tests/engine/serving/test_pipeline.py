@@ -14,10 +14,10 @@ import pytest
 
 from engine.appliance import Appliance
 from engine.config import Settings
-from engine.errors import BadInput, Unavailable
+from engine.errors import BadInput, Damaged, Unavailable
 from engine.schema import VplmPatch
 from engine.serving.work import Mode
-from store.errors import Damaged, NotFound
+from store.errors import Damaged as DamagedInStore
 from tests.engine.appliance.small import (
     TEXTS,
     Ask,
@@ -187,7 +187,7 @@ def test_a_lost_adapter_fails_its_own_request_only_and_the_base_model_never_answ
             path.write_bytes(content)
         asks: list[Ask] = [("acme/lost", "plot", TEXTS), *ALL]
         lost, *others = tickets(appliance, asks)
-        kind = NotFound if harm == "deleted" else Damaged
+        kind = Damaged if harm == "deleted" else DamagedInStore
         with pytest.raises(kind, match=vplm.adapter):
             lost.future.result(20)
         for (model, mode, _), ticket in zip(ALL, others, strict=True):

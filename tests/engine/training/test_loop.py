@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -56,7 +57,8 @@ def test_a_separable_task_is_learnt(
     report = TrainReport()
     run(backbone, knowledge, report, mode=mode, optimizer=optimizer)
     assert report.accuracy[-1][1] >= 0.9
-    assert report.loss[-1][1] < report.loss[0][1] or len(report.loss) == 1
+    # What guessing costs; the series is too short here to compare its ends.
+    assert report.loss[-1][1] < np.log(len(LABELS))
     assert (report.rows, report.held_out, report.truncated) == (120, 12, 0)
     assert report.step == 8 * 14
     assert [step for step, _ in report.accuracy] == [14 * (i + 1) for i in range(8)]
