@@ -71,7 +71,11 @@ def test_a_corpus_is_received_and_can_be_replaced(appliance: Appliance) -> None:
     assert (found.corpus_lines, found.corpus_bytes) == (4, len(CORPUS))
 
 
-@pytest.mark.parametrize("data", [b"", b"\n \n", b"caf\xe9\n", b"a\0b\n", gzip.compress(CORPUS)])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\n \n", b"caf\xe9\n", b"a\0b\n", gzip.compress(CORPUS)],
+    ids=["empty", "blank", "latin-1", "binary", "gzip"],
+)
 def test_a_bad_corpus_leaves_the_one_before(appliance: Appliance, data: bytes) -> None:
     appliance.create_domain(DomainCreate(name="reviews"))
     appliance.put_corpus("reviews", iter([CORPUS]))
