@@ -73,6 +73,13 @@ def main() -> None:
     help="What happens to n-grams that no table holds.",
 )
 @_option(
+    "--damaged",
+    type=click.Choice(["refuse", "exact"]),
+    default="refuse",
+    show_default=True,
+    help="vPLMs whose tables are damaged: answer 503, or serve in exact mode and say so.",
+)
+@_option(
     "--threads",
     type=click.IntRange(min=0),
     default=0,

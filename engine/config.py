@@ -64,6 +64,11 @@ class Paths:
         return self.data / "datasets"
 
     @property
+    def training(self) -> Path:
+        """Checkpoints of encoders that are being trained."""
+        return self.data / "training"
+
+    @property
     def log(self) -> Path:
         return self.state / "engine.log"
 
@@ -123,8 +128,9 @@ class Settings:
     device_cache: int = 256 << 20
     table_cache: int = 512 << 20
     miss: str = "compute"
+    damaged: str = "refuse"
     threads: int = 0
-    split: int = 3
+    split: int = 4
     batch_tokens: int = 2048
     queue_tokens: int = 200_000
     max_body: int = 8 << 20

@@ -28,11 +28,17 @@ class HmiError(Exception):
 
 
 class BadInput(HmiError):
-    """The request cannot be understood or carried out as given."""
+    """The request cannot be understood or carried out as given; `line` is that of a text sent."""
 
     status = 422
     title = "Bad input"
     default_code = "bad_input"
+
+    def __init__(
+        self, detail: str, *, remedy: str = "", code: str = "", line: int | None = None
+    ) -> None:
+        super().__init__(detail, remedy=remedy, code=code)
+        self.line = line
 
 
 class BadJson(HmiError):
@@ -150,4 +156,8 @@ def from_problem(status: int, problem: dict[str, object]) -> HmiError:
     by_code = {kind.default_code: kind for kind in HmiError.__subclasses__()}
     by_status = {kind.status: kind for kind in reversed(HmiError.__subclasses__())}
     kind = by_code.get(code) or by_status.get(status, HmiError)
-    return kind(detail, remedy=remedy, code=code)
+    error = kind(detail, remedy=remedy, code=code)
+    line = problem.get("line")
+    if isinstance(error, BadInput) and isinstance(line, int):
+        error.line = line
+    return error

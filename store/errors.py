@@ -48,7 +48,14 @@ class BadInput(StoreError):
 
 
 class BadText(BadInput):
-    """A corpus or dataset that is not text; the detail gives the line or row, from 1."""
+    """A corpus or dataset that is not text; the detail gives the line or row, from 1, and `line`
+    the line of a corpus."""
+
+    def __init__(
+        self, detail: str, *, remedy: str = "", code: str = "", line: int | None = None
+    ) -> None:
+        super().__init__(detail, remedy=remedy, code=code)
+        self.line = line
 
 
 class Damaged(StoreError):

@@ -52,6 +52,13 @@ class JobRows:
         filters: list[Filter] = [] if state is None else [("state = ?", state)]
         return self._rows.page(filters, "-created_at", limit, offset)
 
+    def live(self, type: str, subject: str) -> list[JobRow]:
+        """Jobs of a type on a subject that wait or run, oldest first."""
+        return self._rows.where(
+            "type = ? and subject = ? and state in ('queued', 'running') order by created_at",
+            [type, subject],
+        )
+
     def change(self, job: str, **changes: Unpack[JobChanges]) -> JobRow:
         """NotFound."""
         with self._connections.writing() as db:

@@ -133,3 +133,13 @@ def m003_jobs_and_datasets(db: Database) -> None:
         foreign_keys=[("tenant", "tenants", "name")],
         strict=True,
     )
+
+
+@MIGRATIONS()
+def m004_miss_policy_of_a_vplm(db: Database) -> None:
+    db.table("vplms").add_column("miss", str)
+
+
+@MIGRATIONS()
+def m005_update_policy_of_a_domain(db: Database) -> None:
+    db.table("domains").add_column("policy", str, not_null_default="{}")

@@ -23,7 +23,8 @@ class TenantRow:
 class DomainRow:
     """A node of the domain tree; the root alone has no parent.
 
-    `encoder` is the blob id of the node's own n-gram encoder, None where it inherits.
+    `encoder` is the blob id of the node's own n-gram encoder, None where it inherits; `params`
+    are those of the last rebuild, `policy` says when the next one comes by itself.
     """
 
     name: str
@@ -35,11 +36,13 @@ class DomainRow:
     corpus_lines: int
     params: dict[str, Any]
     created_at: float
+    policy: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class VplmRow:
-    """`adapter` is the id of its blob; `version` is 1 at creation, publishing adds one."""
+    """`adapter` is the id of its blob; `version` is 1 at creation, publishing adds one; `miss` is
+    what happens to n-grams that no table holds, None where the engine decides."""
 
     tenant: str
     name: str
@@ -53,6 +56,7 @@ class VplmRow:
     pinned: bool
     accuracy: float | None
     created_at: float
+    miss: str | None = None
 
     @property
     def id(self) -> str:

@@ -55,12 +55,14 @@ class TableManifest:
         record = self.files[name]
         try:
             size = path.stat().st_size
+            if size != record.bytes:
+                raise Damaged(f"The table file {path} has {size} bytes instead of {record.bytes}.")
+            if verify and record_of(path).sha256 != record.sha256:
+                raise Damaged(f"The table file {path} does not match its checksum.")
         except FileNotFoundError:
             raise Damaged(f"The table file {path} is missing.") from None
-        if size != record.bytes:
-            raise Damaged(f"The table file {path} has {size} bytes instead of {record.bytes}.")
-        if verify and record_of(path).sha256 != record.sha256:
-            raise Damaged(f"The table file {path} does not match its checksum.")
+        except OSError as error:
+            raise Damaged(f"The table file {path} cannot be read: {error.strerror}.") from error
 
 
 def file_of(folder: Path, array: str) -> Path:

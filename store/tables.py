@@ -64,12 +64,7 @@ class TableFiles:
 
         NotFound; Damaged naming the file.
         """
-        folder = self.folder(domain, epoch)
-        if not folder.is_dir():
-            raise NotFound(
-                f'Domain "{domain}" has no table of epoch {epoch}.',
-                remedy=f"Build one with hmi domain rebuild {domain}.",
-            )
+        folder = self._existing(domain, epoch)
         manifest = read_manifest(folder)
         for name in manifest.files:
             manifest.check_file(folder, name, verify=verify)
@@ -78,6 +73,13 @@ class TableFiles:
         rows = arrays.pop("rows")
         _check_shapes(folder, manifest, keys, rows)
         return StoredTable(keys, rows, arrays, manifest)
+
+    def verify(self, domain: str, epoch: int) -> None:
+        """Compare every file of a table with its checksum. NotFound; Damaged naming the file."""
+        folder = self._existing(domain, epoch)
+        manifest = read_manifest(folder)
+        for name in manifest.files:
+            manifest.check_file(folder, name, verify=True)
 
     def epochs(self, domain: str) -> list[int]:
         """Epochs of a domain that have a table, oldest first."""
@@ -110,6 +112,15 @@ class TableFiles:
             if not any(folder.iterdir()):
                 folder.rmdir()
         return swept
+
+    def _existing(self, domain: str, epoch: int) -> Path:
+        folder = self.folder(domain, epoch)
+        if not folder.is_dir():
+            raise NotFound(
+                f'Domain "{domain}" has no table of epoch {epoch}.',
+                remedy=f"Build one with hmi domain rebuild {domain}.",
+            )
+        return folder
 
 
 def _is_table(path: Path) -> bool:

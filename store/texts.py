@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
@@ -48,7 +49,8 @@ class CorpusFiles:
     def put(self, domain: str, chunks: Iterable[bytes]) -> CorpusInfo:
         """Store a corpus as it arrives, in place of the one before, which stays until the end.
 
-        BadText if it is not UTF-8, holds a NUL byte or a line over 1 MiB, or has no text.
+        BadText if it is not UTF-8, holds a NUL byte or a line over MAX_LINE_BYTES, or has no text;
+        it names the line and guesses what the file is instead.
         """
         path = self._path(domain)
         checker = LineChecker()
@@ -79,6 +81,14 @@ class CorpusFiles:
 
     def exists(self, domain: str) -> bool:
         return self._path(domain).is_file()
+
+    def sha256(self, domain: str) -> str:
+        """Of the corpus as stored, hex. NotFound."""
+        try:
+            with self._path(domain).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            raise NotFound(f'Domain "{domain}" has no corpus.') from None
 
     def remove(self, domain: str) -> None:
         """Nothing happens if there is none."""

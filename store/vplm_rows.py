@@ -42,6 +42,7 @@ class VplmChanges(TypedDict, total=False):
     domain: str
     mode: str
     pinned: bool
+    miss: str | None
 
 
 class VplmRows:

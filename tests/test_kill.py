@@ -19,14 +19,12 @@ import pytest
 
 from engine.client import Client, HmiError, Paths
 from engine.config import Settings
-from engine.knowledge.encoder_file import save_encoder
+from engine.knowledge.encoder_file import save_hplm
+from engine.knowledge.hplm import Hplm
 from engine.model.backbone import load_backbone
-from engine.model.ngram_encoder import NgramEncoder
-from engine.schema import TrainRequest, VplmBulkCreate, VplmCreate
+from engine.schema import RebuildRequest, TrainRequest, VplmBulkCreate, VplmCreate
 from tests.engine.appliance.small import CORPUS, until
-from tests.engine.conftest import checkpoint
-
-__all__ = ["checkpoint"]
+from tests.engine.conftest import WORDS, write_checkpoint
 
 KILLS = 3
 FORKS = multiprocessing.get_context("forkserver")
@@ -120,11 +118,17 @@ def _ready(client: Client) -> bool:
     return False
 
 
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Deep enough for the layer at which `hmi serve` splits."""
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoint"), layers=6)
+
+
 @pytest.fixture
 def engine(tmp_path: Path, checkpoint: Path) -> Engine:
     backbone = load_backbone(checkpoint, split=Settings(paths=Paths.find(tmp_path)).split)
     encoder = tmp_path / "encoder.safetensors"
-    save_encoder(NgramEncoder(backbone), encoder, {})
+    save_hplm(Hplm.untrained(backbone), encoder, {})
     choices = {
         "--backbone": str(checkpoint),
         "--encoder": str(encoder),
@@ -161,7 +165,7 @@ def train(client: Client, promises: Promises) -> None:
 
 
 def rebuild(client: Client, promises: Promises) -> None:
-    for job in client.watch_job(client.rebuild_domain("reviews", alpha=0.9).id):
+    for job in client.watch_job(client.rebuild_domain("reviews", RebuildRequest(alpha=0.9)).id):
         if job.state == "succeeded":
             promises.epoch = job.result["epoch"]
 
@@ -237,3 +241,50 @@ def test_a_killed_engine_keeps_every_promise_and_leaves_nothing_half_made(
                 print(f"life {life}: killed after {delay:.3f} s")
                 work_until_killed(process, client, promises, delay)
     assert promises.bulks >= KILLS
+
+
+def half_made_rows(home: Path) -> list[Path]:
+    """Row files of tables in the making that have begun to fill."""
+    return [
+        path
+        for path in (home / "data" / "tables").glob("*/.tmp-*/rows.npy")
+        if path.stat().st_size > 0
+    ]
+
+
+def many_lines(count: int) -> bytes:
+    """Lines of random words, so that nearly every trigram is another."""
+    chance = random.Random(0)
+    words = [word for word in WORDS if word.isalpha()]
+    return "".join(" ".join(chance.choices(words, k=12)) + "\n" for _ in range(count)).encode()
+
+
+def test_a_rebuild_killed_half_way_leaves_the_epoch_before_serving_and_no_debris(
+    engine: Engine, tmp_path: Path
+) -> None:
+    promises = Promises()
+    texts = ["a good film", "my order is late", "the parcel was great"]
+    with engine.life(first=False) as (process, client):
+        furnish(client, tmp_path / "data.jsonl", promises)
+        rebuild(client, promises)
+        before = client.classify("acme/pupil", texts)
+        assert before.timing.hit_rate
+        client.put_corpus("reviews", many_lines(20_000))
+        job = client.rebuild_domain("reviews", RebuildRequest(alpha=1.0)).id
+        until(lambda: bool(half_made_rows(tmp_path)), "rows of the second epoch")
+        process.kill()
+    assert half_made_rows(tmp_path)
+    with engine.life(first=False) as (_, client):
+        check(client, tmp_path, promises)
+        assert not half_made_rows(tmp_path)
+        reviews = client.domain("reviews")
+        assert (reviews.epoch, reviews.state) == (1, "ready")
+        after = client.classify("acme/pupil", texts)
+        assert after.timing.hit_rate == before.timing.hit_rate
+        for old, new in zip(before.data, after.data, strict=True):
+            assert new.probs == pytest.approx(old.probs, abs=1e-3)
+        killed = client.job(job)
+        assert killed.state == "failed"
+        assert "start it again" in str(killed.error)
+        rebuild(client, promises)
+        assert client.domain("reviews").epoch == 2

@@ -15,6 +15,7 @@ INSIDE = tuple(
     for part in (
         "api",
         "appliance",
+        "bench",
         "knowledge",
         "memory",
         "model",

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import httpx2
 
@@ -29,10 +29,12 @@ from engine.schema import (
     Job,
     JobAccepted,
     JobPage,
+    Miss,
     Mode,
     ModelList,
     NgramPage,
     Quota,
+    RebuildRequest,
     Status,
     Tenant,
     TenantCreated,
@@ -183,18 +185,38 @@ class Client:
     def create_domain(self, name: str, parent: str = "general") -> Domain:
         return self._send(calls.create_domain(name, parent))
 
+    def change_domain(
+        self,
+        name: str,
+        parent: str | None = None,
+        update: str | None = None,
+        miss_rate: float | None = None,
+        min_lookups: int | None = None,
+        cooldown_s: float | None = None,
+    ) -> Domain:
+        """Move it below another parent, or say when it is to learn from its traffic by itself.
+
+        What is None stays as it is.
+        """
+        return self._send(
+            calls.change_domain(name, parent, update, miss_rate, min_lookups, cooldown_s)
+        )
+
     def put_corpus(self, name: str, data: Texts) -> CorpusReceipt:
         """Stream text, a document a line; paths ending in .gz are sent decompressed."""
         return self._send(calls.put_corpus(name, data))
 
-    def rebuild_domain(
-        self, name: str, alpha: float = 0.5, budget_bytes: int = 256 << 20, threshold: float = 0.0
-    ) -> JobAccepted:
-        return self._send(calls.rebuild_domain(name, alpha, budget_bytes, threshold))
+    def rebuild_domain(self, name: str, request: RebuildRequest | None = None) -> JobAccepted:
+        """Build its table anew, after training its encoder if the request says so."""
+        return self._send(calls.rebuild_domain(name, request))
 
     def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
         """The most used entries that a lookup in this domain sees."""
         return self._send(calls.ngrams(name, q, limit))
+
+    def encoder_file(self, name: str) -> bytes:
+        """The node's own n-gram encoder, a safetensors file; the root's has the bridge too."""
+        return self._send(calls.encoder_file(name))
 
     def remove_domain(self, name: str) -> None:
         """Its children and vPLMs go to its parent."""
@@ -224,10 +246,15 @@ class Client:
         return self._send(calls.create_vplms(request))
 
     def change_vplm(
-        self, id: str, pin: bool | None = None, domain: str | None = None, mode: Mode | None = None
+        self,
+        id: str,
+        pin: bool | None = None,
+        domain: str | None = None,
+        mode: Mode | None = None,
+        miss: Miss | Literal["engine"] | None = None,
     ) -> Vplm:
-        """None leaves a value as it is."""
-        return self._send(calls.change_vplm(id, pin, domain, mode))
+        """None leaves a value as it is; the miss policy "engine" is whatever the engine's is."""
+        return self._send(calls.change_vplm(id, pin, domain, mode, miss))
 
     def remove_vplm(self, id: str) -> None:
         return self._send(calls.remove_vplm(id))

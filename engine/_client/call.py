@@ -24,6 +24,7 @@ class Call(Generic[T]):
     """One request. `read` turns the body of a good answer into the result.
 
     `accept` names error statuses whose body is a result all the same (readyz's 503).
+    `amend` tells an error better, by what the engine was not told (a file's name).
     `slow` calls may take PATIENCE_S; the others the client's own timeout.
     """
 
@@ -36,6 +37,7 @@ class Call(Generic[T]):
     content_type: str = "application/json"
     accept: tuple[int, ...] = ()
     slow: bool = False
+    amend: Callable[[HmiError], HmiError] = lambda error: error
 
     @property
     def headers(self) -> dict[str, str]:
@@ -46,7 +48,7 @@ class Call(Generic[T]):
     def result(self, status: int, body: bytes) -> T:
         """The result, or the error that the answer stands for, raised."""
         if status >= 400 and status not in self.accept:
-            raise error_of(status, body)
+            raise self.amend(error_of(status, body))
         try:
             return self.read(body)
         except (ValidationError, ValueError, KeyError, TypeError) as error:

@@ -33,6 +33,7 @@ from engine.schema import (
     ModelList,
     NgramPage,
     Quota,
+    RebuildRequest,
     Status,
     Tenant,
     TenantCreated,
@@ -133,6 +134,19 @@ def create_domain(name: str, parent: str = "general") -> Call[Domain]:
     return Call("POST", "/v1/domains", reader(Domain), content=body)
 
 
+def change_domain(
+    name: str,
+    parent: str | None = None,
+    update: str | None = None,
+    miss_rate: float | None = None,
+    min_lookups: int | None = None,
+    cooldown_s: float | None = None,
+) -> Call[Domain]:
+    policy = {"update": update, "miss_rate": miss_rate, "min_lookups": min_lookups}
+    body = json_body({"parent": parent, **policy, "cooldown_s": cooldown_s})
+    return Call("PATCH", f"/v1/domains/{segment(name)}", reader(Domain), content=body)
+
+
 def put_corpus(name: str, data: uploads.Texts) -> Call[CorpusReceipt]:
     return Call(
         "PUT",
@@ -141,20 +155,22 @@ def put_corpus(name: str, data: uploads.Texts) -> Call[CorpusReceipt]:
         chunks=uploads.corpus(data),
         content_type="text/plain; charset=utf-8",
         slow=True,
+        amend=lambda error: uploads.in_its_file(error, data),
     )
 
 
-def rebuild_domain(
-    name: str, alpha: float = 0.5, budget_bytes: int = 256 << 20, threshold: float = 0.0
-) -> Call[JobAccepted]:
-    body = json_body({"alpha": alpha, "budget_bytes": budget_bytes, "threshold": threshold})
-    path = f"/v1/domains/{segment(name)}/rebuild"
-    return Call("POST", path, reader(JobAccepted), content=body)
+def rebuild_domain(name: str, request: RebuildRequest | None = None) -> Call[JobAccepted]:
+    body = json_body((request or RebuildRequest()).model_dump())
+    return Call("POST", f"/v1/domains/{segment(name)}/rebuild", reader(JobAccepted), content=body)
 
 
 def ngrams(name: str, q: str = "", limit: int = 50) -> Call[NgramPage]:
     params = query(q=q, limit=limit)
     return Call("GET", f"/v1/domains/{segment(name)}/ngrams", reader(NgramPage), params)
+
+
+def encoder_file(name: str) -> Call[bytes]:
+    return Call("GET", f"/v1/domains/{segment(name)}/encoder", bytes)
 
 
 def remove_domain(name: str) -> Call[None]:
@@ -193,10 +209,18 @@ def _created(body: bytes) -> list[str]:
 
 
 def change_vplm(
-    id: str, pin: bool | None = None, domain: str | None = None, mode: str | None = None
+    id: str,
+    pin: bool | None = None,
+    domain: str | None = None,
+    mode: str | None = None,
+    miss: str | None = None,
 ) -> Call[Vplm]:
-    body = json_body({"pin": pin, "domain": domain, "mode": mode})
-    return Call("PATCH", vplm_path(id), reader(Vplm), content=body)
+    changes: dict[str, object] = {"pin": pin, "domain": domain, "mode": mode, "miss": miss}
+    given = {name: value for name, value in changes.items() if value is not None}
+    if miss == "engine":
+        # That the vPLM has no policy of its own is said with null, which json_body would leave out.
+        given["miss"] = None
+    return Call("PATCH", vplm_path(id), reader(Vplm), content=json.dumps(given).encode())
 
 
 def remove_vplm(id: str) -> Call[None]:

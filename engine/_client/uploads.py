@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from engine.errors import BadInput
+from engine.errors import BadInput, HmiError
 
 CHUNK = 256 << 10
 
@@ -33,19 +34,37 @@ def dataset_format(path: Path) -> Literal["jsonl", "csv"]:
 
 
 def corpus(data: Texts) -> Iterator[bytes]:
-    """The bytes of `data`; a file that lacks its last line end gets one before the next piece."""
-    if isinstance(data, bytes | Path):
-        data = [data]
-    for piece in data:
-        if isinstance(piece, bytes):
-            yield piece
-            continue
-        last = b"\n"
-        for chunk in file_chunks(piece):
-            yield chunk
-            last = chunk[-1:]
-        if last != b"\n":
-            yield b"\n"
+    """The bytes of `data`; each file without its byte order mark and with its last line ended."""
+    for piece in [data] if isinstance(data, bytes | Path) else data:
+        yield from [piece] if isinstance(piece, bytes) else _whole_lines(piece)
+
+
+def in_its_file(error: HmiError, data: Texts) -> HmiError:
+    """`error`, which counts the lines of `data` as one text, told by file and line in that file."""
+    pieces = [data] if isinstance(data, bytes | Path) else data
+    if not isinstance(error, BadInput) or error.line is None or not isinstance(pieces, Sequence):
+        return error
+    before = 0
+    for piece in pieces:
+        chunks = [piece] if isinstance(piece, bytes) else _whole_lines(piece)
+        lines = sum(chunk.count(b"\n") for chunk in chunks)
+        if isinstance(piece, Path) and before < error.line <= before + lines:
+            line = error.line - before
+            detail = error.detail.replace(f"Line {error.line} ", f"Line {line} of {piece} ", 1)
+            return BadInput(detail, remedy=error.remedy, code=error.code, line=line)
+        before += lines
+    return error
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    last = b""
+    for chunk in file_chunks(path):
+        text = chunk if last else chunk.removeprefix(BOM_UTF8)
+        if text:
+            yield text
+        last = chunk
+    if last and not last.endswith(b"\n"):
+        yield b"\n"
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from engine import errors
 from engine.errors import HmiError
 from engine.validation import FieldError, field_errors, refusal
-from store.errors import StoreError
+from store.errors import BadText, StoreError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -46,6 +46,8 @@ class ProblemDocument(BaseModel):
     """Of a 422: what is wrong with which field."""
     retry_after: float | None = None
     """Of a 429: seconds."""
+    line: int | None = None
+    """Of a refused text: the line, from 1, that is the reason."""
 
 
 def as_hmi(error: BaseException) -> HmiError:
@@ -53,6 +55,10 @@ def as_hmi(error: BaseException) -> HmiError:
     if isinstance(error, HmiError):
         return error
     if isinstance(error, StoreError):
+        if isinstance(error, BadText):
+            return errors.BadInput(
+                error.detail, remedy=error.remedy, code=error.code, line=error.line
+            )
         kind = _STORE.get(error.code, HmiError)
         return kind(error.detail, remedy=error.remedy, code=error.code)
     if isinstance(error, RequestValidationError):
@@ -78,6 +84,8 @@ def response(error: BaseException) -> Response:
         remedy=problem.remedy,
     )
     headers: dict[str, str] = {}
+    if isinstance(problem, errors.BadInput):
+        document.line = problem.line
     if isinstance(problem, errors.QueueFull):
         document.retry_after = problem.retry_after
         headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))

@@ -8,6 +8,7 @@ from engine.appliance.core import Core
 from engine.appliance.inference import InferenceCalls
 from engine.appliance.status import StatusCalls, queue_of, tiers_of
 from engine.appliance.tenants import TenantCalls
+from engine.appliance.updates import UpdateWatch
 from engine.appliance.vplms import VplmCalls
 from engine.config import Settings
 from engine.telemetry.events import EventLog
@@ -24,6 +25,7 @@ class Appliance(TenantCalls, VplmCalls, InferenceCalls, StatusCalls):
         self.settings = settings
         self.events = EventLog()
         self.metrics = Metrics()
+        self._updates: UpdateWatch | None = None
 
     @property
     def ready(self) -> bool:
@@ -41,15 +43,21 @@ class Appliance(TenantCalls, VplmCalls, InferenceCalls, StatusCalls):
             self._phase = what
 
         self._open = Core(self.settings, self.events, self.metrics, phase)
+        self._updates = UpdateWatch(self._open, self.rebuild_domain)
+        self._updates.start()
         # What has been loaded stays; the collector need not look at it again.
         gc.freeze()
         self.events.emit("engine", {"state": "ready"})
 
     def close(self) -> None:
         """Stop serving and let go of everything. Nothing happens if it never started."""
+        updates, self._updates = self._updates, None
+        if updates is not None:
+            updates.stop()
         core, self._open, self._phase = self._open, None, "stopping"
         if core is not None:
             core.close()
+            gc.unfreeze()
 
     def render_metrics(self) -> bytes:
         """The Prometheus exposition."""

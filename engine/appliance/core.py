@@ -12,12 +12,17 @@ from collections.abc import Callable
 
 import torch
 
+from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.source import BlobSource
 from engine.config import Settings
-from engine.knowledge.encoder_file import general_encoder
-from engine.knowledge.retrieve import MissPolicy
+from engine.errors import HmiError
+from engine.knowledge.encoder_file import general_hplm, load_encoder, load_hplm
+from engine.knowledge.encoders import OwnEncoder
+from engine.knowledge.hplm import Hplm
+from engine.knowledge.retrieve import Damage, MissPolicy
 from engine.knowledge.row_cache import RowCache
+from engine.knowledge.traffic_file import TrafficLedger
 from engine.knowledge.tree import ROOT, DomainTree
 from engine.memory.arena import AdapterArena
 from engine.memory.heap import bound_arenas, give_back
@@ -36,9 +41,11 @@ from engine.training.jobs import JobContext, Jobs
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
 from store.errors import NotFound
+from store.files import sweep
 from store.rows import DomainRow, JobRow
 from store.tables import TableFiles
 from store.texts import CorpusFiles, DatasetFiles
+from store.traffic_files import TrafficFiles
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +72,11 @@ class Core:
         self.catalogue = Catalogue(paths.catalogue)
         self.blobs = BlobStore(paths.blobs)
         self.tables = TableFiles(paths.tables)
+        self.traffic_files = TrafficFiles(paths.tables)
         self.corpora = CorpusFiles(paths.corpora)
         self.datasets = DatasetFiles(paths.datasets)
+        self.mended = self._mend()
+        """Domains that hung from nothing or in a ring, and hang below the root since the start."""
         phase("sweeping what an earlier engine left unfinished")
         self._sweep()
         phase("loading the backbone")
@@ -77,12 +87,20 @@ class Core:
             settings.backbone, device=device, dtype=pick_dtype(device), split=settings.split
         )
         phase("loading the general encoder")
-        encoder, damage = general_encoder(settings.encoder, self.backbone)
-        self.encoder = encoder.to(device)
+        general, damage = self._general()
         phase("opening the tables")
         self.row_cache = RowCache(settings.table_cache, self.backbone.shape.hidden)
-        self.tree = DomainTree(self.tables, self.encoder, damage, self.row_cache)
+        self.tree = DomainTree(
+            self.tables, general.to(device), damage, self.row_cache, self._own_encoder
+        )
         self.tree.load(self._domain_rows())
+        self.ledger = TrafficLedger(self.traffic_files, self.tree, self.backbone.checkpoint.sha256)
+        self.ledger.load()
+        self.inspection = TableInspection(self.tables, self.tree)
+        self.inspection.begin()
+        for found in {knowledge.damage for knowledge in self.tree.all()}:
+            if found is not None:
+                log.error("%s %s", found.detail, found.remedy)
         phase("laying out the adapter arena")
         shape = self.backbone.shape
         self.adapter_shape = AdapterShape(
@@ -102,9 +120,10 @@ class Core:
             miss,
             self.threads,
             self._on_batch,
+            "exact" if settings.damaged == "exact" else "refuse",
         )
         self.jobs = Jobs(
-            self.catalogue.jobs, self.threads, self._idle, self._on_job, self._job_ended
+            self.catalogue.jobs, self.threads, self.idle, self._on_job, self._job_ended
         )
         self.gpu = GpuSampler(device.index or 0)
         self.host = HostSampler()
@@ -127,6 +146,8 @@ class Core:
         """Stop serving, then jobs, then let go of the store."""
         self.pipeline.stop()
         self.jobs.stop()
+        self.ledger.save()
+        self.inspection.stop()
         self.gpu.close()
         self.catalogue.close()
 
@@ -155,6 +176,13 @@ class Core:
         with contextlib.suppress(NotFound):
             self.blobs.delete(adapter)
 
+    def _mend(self) -> set[str]:
+        root = DomainRow(ROOT, None, 0, "empty", None, 0, 0, {}, time.time())
+        mended = self.catalogue.domains.mend(root)
+        for name in mended:
+            log.warning('domain "%s" hung from nothing or in a ring; the tree is mended', name)
+        return set(mended) - {ROOT}
+
     def _sweep(self) -> None:
         domains = self.catalogue.domains.all()
         for adapter in self.catalogue.adapters.unused():
@@ -162,24 +190,38 @@ class Core:
             self.catalogue.adapters.remove(adapter)
         swept = (
             self.blobs.sweep(self.catalogue.blob_ids())
+            + self.traffic_files.sweep({row.name for row in domains})
             + self.tables.sweep({(row.name, row.epoch) for row in domains})
             + self.corpora.sweep()
             + self.datasets.sweep({row.path_name for row in self.catalogue.datasets.all()})
+            + sweep(self.settings.paths.training)
         )
         if swept:
             log.info("swept %d files that nothing refers to", swept)
 
     def _domain_rows(self) -> list[DomainRow]:
-        if not self.catalogue.domains.all():
-            root = DomainRow(ROOT, None, 0, "empty", None, 0, 0, {}, time.time())
-            self.catalogue.domains.add(root)
         for row in self.catalogue.domains.all():
             if row.state == "rebuilding":
                 # The engine was killed meanwhile; the epoch before goes on.
                 self.catalogue.domains.change(row.name, state="ready" if row.epoch else "empty")
         return self.catalogue.domains.all()
 
-    def _idle(self) -> bool:
+    def _general(self) -> tuple[Hplm, Damage | None]:
+        """The root's own encoder and bridge if it was trained here, else --encoder's or ours."""
+        for row in self.catalogue.domains.all():
+            if row.parent is None and row.encoder is not None:
+                try:
+                    return load_hplm(self.blobs.path(row.encoder), self.backbone), None
+                except HmiError as error:
+                    log.error("the trained general encoder is not used: %s %s", error, error.remedy)
+        return general_hplm(self.settings.encoder, self.backbone)
+
+    def _own_encoder(self, blob: str) -> OwnEncoder:
+        path = self.blobs.path(blob)
+        return lambda bridge: load_encoder(path, self.backbone, bridge).to(self.backbone.device)
+
+    def idle(self) -> bool:
+        """Whether there is hardly any traffic right now."""
         return self.queue.size()[0] == 0 and self.metrics.rates().requests_per_s < _IDLE_RATE
 
     def _on_batch(self, record: BatchRecord) -> None:
@@ -227,13 +269,21 @@ class Core:
 
 def memory_of(core: Core) -> dict[str, int]:
     """Bytes by owner, as far as the engine knows."""
-    table = sum(knowledge.view.index_bytes for knowledge in core.tree.all())
-    encoder = sum(t.numel() * t.element_size() for t in core.encoder.state_dict().values())
+    known = core.tree.all()
+    table = sum(knowledge.view.index_bytes for knowledge in known)
+    counts = sum(knowledge.view.hits.nbytes + knowledge.traffic.nbytes for knowledge in known)
+    general = core.tree.general
+    encoder = sum(
+        t.numel() * t.element_size()
+        for part in (general.encoder, general.bridge)
+        for t in part.state_dict().values()
+    )
     use = core.tiers.use()
     owners = {
         "backbone": core.backbone.bytes,
         "encoder": encoder,
         "table indexes": table,
+        "traffic counts": counts,
         "row cache": core.row_cache.use().bytes,
         "host cache": use["host"].bytes,
         "adapter slots": core.tiers.arena.nbytes,

@@ -5,27 +5,37 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import cast
 
 from engine.appliance.calls import Calls
+from engine.appliance.encoder_training import checkpoint_of
+from engine.appliance.rebuild import Rebuild
+from engine.appliance.updates import policy_of
 from engine.errors import BadInput, Conflict, NotFound
-from engine.knowledge.build import BuildPlan, build_table, entry_bytes
-from engine.knowledge.tree import Traffic
+from engine.knowledge.build import entry_bytes
+from engine.knowledge.encoder_file import bundled_file
+from engine.knowledge.expected import expect
 from engine.model.ngrams import ABSENT, unpack
 from engine.schema import (
     CorpusReceipt,
     Domain,
     DomainCreate,
+    DomainState,
     DomainTree,
+    DomainUpdate,
     JobAccepted,
     NgramEntry,
     NgramPage,
     RebuildRequest,
 )
-from engine.training.jobs import JobContext
 from store.errors import NotFound as NotFoundInStore
-from store.errors import StoreError
-from store.rows import DomainRow
+from store.files import remove_file
+from store.rows import DomainRow, JobRow
+from store.texts import CorpusInfo
+
+TINY = 64 << 10
+"""Bytes of a corpus up to which its uploader is told what to expect of it."""
 
 
 class DomainCalls(Calls):
@@ -56,6 +66,18 @@ class DomainCalls(Calls):
             core.tree.put(row)
         return self.domain(request.name)
 
+    def change_domain(self, name: str, update: DomainUpdate) -> Domain:
+        core = self._core
+        with core.changing:
+            if update.parent is not None:
+                self._refuse_while_rebuilt(name)
+                core.tree.put(core.catalogue.domains.change(name, parent=update.parent))
+                core.mended.discard(name)
+            if policy := update.policy():
+                before = core.catalogue.domains.get(name).policy
+                core.catalogue.domains.change(name, policy=before | policy)
+        return self.domain(name)
+
     def put_corpus(self, name: str, chunks: Iterator[bytes]) -> CorpusReceipt:
         core = self._core
         core.catalogue.domains.get(name)
@@ -68,16 +90,24 @@ class DomainCalls(Calls):
             except NotFoundInStore:
                 core.corpora.remove(name)
                 raise
-        return CorpusReceipt(domain=name, lines=info.lines, bytes=info.bytes, sha256=info.sha256)
+        return CorpusReceipt(
+            domain=name,
+            lines=info.lines,
+            bytes=info.bytes,
+            sha256=info.sha256,
+            warnings=self._warnings(name, info),
+        )
 
     def rebuild_domain(self, name: str, request: RebuildRequest) -> JobAccepted:
         core = self._core
         core.catalogue.domains.get(name)
-        if not core.corpora.exists(name):
+        known = core.tree.take(name)
+        unasked = known.traffic.asked(known.view).lookups == 0
+        if (unasked or request.train_minutes > 0) and not core.corpora.exists(name):
             raise BadInput(
                 f'Domain "{name}" has no corpus to build its table from.',
                 remedy=f"Upload one: PUT /v1/domains/{name}/corpus, or hmi domain create with "
-                "--corpus.",
+                "--corpus. A table can also be made of its traffic alone, once there is some.",
                 code="no_corpus",
             )
         needed = entry_bytes(core.backbone.shape.hidden)
@@ -88,14 +118,38 @@ class DomainCalls(Calls):
                 code="budget_too_small",
             )
         params = request.model_dump()
-        job = core.jobs.submit(
-            "rebuild",
-            name,
-            params,
-            lambda context: self._rebuild(name, request, context),
-            when_idle=False,
-        )
+        with core.changing:
+            self._refuse_second_rebuild(name)
+            job = core.jobs.submit(
+                "rebuild",
+                name,
+                params,
+                lambda context: Rebuild(core, name, request, context).run(),
+                when_idle=False,
+            )
         return JobAccepted(id=job)
+
+    def encoder_file(self, name: str) -> Path:
+        """The file of the node's own encoder, the root's with the bridge."""
+        core = self._core
+        row = core.catalogue.domains.get(name)
+        if row.encoder is not None:
+            return core.blobs.path(row.encoder)
+        if row.parent is not None:
+            raise NotFound(
+                f'Domain "{name}" has no encoder of its own, it uses its parent\'s.',
+                remedy=f"Train one: hmi domain rebuild {name} --train-minutes 10.",
+                code="no_encoder",
+            )
+        path = core.settings.encoder or bundled_file(core.backbone.split)
+        damage = core.tree.take(name).damage
+        if (damage is not None and damage.code == "no_encoder") or not path.is_file():
+            raise NotFound(
+                "There is no general encoder for this backbone yet.",
+                remedy="Train one: hmi domain rebuild general --train-minutes 60.",
+                code="no_encoder",
+            )
+        return path
 
     def ngrams(self, name: str, q: str, limit: int) -> NgramPage:
         core = self._core
@@ -129,12 +183,8 @@ class DomainCalls(Calls):
     def remove_domain(self, name: str) -> None:
         core = self._core
         with core.changing:
-            busy = [j for j in core.catalogue.jobs.page("running")[0] if j.subject == name]
-            if any(job.type == "rebuild" for job in busy):
-                raise Conflict(
-                    f'Domain "{name}" is being rebuilt.',
-                    remedy=f"Cancel job {busy[0].id} first, or wait for it.",
-                )
+            self._refuse_while_rebuilt(name)
+            encoder = core.catalogue.domains.get(name).encoder
             core.catalogue.domains.remove(name)
             # First the vPLMs, then the tree: a request that waits finds where its vPLM is now.
             for row in core.catalogue.vplms.all():
@@ -142,70 +192,53 @@ class DomainCalls(Calls):
             core.tree.remove(name)
             core.tables.remove(name)
             core.corpora.remove(name)
+            if encoder is not None:
+                core.forget_blob(encoder)
+            remove_file(checkpoint_of(core, name))
+            core.mended.discard(name)
 
-    def _rebuild(self, name: str, request: RebuildRequest, context: JobContext) -> dict[str, Any]:
-        core = self._core
-        before = core.catalogue.domains.get(name)
-        epoch = before.epoch + 1
-        knowledge = core.tree.take(name)
-        plan = BuildPlan(request.alpha, request.budget_bytes, request.threshold)
-        core.catalogue.domains.change(name, state="rebuilding")
-        try:
-            shape = (3, core.backbone.shape.hidden)
-            with core.tables.writer(name, epoch, shape, "float16") as writer:
-                report = build_table(
-                    writer,
-                    core.corpora.lines(name),
-                    before.corpus_lines,
-                    core.backbone,
-                    knowledge.encoder,
-                    core.tree.inherited(name),
-                    plan,
-                    context.update,
-                    context.cancelled,
+    def _rebuilds(self, name: str) -> list[JobRow]:
+        """Rebuilds of a domain that wait or run; the one that runs is the first."""
+        jobs = self._core.jobs
+        live = map(jobs.seen, self._core.catalogue.jobs.live("rebuild", name))
+        return [job for job in live if job.state in ("queued", "running")]
+
+    def _refuse_second_rebuild(self, name: str) -> None:
+        for job in self._rebuilds(name):
+            how = "is being rebuilt" if job.state == "running" else "waits to be rebuilt"
+            raise Conflict(
+                f'Domain "{name}" {how} already, by job {job.id}.',
+                remedy=f"Wait for it (hmi job show {job.id}), or end it (hmi job cancel {job.id}).",
+                code="rebuild_under_way",
+            )
+
+    def _refuse_while_rebuilt(self, name: str) -> None:
+        for job in self._rebuilds(name):
+            if job.state == "running":
+                raise Conflict(
+                    f'Domain "{name}" is being rebuilt.',
+                    remedy=f"Cancel job {job.id} first, or wait for it.",
                 )
-                writer.meta["backbone_sha256"] = core.backbone.checkpoint.sha256
-                writer.meta["alpha"] = request.alpha
-                writer.commit()
-            self._publish_table(name, epoch, request)
-        except BaseException:
-            with contextlib.suppress(StoreError):
-                core.catalogue.domains.change(name, state=before.state)
-            raise
-        core.tables.remove(name, before.epoch)
-        core.events.emit("epoch", {"domain": name, "epoch": epoch, "entries": report.kept})
-        context.message = (
-            f"epoch {epoch}: {report.kept:,} entries, {report.coverage:.0%} of the corpus's "
-            f"trigrams covered, in {report.seconds:.0f} s"
+
+    def _warnings(self, name: str, info: CorpusInfo) -> list[str]:
+        """What the operator of a tiny corpus should know before a table is built of it."""
+        if info.bytes > TINY:
+            return []
+        core = self._core
+        boundary = core.tree.take(name).encoder.boundary
+        found = expect(core.backbone, core.corpora.lines(name), boundary)
+        told = (
+            f"The corpus is tiny: {info.lines:,} documents, {found.tokens:,} tokens. Its own table "
+            f"will hit on at most about {found.hit_rate:.0%} of the tokens of new text like it; "
+            "the rest is inherited or computed. More text raises that."
         )
-        return {
-            "epoch": epoch,
-            "tokens": report.tokens,
-            "distinct": report.distinct,
-            "chosen": report.chosen,
-            "entries": report.kept,
-            "coverage": round(report.coverage, 4),
-            "seconds": round(report.seconds, 3),
-        }
-
-    def _publish_table(self, name: str, epoch: int, request: RebuildRequest) -> None:
-        core = self._core
-        with core.changing:
-            try:
-                row = core.catalogue.domains.change(
-                    name, epoch=epoch, state="ready", params=request.model_dump()
-                )
-            except BaseException:
-                core.tables.remove(name, epoch)
-                raise
-            core.tree.put(row)
+        return [told]
 
     def _domain(self, row: DomainRow, depth: int) -> Domain:
         core = self._core
         knowledge = core.tree.take(row.name)
-        own, traffic = core.tree.own(row.name), core.tree.traffic.get(row.name, Traffic())
-        misses = traffic.missed
-        seen = traffic.hits + misses
+        own, traffic = core.tree.own(row.name), knowledge.traffic
+        seen = traffic.hits + traffic.misses
         return Domain(
             name=row.name,
             parent=row.parent,
@@ -215,20 +248,29 @@ class DomainCalls(Calls):
             bytes=0 if own is None else own.nbytes,
             view_entries=knowledge.view.entries,
             hits=traffic.hits,
-            misses=misses,
+            misses=traffic.misses,
             hit_rate=traffic.hits / seen if seen else None,
             corpus_bytes=row.corpus_bytes,
             corpus_lines=row.corpus_lines,
             encoder="inherited" if row.encoder is None else "own",
-            state="damaged" if knowledge.damage else row.state,
+            state=self._state(row, knowledge.damage is not None),
             vplms=core.catalogue.vplms.count(domain=row.name),
             created_at=row.created_at,
+            damage=None if knowledge.damage is None else knowledge.damage.detail,
+            policy=policy_of(row),
+            recent_lookups=traffic.recent.lookups,
+            recent_miss_rate=traffic.recent.miss_rate,
         )
+
+    def _state(self, row: DomainRow, damaged: bool) -> DomainState:
+        if damaged:
+            return "damaged"
+        return "stale" if self._core.tree.stale(row.name) else cast("DomainState", row.state)
 
     def _spell(self, ids: list[int]) -> str:
         """An n-gram as text; a boundary is shown as a bar, an absent slot not at all."""
         core = self._core
-        boundary = core.encoder.boundary
+        boundary = core.tree.general.encoder.boundary
         words = [
             "|" if i == boundary else str(core.backbone.tokenizer.convert_ids_to_tokens(i))
             for i in ids

@@ -99,6 +99,7 @@ def _response(
     tokens = sum(o.tokens for o in outcomes)
     slowest = max(outcomes, key=lambda o: o.queue_s + o.retrieve_s + o.load_s + o.compute_s)
     found = _together(outcomes)
+    fallback = next((o.fallback for o in outcomes if o.fallback is not None), None)
     data: list[Prediction] = []
     for i, (outcome, cut) in enumerate(zip(outcomes, truncated, strict=True)):
         if len(outcome.probs) != len(labels):
@@ -129,13 +130,15 @@ def _response(
             retrieve_s=slowest.retrieve_s,
             load_s=slowest.load_s,
             compute_s=slowest.compute_s,
-            hit_rate=None if found is None else found.hits / tokens,
-            cached_rate=None if found is None else found.cached / tokens,
-            backed_off_rate=None if found is None else found.backed_off / tokens,
+            hit_rate=None if found is None else found.hits / found.tokens,
+            cached_rate=None if found is None else found.cached / found.tokens,
+            backed_off_rate=None if found is None else found.backed_off / found.tokens,
+            computed_rate=None if found is None else found.computed / found.tokens,
             batch_size=slowest.batch_size,
             batch_models=slowest.batch_models,
             tier=ticket.tier,
-            mode=mode,
+            mode=mode if fallback is None else "exact",
+            fallback=fallback,
         ),
     )
 

@@ -6,10 +6,18 @@ import threading
 from collections import Counter
 
 from engine.errors import NotFound
+from engine.knowledge.retrieve import MissPolicy
 from engine.memory.tiers import AdapterTiers
 from engine.serving.work import Mode, ServedModel
 from store.catalogue import Catalogue
 from store.rows import VplmRow
+
+
+def miss_of(row: VplmRow) -> MissPolicy | None:
+    """The vPLM's own miss policy; None where the engine's holds."""
+    if row.miss is None:
+        return None
+    return "backoff" if row.miss == "backoff" else "compute"
 
 
 class ModelBook:
@@ -38,7 +46,7 @@ class ModelBook:
         mode: Mode = "exact" if row.mode == "exact" else "plot"
         with self._lock:
             self._models[row.id] = ServedModel(
-                row.id, row.tenant, row.domain, row.adapter, row.labels, mode
+                row.id, row.tenant, row.domain, row.adapter, row.labels, mode, miss_of(row)
             )
         if row.pinned:
             self._tiers.pin(row.adapter, pinned=True)

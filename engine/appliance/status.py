@@ -11,6 +11,7 @@ from engine import __version__
 from engine.appliance.core import Core, memory_of
 from engine.appliance.domains import DomainCalls
 from engine.appliance.training import TrainingCalls
+from engine.knowledge.tree import ROOT
 from engine.schema import (
     BackboneStatus,
     DeviceStatus,
@@ -62,14 +63,21 @@ class StatusCalls(DomainCalls, TrainingCalls):
 
     def _problems(self, disk_free: int) -> list[Problem]:
         core = self._core
+        allowed = core.settings.damaged == "exact"
+        meanwhile = " Its vPLMs are served in exact mode meanwhile." if allowed else ""
+        damages = {k.damage.detail: k.damage for k in core.tree.all() if k.damage is not None}
         problems = [
-            Problem(
-                what=f'The table of domain "{d.name}" is damaged.',
-                remedy=f"hmi domain rebuild {d.name}",
-            )
-            for d in self.domains().data
-            if d.state == "damaged"
+            Problem(what=damage.detail + meanwhile, remedy=damage.remedy)
+            for damage in damages.values()
         ]
+        if core.mended:
+            problems.append(
+                Problem(
+                    what="Domains that hung from nothing or in a ring when the engine started: "
+                    f'{", ".join(sorted(core.mended))}. They hang below "{ROOT}" now.',
+                    remedy="hmi domain mv NAME PARENT puts one elsewhere.",
+                )
+            )
         if disk_free < _LOW_DISK:
             problems.append(
                 Problem(

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.models import miss_of
 from engine.appliance.source import store_adapters
 from engine.errors import BadInput, Refused
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
@@ -64,6 +65,8 @@ class VplmCalls(Calls):
                 row = core.catalogue.vplms.change(id, domain=patch.domain)
             if patch.mode is not None:
                 row = core.catalogue.vplms.change(id, mode=patch.mode)
+            if "miss" in patch.model_fields_set:
+                row = core.catalogue.vplms.change(id, miss=patch.miss)
             if patch.pin is not None:
                 row = core.catalogue.vplms.change(id, pinned=patch.pin)
                 core.tiers.pin(row.adapter, pinned=core.pinned(row.adapter))
@@ -159,6 +162,7 @@ class VplmCalls(Calls):
                 pinned=False,
                 accuracy=None,
                 created_at=now,
+                miss=spec.miss,
             )
             for name, adapter in zip(names, adapters, strict=True)
         ]
@@ -233,6 +237,7 @@ class VplmCalls(Calls):
             accuracy=row.accuracy,
             requests=core.models.requests[row.id],
             created_at=row.created_at,
+            miss=miss_of(row),
         )
 
     def _adapter(self, row: AdapterRow) -> Adapter:

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from engine.errors import Cancelled
-from engine.knowledge.counts import choose, count_ngrams
+from engine.knowledge.choice import TRAFFIC_WEIGHT, Demand, choose, coverage, merge
+from engine.knowledge.counts import count_ngrams
 from engine.knowledge.index import LOAD, MISS
+from engine.knowledge.traffic import NOTHING_ASKED, Asked
 from engine.knowledge.view import TableView
 from engine.model.backbone import Backbone
 from engine.model.ngram_encoder import NgramEncoder
-from engine.model.ngrams import SLOTS, unpack
+from engine.model.ngrams import SLOTS, Keys, order, unpack
+from engine.model.rows import decode_rows, row_bytes
 from store.tables import TableWriter
 
 _COUNTING = 0.1
@@ -23,25 +27,43 @@ _COUNTING = 0.1
 _CHUNK = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BuildPlan:
-    """`alpha`: share of occurrences to cover; `budget`: bytes; `threshold`: least difference."""
+    """`alpha`: share of occurrences to cover; `budget`: bytes; `threshold`: least difference.
+
+    `asked` is the traffic to weigh along, at most `traffic_weight` of 1, and `before` the view that
+    counted it, which the new table is to replace.
+    """
 
     alpha: float = 0.5
     budget: int = 256 << 20
     threshold: float = 0.0
+    traffic_weight: float = TRAFFIC_WEIGHT
+    asked: Asked = NOTHING_ASKED
+    before: TableView | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build did: `chosen` n-grams, of which `kept` differed from what they inherit."""
+    """What a build did: `entries` were written; `inherited` n-grams of corpus and traffic were
+    left to the ancestors.
+
+    Beside the node's table before: `kept` entries were in it, `evicted` ones are no more, and
+    `promoted` ones had been asked for and missed.
+    """
 
     tokens: int
+    lookups: int
     distinct: int
-    chosen: int
+    entries: int
+    inherited: int
     kept: int
+    evicted: int
+    promoted: int
+    coverage_before: float
+    """Share of all trigram occurrences, corpus and traffic weighed, that lookups answered."""
     coverage: float
-    """Share of the corpus's trigram occurrences whose trigram was chosen."""
+    """The same share now."""
     seconds: float
 
 
@@ -49,8 +71,8 @@ Progress = Callable[[float, str], None]
 
 
 def entry_bytes(hidden: int) -> int:
-    """Bytes of one entry: three float16 vectors, its key, its count and its place in an index."""
-    return SLOTS * hidden * 2 + 8 + 8 + int(12 / LOAD)
+    """Bytes of one entry: its row, its key, its count and its place in an index."""
+    return row_bytes(hidden) + 8 + 8 + int(12 / LOAD)
 
 
 def build_table(
@@ -76,57 +98,83 @@ def build_table(
         progress(_COUNTING * done / max(total_lines, 1), f"counting: {done:,} lines")
 
     found = count_ngrams(backbone, lines, encoder.boundary, counted)
-    keys, counts = choose(found, plan.alpha, plan.budget // entry_bytes(backbone.shape.hidden))
-    kept_counts: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
-    kept = 0
+    demand = merge(found, plan.asked, plan.traffic_weight)
+    progress(_COUNTING, "comparing with what is inherited")
+    free = _answered(demand.keys, encoder, inherited, plan.threshold, check)
+    chosen = choose(demand, free, plan.alpha, plan.budget, entry_bytes(backbone.shape.hidden))
+    keys = chosen.keys
     for start in range(0, len(keys), _CHUNK):
         check()
         part = keys[start : start + _CHUNK]
-        rows = compute_rows(encoder, part)
-        differs = _differs(part, rows, inherited, plan.threshold)
-        writer.append(part[differs], rows[differs])
-        kept_counts.append(counts[start : start + _CHUNK][differs])
-        kept += int(differs.sum())
+        writer.append(part, compute_rows(encoder, part))
         done = start + len(part)
         share = _COUNTING + (1 - _COUNTING) * done / len(keys)
-        progress(share, f"computing rows: {done:,} of {len(keys):,}, {kept:,} kept")
+        progress(share, f"computing rows: {done:,} of {len(keys):,}")
     writer.meta["encoder"] = encoder.fingerprint()
-    writer.set("counts", np.concatenate([*kept_counts, np.empty(0, np.int64)]))
-    three, occurrences = found.of_order(SLOTS)
-    covered = occurrences[np.isin(three, keys, assume_unique=True)].sum()
-    return BuildReport(
-        tokens=found.tokens,
-        distinct=len(found.keys),
-        chosen=len(keys),
-        kept=kept,
-        coverage=float(covered / max(int(occurrences.sum()), 1)),
-        seconds=time.perf_counter() - began,
-    )
+    writer.meta["backbone_sha256"] = backbone.checkpoint.sha256
+    writer.set("counts", chosen.counts)
+    return _report(demand, keys, free, inherited, plan, time.perf_counter() - began)
 
 
-@torch.inference_mode()
 def compute_rows(
     encoder: NgramEncoder, keys: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> np.ndarray[tuple[int, int, int], np.dtype[np.float16]]:
-    """Keys (N,) -> rows (N, 3, H) float16, as the miss path computes them."""
+) -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
+    """Keys (N,) -> rows (N, H + 4) int8, as the miss path computes them."""
     device = encoder.edge.device
     rows = encoder.compute(torch.from_numpy(unpack(keys)).to(device))
-    array: np.ndarray[tuple[int, int, int], np.dtype[np.float16]] = rows.cpu().numpy()
+    array: np.ndarray[tuple[int, int], np.dtype[np.int8]] = rows.cpu().numpy()
     return array
 
 
-def _differs(
-    keys: np.ndarray[tuple[int], np.dtype[np.int64]],
-    rows: np.ndarray[tuple[int, int, int], np.dtype[np.float16]],
+def _answered(
+    keys: Keys,
+    encoder: NgramEncoder,
     inherited: TableView,
     threshold: float,
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """(N,) True where the node's value is new, or further than `threshold` from the inherited."""
-    there = inherited.find(keys)
-    known = np.flatnonzero(there != MISS)
-    keep = np.ones(len(keys), dtype=np.bool_)
-    if known.size:
-        theirs = inherited.gather(there[known]).astype(np.float32)
-        distance = np.abs(rows[known].astype(np.float32) - theirs).mean(axis=(1, 2))
-        keep[known] = distance > threshold
-    return keep
+    check: Callable[[], None],
+) -> NDArray[np.bool_]:
+    """(N,) True where an ancestor's row says what `encoder` would, within `threshold`."""
+    rows = inherited.find(keys)
+    answered: NDArray[np.bool_] = rows != MISS
+    same = inherited.made_by(rows[answered], encoder.fingerprint())
+    unsure = np.flatnonzero(answered)[~same]
+    for start in range(0, len(unsure), _CHUNK):
+        check()
+        part = unsure[start : start + _CHUNK]
+        ours, theirs = (
+            decode_rows(torch.from_numpy(each))
+            for each in (compute_rows(encoder, keys[part]), inherited.gather(rows[part]))
+        )
+        answered[part] = ((ours - theirs).abs().mean(1) <= threshold).numpy()
+    return answered
+
+
+def _report(
+    demand: Demand,
+    keys: Keys,
+    free: NDArray[np.bool_],
+    inherited: TableView,
+    plan: BuildPlan,
+    seconds: float,
+) -> BuildReport:
+    before = plan.before
+    own = [] if before is None else [s.keys for s in before.segments if s.domain == before.domain]
+    had = np.concatenate([*own, np.empty(0, np.int64)])
+    stays = np.isin(had, keys, assume_unique=True)
+    answered = inherited.find(demand.keys) != MISS
+    seen = answered if before is None else before.find(demand.keys) != MISS
+    # Lookups ask for trigrams; the shorter ones are what those back off to.
+    missed = demand.keys[(demand.times > 0) & ~seen & (order(demand.keys) == SLOTS)]
+    return BuildReport(
+        tokens=demand.tokens,
+        lookups=demand.lookups,
+        distinct=len(demand.keys),
+        entries=len(keys),
+        inherited=int(free.sum()),
+        kept=int(stays.sum()),
+        evicted=int((~stays).sum()),
+        promoted=int(np.isin(missed, keys, assume_unique=True).sum()),
+        coverage_before=coverage(demand, seen),
+        coverage=coverage(demand, answered | np.isin(demand.keys, keys, assume_unique=True)),
+        seconds=seconds,
+    )

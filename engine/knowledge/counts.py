@@ -1,4 +1,4 @@
-"""Counting a corpus's n-grams and choosing which of them are worth a row."""
+"""Counting a corpus's n-grams."""
 
 from __future__ import annotations
 
@@ -78,26 +78,3 @@ def count_ngrams(
         take()
     keys, counts = _fold(parts)
     return NgramCounts(keys, counts, tokens)
-
-
-def choose(found: NgramCounts, alpha: float, limit: int) -> tuple[Keys, Counts]:
-    """The most frequent n-grams of each order that cover a share `alpha` of its occurrences.
-
-    At most `limit` in all; when it binds, unigrams are kept first (every back-off ends there),
-    then trigrams, then bigrams, each most frequent first. Returned sorted by key.
-    """
-    chosen: list[tuple[Keys, Counts]] = []
-    left = limit
-    for wanted in (1, 3, 2):
-        keys, counts = found.of_order(wanted)
-        ranked = np.lexsort((keys, -counts))
-        covered = np.cumsum(counts[ranked])
-        total = int(covered[-1]) if covered.size else 0
-        enough = int(np.searchsorted(covered, alpha * total, side="left")) + 1 if total else 0
-        kept = ranked[: min(enough, left)]
-        left -= len(kept)
-        chosen.append((keys[kept], counts[kept]))
-    keys = np.concatenate([k for k, _ in chosen])
-    counts = np.concatenate([c for _, c in chosen])
-    by_key = np.argsort(keys)
-    return keys[by_key], counts[by_key]

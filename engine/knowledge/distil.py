@@ -1,16 +1,15 @@
-"""Distillation: teaching an n-gram encoder what the backbone's own lower layers say.
+"""Distillation: teaching an n-gram encoder and the bridge what the backbone's lower layers say.
 
-The upper layers are frozen; only the encoder learns. The loss is the normalised squared error at
-layer k and, through the frozen upper layers, at every layer above it. Some n-grams lose slots at
-random, so that back-off to shorter n-grams degrades gently.
-
-    python -m engine.knowledge.distil CORPUS --minutes 60 --out FILE
+The upper layers are frozen. At first the loss is the normalised squared error at layer k alone,
+which is cheap and teaches fastest; for the rest of the time the errors after every frozen upper
+layer are added, so that what is left of the error lies where it matters least. Some n-grams lose
+slots at random, so that back-off to shorter n-grams degrades gently.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +17,11 @@ import torch
 from torch import Tensor
 
 from engine.errors import BadInput, Cancelled
+from engine.knowledge.hplm import Hplm
+from engine.knowledge.passages import groups, windows
+from engine.knowledge.teacher import Teacher
 from engine.model.backbone import Backbone
 from engine.model.layers import run_layer
-from engine.model.ngram_encoder import NgramEncoder
 from engine.model.ngrams import shorten, trigrams
 from engine.model.packing import Packing
 
@@ -30,23 +31,25 @@ HELD_OUT_TOKENS = 8_000
 
 @dataclass(frozen=True, slots=True)
 class DistilPlan:
-    """How long and how to train. It ends at `tokens` or `minutes`, whichever comes first."""
+    """How long and how to train; it ends after `minutes` of work, or `tokens` if they are fewer."""
 
-    tokens: int = 2_000_000
-    minutes: float = 60.0
-    lr: float = 4e-4
+    minutes: float = 10.0
+    tokens: int | None = None
+    lr: float = 2e-3
     warmup: float = 0.03
-    batch_tokens: int = 1024
+    low: float = 0.8
+    """Share of the time in which layer k alone is looked at."""
+    batch_tokens: int = 512
     window: int = 128
     mask: float = 0.1
     """Share of the n-grams that lose one or two slots."""
     seed: int = 0
-    report_every: int = 50
+    report_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class DistilProgress:
-    """`loss` is the running training loss, `error` the held-out error at layer k."""
+    """`loss` is the running error at layer k in training, `error` the held-out one."""
 
     step: int
     tokens: int
@@ -55,74 +58,145 @@ class DistilProgress:
     loss: float
     error: float
     error_top: float
-    """The same at the last layer, through the frozen upper layers."""
+    """The held-out error at the last layer, through the frozen upper layers."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    ids: Tensor
-    packing: Packing
-    grams: Tensor
-    which: Tensor
+class Distillation:
+    """One run on one corpus: `run` trains, and can be stopped and taken up again in between.
 
+    Trains the encoder, and the bridge too if `bridge` is true (the root's). Needs a float32
+    backbone on the CPU. Raises BadInput for a corpus too small to hold anything out.
+    """
 
-def windows(backbone: Backbone, lines: Iterable[str], length: int) -> list[list[int]]:
-    """Token rows of at most `length`, long lines cut into several (each with its own edges)."""
-    rows: list[list[int]] = []
-    block: list[str] = []
+    def __init__(
+        self,
+        hplm: Hplm,
+        backbone: Backbone,
+        lines: Iterable[str],
+        plan: DistilPlan,
+        *,
+        bridge: bool,
+    ) -> None:
+        self.hplm, self.plan = hplm, plan
+        self._backbone = backbone
+        self._rows = windows(backbone, lines, min(plan.window, backbone.max_tokens))
+        self._lengths = [len(row) for row in self._rows]
+        held_out = list(range(0, len(self._rows), HELD_OUT_EVERY))
+        self._training = [i for i in range(len(self._rows)) if i % HELD_OUT_EVERY]
+        if len(held_out) < 2:
+            raise BadInput(
+                f"The corpus has {len(self._rows)} lines; training an encoder needs at least "
+                f"{HELD_OUT_EVERY + 1}.",
+                remedy="Give a longer corpus, or rebuild without --train-minutes.",
+                code="corpus_too_small",
+            )
+        size = sum(self._lengths[i] for i in held_out)
+        self._held_out = held_out[: max(2, HELD_OUT_TOKENS * len(held_out) // size)]
+        self._teacher = Teacher(backbone, self._rows)
+        learning = [hplm.encoder, *([hplm.bridge] if bridge else [])]
+        for part in learning:
+            part.train().requires_grad_(requires_grad=True)
+        self.parameters = [p for part in learning for p in part.parameters()]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=plan.lr, betas=(0.9, 0.98), weight_decay=0.01
+        )
+        self.step = self.tokens = 0
+        self.seconds = 0.0
+        self._running = 0.0
 
-    def flush() -> None:
-        for ids in backbone.tokenize(block):
-            first, last, body = ids[0], ids[-1], ids[1:-1]
-            starts = range(0, len(body), length - 2)
-            rows.extend([first, *body[at : at + length - 2], last] for at in starts)
-        block.clear()
+    @property
+    def share(self) -> float:
+        """How much of the plan is done."""
+        by_time = self.seconds / 60 / self.plan.minutes
+        by_tokens = 0.0 if self.plan.tokens is None else self.tokens / self.plan.tokens
+        return min(1.0, max(by_time, by_tokens))
 
-    for line in lines:
-        block.append(line)
-        if len(block) == 512:
-            flush()
-    flush()
-    return rows
+    def run(
+        self,
+        report: Callable[[DistilProgress], None],
+        tick: Callable[[float], None] = lambda _: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> DistilProgress:
+        """Train to the plan's end. `tick` hears the share done after each step, `report` now and
+        then how well it goes. Raises Cancelled when told to stop; what was learnt stays."""
+        reported = self.seconds
+        while self.share < 1.0:
+            rng = np.random.default_rng((self.plan.seed, self.step))
+            for batch in groups(self._training, self._lengths, self.plan.batch_tokens, rng):
+                if cancelled():
+                    raise Cancelled(f"Training was cancelled after {self.tokens:,} tokens.")
+                began = time.perf_counter()
+                self._learn(batch, rng)
+                self.seconds += time.perf_counter() - began
+                tick(self.share)
+                if self.share >= 1.0:
+                    break
+                if self.seconds - reported >= self.plan.report_s:
+                    reported = self.seconds
+                    report(self.progress())
+        final = self.progress()
+        report(final)
+        return final
 
+    def progress(self) -> DistilProgress:
+        """Where it stands, held-out errors measured now."""
+        low, top = self.held_out_errors()
+        return DistilProgress(
+            self.step, self.tokens, self.share, self.seconds, self._running, low, top
+        )
 
-def _batches(
-    rows: list[list[int]], plan: DistilPlan, rng: np.random.Generator
-) -> Iterator[list[list[int]]]:
-    """One pass over the rows, neighbours in length together, batches in random order."""
-    order = rng.permutation(len(rows))
-    pool = 2048
-    for start in range(0, len(order), pool):
-        part = sorted((rows[i] for i in order[start : start + pool]), key=len)
-        groups: list[list[list[int]]] = [[]]
-        size = 0
-        for row in part:
-            if size + len(row) > plan.batch_tokens and groups[-1]:
-                groups.append([])
-                size = 0
-            groups[-1].append(row)
-            size += len(row)
-        for index in rng.permutation(len(groups)):
-            yield groups[index]
+    @torch.no_grad()
+    def held_out_errors(self) -> tuple[float, float]:
+        """Mean error at layer k and at the last layer over the held-out rows, no slots masked."""
+        rng = np.random.default_rng(self.plan.seed)
+        totals = np.zeros(2)
+        weight = 0
+        for batch in groups(self._held_out, self._lengths, self.plan.batch_tokens, rng):
+            size = sum(self._lengths[i] for i in batch)
+            errors = self._errors(batch, 0.0, rng, low=False)
+            totals += np.array([errors[0].item(), errors[-1].item()]) * size
+            weight += size
+        return float(totals[0] / weight), float(totals[1] / weight)
 
+    def _learn(self, batch: list[int], rng: np.random.Generator) -> None:
+        plan = self.plan
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = plan.lr * _schedule(self.share, plan.warmup)
+        errors = self._errors(batch, plan.mask, rng, low=self.share < plan.low)
+        loss = errors[0] + torch.stack(errors[1:]).mean() if errors[1:] else 2 * errors[0]
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.tokens += sum(self._lengths[i] for i in batch)
+        low = errors[0].item()
+        self._running = low if self.step == 0 else 0.98 * self._running + 0.02 * low
+        self.step += 1
 
-def _prepare(
-    group: list[list[int]], encoder: NgramEncoder, mask: float, rng: np.random.Generator
-) -> _Batch:
-    lengths = [len(row) for row in group]
-    ids = np.fromiter((t for row in group for t in row), dtype=np.int64, count=sum(lengths))
-    grams = trigrams(ids, np.array(lengths), encoder.boundary)
-    if mask > 0:
-        lost = rng.random(len(grams))
-        grams[lost < mask] = shorten(grams[lost < mask])
-        grams[lost < mask / 2] = shorten(grams[lost < mask / 2])
-    distinct, which = np.unique(grams, axis=0, return_inverse=True)
-    return _Batch(
-        torch.from_numpy(ids),
-        Packing.of(lengths),
-        torch.from_numpy(distinct),
-        torch.from_numpy(which.reshape(-1)),
-    )
+    def _errors(
+        self, batch: list[int], mask: float, rng: np.random.Generator, *, low: bool
+    ) -> list[Tensor]:
+        """Errors at layer k and, unless `low`, after every upper layer."""
+        backbone, hplm = self._backbone, self.hplm
+        lengths = [self._lengths[i] for i in batch]
+        ids = np.fromiter((t for i in batch for t in self._rows[i]), np.int64, sum(lengths))
+        grams = trigrams(ids, np.array(lengths), hplm.encoder.boundary)
+        if mask > 0:
+            lost = rng.random(len(grams))
+            grams[lost < mask] = shorten(grams[lost < mask])
+            grams[lost < mask / 2] = shorten(grams[lost < mask / 2])
+        distinct, which = np.unique(grams, axis=0, return_inverse=True)
+        rows = hplm.encoder.rows(torch.from_numpy(distinct))
+        packing = Packing.of(lengths)
+        student = hplm.bridge(rows[torch.from_numpy(which.reshape(-1))], packing)
+        teacher = self._teacher.states(batch)
+        errors = [_error(student, teacher)]
+        for weights in backbone.layers[backbone.split :] if not low else ():
+            with torch.no_grad():
+                teacher = run_layer(weights, teacher, packing, backbone.shape)
+            student = run_layer(weights, student, packing, backbone.shape)
+            errors.append(_error(student, teacher))
+        return errors
 
 
 def _error(student: Tensor, teacher: Tensor) -> Tensor:
@@ -130,103 +204,9 @@ def _error(student: Tensor, teacher: Tensor) -> Tensor:
     return (student - teacher).square().sum() / (teacher - teacher.mean(0)).square().sum()
 
 
-def _errors(encoder: NgramEncoder, backbone: Backbone, batch: _Batch) -> list[Tensor]:
-    """Errors at layer k and after every upper layer; gradients reach the encoder alone."""
-    packing, shape = batch.packing, backbone.shape
-    with torch.no_grad():
-        teacher = backbone.lower(batch.ids, packing)
-    student = encoder.assemble(encoder.rows(batch.grams), batch.which, packing)
-    errors = [_error(student, teacher)]
-    for layer in range(backbone.split, shape.layers):
-        with torch.no_grad():
-            teacher = run_layer(backbone.layers[layer], teacher, packing, shape)
-        student = run_layer(backbone.layers[layer], student, packing, shape)
-        errors.append(_error(student, teacher))
-    return errors
-
-
-@torch.no_grad()
-def held_out_errors(
-    encoder: NgramEncoder, backbone: Backbone, rows: list[list[int]], plan: DistilPlan
-) -> tuple[float, float]:
-    """Mean error at layer k and at the last layer over `rows`, no slots masked."""
-    rng = np.random.default_rng(plan.seed)
-    totals = np.zeros(2)
-    weight = 0
-    for group in _batches(rows, plan, rng):
-        batch = _prepare(group, encoder, 0.0, rng)
-        errors = _errors(encoder, backbone, batch)
-        totals += np.array([errors[0].item(), errors[-1].item()]) * batch.packing.total
-        weight += batch.packing.total
-    return float(totals[0] / weight), float(totals[1] / weight)
-
-
-def distil(
-    encoder: NgramEncoder,
-    backbone: Backbone,
-    lines: Iterable[str],
-    plan: DistilPlan,
-    report: Callable[[DistilProgress], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> DistilProgress:
-    """Train `encoder` in place on the corpus `lines`; needs a float32 backbone on the CPU.
-
-    Raises BadInput for a corpus too small to hold anything out, Cancelled when told to stop.
-    """
-    rows = windows(backbone, lines, min(plan.window, backbone.max_tokens))
-    held_out = [row for i, row in enumerate(rows) if i % HELD_OUT_EVERY == 0]
-    training = [row for i, row in enumerate(rows) if i % HELD_OUT_EVERY != 0]
-    if len(held_out) < 2 or not training:
-        raise BadInput(
-            f"The corpus has {len(rows)} lines; distillation needs at least {HELD_OUT_EVERY + 1}.",
-            remedy="Give a longer corpus.",
-        )
-    held_out = held_out[: max(2, HELD_OUT_TOKENS * len(held_out) // sum(map(len, held_out)))]
-    rng = np.random.default_rng(plan.seed)
-    optimizer = torch.optim.AdamW(encoder.parameters(), lr=plan.lr, betas=(0.9, 0.98))
-    began, step, tokens, running = time.perf_counter(), 0, 0, 0.0
-    share = 0.0
-
-    def state() -> DistilProgress:
-        low, top = held_out_errors(encoder, backbone, held_out, plan)
-        return DistilProgress(step, tokens, share, time.perf_counter() - began, running, low, top)
-
-    while share < 1.0:
-        for group in _batches(training, plan, rng):
-            if cancelled():
-                raise Cancelled(f"Distillation was cancelled after {tokens} tokens.")
-            for parameters in optimizer.param_groups:
-                parameters["lr"] = plan.lr * _schedule(share, plan.warmup)
-            batch = _prepare(group, encoder, plan.mask, rng)
-            errors = _errors(encoder, backbone, batch)
-            loss = errors[0] + torch.stack(errors[1:]).mean()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
-            optimizer.step()
-            step += 1
-            tokens += batch.packing.total
-            running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
-            elapsed = (time.perf_counter() - began) / 60
-            share = min(1.0, max(tokens / plan.tokens, elapsed / plan.minutes))
-            if step % plan.report_every == 0:
-                report(state())
-            if share >= 1.0:
-                break
-    final = state()
-    report(final)
-    return final
-
-
 def _schedule(share: float, warmup: float) -> float:
-    """Linear warm-up, then half a cosine down to a twentieth."""
+    """Linear warm-up, then half a cosine down to a fiftieth."""
     if share < warmup:
         return max(share / warmup, 0.02)
     turn = (share - warmup) / (1 - warmup)
-    return 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * turn)))
-
-
-if __name__ == "__main__":
-    from engine.knowledge.distil_command import main
-
-    main()
+    return 0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * turn)))

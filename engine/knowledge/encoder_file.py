@@ -1,86 +1,163 @@
-"""An n-gram encoder as a file: float16 safetensors that say how they were made."""
+"""What distillation made, as files: float16 safetensors that say how they were made.
+
+The general file holds an n-gram encoder and the bridge; a domain's own holds an encoder alone, and
+names the bridge it was trained with.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from engine.config import assets_dir
 from engine.errors import Damaged, Unavailable
+from engine.knowledge.hplm import Hplm
 from engine.knowledge.retrieve import Damage
 from engine.model.backbone import Backbone
+from engine.model.bridge import Bridge
 from engine.model.checkpoint import BUNDLED_SHA256
-from engine.model.ngram_encoder import EncoderForm, NgramEncoder
+from engine.model.ngram_encoder import FORM, NgramEncoder
 
-FORMAT = "hmi-ngram-encoder-1"
+FORMAT = "hmi-ngram-encoder-2"
+_ENCODER, _BRIDGE = "encoder.", "bridge."
 
 
-def save_encoder(encoder: NgramEncoder, path: Path, made: dict[str, str]) -> None:
-    """Write the trained weights (not the backbone's word vectors) with `made` as provenance."""
-    form = encoder.form
-    metadata = {
-        "format": FORMAT,
-        "form": form.form,
-        "layers": str(form.layers),
-        "hidden": str(form.hidden),
-        "backbone_sha256": form.backbone_sha256,
-        **made,
-    }
+def pack_hplm(hplm: Hplm, made: dict[str, str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a general file, with `made` as provenance."""
+    tensors = _half(hplm.encoder.state_dict(), _ENCODER) | _half(hplm.bridge.state_dict(), _BRIDGE)
+    return tensors, _metadata(hplm.encoder, hplm.bridge) | made
+
+
+def pack_encoder(
+    encoder: NgramEncoder, bridge: Bridge, made: dict[str, str]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a domain's own file."""
+    return _half(encoder.state_dict(), _ENCODER), _metadata(encoder, bridge) | made
+
+
+def save_hplm(hplm: Hplm, path: Path, made: dict[str, str]) -> None:
+    """Write the trained weights (not the backbone's word vectors)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: t.to(torch.float16).contiguous() for name, t in encoder.state_dict().items()}
+    tensors, metadata = pack_hplm(hplm, made)
     save_file(tensors, path, metadata=metadata)
 
 
-def general_encoder(given: Path | None, backbone: Backbone) -> tuple[NgramEncoder, Damage | None]:
-    """The general encoder in file `given`, or the bundled one.
+def general_hplm(given: Path | None, backbone: Backbone) -> tuple[Hplm, Damage | None]:
+    """The general file `given`, or the bundled one.
 
-    A backbone that the bundled encoder was not made for still serves in exact mode: then the
-    encoder is an undistilled one, and the damage says that nobody may use it.
+    A backbone, or a split, that the bundled one was not made for still serves in exact mode: then
+    the encoder is an undistilled one, and the damage says that nobody may use it.
     """
-    if given is not None or backbone.checkpoint.sha256 == BUNDLED_SHA256:
-        return load_encoder(
-            given or assets_dir() / "encoder" / "general.safetensors", backbone
-        ), None
-    undistilled = NgramEncoder(backbone).eval().requires_grad_(requires_grad=False)
-    return undistilled, Damage(
-        f"There is no n-gram encoder for the backbone {backbone.checkpoint.name}.",
-        "Ask in exact mode, or distil one (python -m engine.knowledge.distil --backbone DIR) and "
-        "start the engine with --encoder FILE.",
+    if given is not None:
+        return load_hplm(given, backbone), None
+    if backbone.checkpoint.sha256 == BUNDLED_SHA256:
+        path = bundled_file(backbone.split)
+        if path.exists():
+            return load_hplm(path, backbone), None
+    return Hplm.untrained(backbone).freeze(), Damage(
+        f"There is no n-gram encoder for the backbone {backbone.checkpoint.name} "
+        f"with {backbone.split} lower layers.",
+        "Ask in exact mode, or train one: hmi domain rebuild general --train-minutes 60.",
         "no_encoder",
     )
 
 
-def load_encoder(path: Path, backbone: Backbone) -> NgramEncoder:
-    """The encoder in `path`, checked against the backbone it was distilled from.
+def bundled_file(split: int) -> Path:
+    """Where the shipped general encoder for `split` lower layers is, if there is one."""
+    return assets_dir() / "encoder" / f"general-{split}.safetensors"
 
-    Raises Damaged if the file cannot be read and Unavailable if it belongs to another backbone.
+
+def load_hplm(path: Path, backbone: Backbone) -> Hplm:
+    """The general file `path`, checked against the backbone it was distilled from.
+
+    Raises Damaged if it cannot be read and Unavailable if it belongs to another backbone.
     """
+    metadata, tensors = _read(path)
+    _check(metadata, path.name, backbone)
+    encoder = NgramEncoder(backbone, _widths(metadata["widths"]))
+    bridge = Bridge(backbone, _widths(metadata["bridge_widths"]))
+    encoder.load(_part(tensors, _ENCODER))
+    bridge.load(_part(tensors, _BRIDGE))
+    return Hplm(encoder, bridge).freeze()
+
+
+def load_encoder(path: Path, backbone: Backbone, bridge: Bridge) -> NgramEncoder:
+    """A domain's own encoder; Unavailable if it was trained with another bridge than `bridge`."""
+    metadata, tensors = _read(path)
+    _check(metadata, path.name, backbone)
+    if metadata.get("bridge") != bridge.fingerprint():
+        raise Unavailable(
+            "The domain's own n-gram encoder was trained below another general one.",
+            remedy="Train it again: hmi domain rebuild NAME --train-minutes 10.",
+            code="encoder_mismatch",
+        )
+    encoder = NgramEncoder(backbone, _widths(metadata["widths"]))
+    encoder.load(_part(tensors, _ENCODER))
+    return encoder.freeze()
+
+
+def _metadata(encoder: NgramEncoder, bridge: Bridge) -> dict[str, str]:
+    form = encoder.form
+    return {
+        "format": FORMAT,
+        "form": form.form,
+        "split": str(form.split),
+        "hidden": str(form.hidden),
+        "widths": _spell(form.widths),
+        "bridge_widths": _spell(bridge.widths),
+        "bridge": bridge.fingerprint(),
+        "backbone_sha256": form.backbone_sha256,
+    }
+
+
+def _check(metadata: dict[str, str], name: str, backbone: Backbone) -> None:
+    found = tuple(
+        metadata.get(key, "") for key in ("format", "form", "split", "hidden", "backbone_sha256")
+    )
+    here = (
+        FORMAT,
+        FORM,
+        str(backbone.split),
+        str(backbone.shape.hidden),
+        backbone.checkpoint.sha256,
+    )
+    if found != here:
+        raise Unavailable(
+            f"The n-gram encoder {name} was made for another backbone, split or form "
+            f"({', '.join(found)}; here {', '.join(here)}).",
+            remedy="Serve in exact mode, or train one for this backbone: "
+            "hmi domain rebuild general --train-minutes 60.",
+            code="encoder_mismatch",
+        )
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise Damaged(
             f"The n-gram encoder cannot be read: {path}: {error}",
-            remedy="Reinstall the project, or distil the encoder again.",
+            remedy="Reinstall the project, or train the encoder again.",
             code="encoder_damaged",
         ) from error
-    encoder = NgramEncoder(backbone)
-    found = EncoderForm(
-        metadata.get("form", ""),
-        int(metadata.get("layers", 0)),
-        int(metadata.get("hidden", 0)),
-        metadata.get("backbone_sha256", ""),
-    )
-    if metadata.get("format") != FORMAT or found != encoder.form:
-        raise Unavailable(
-            f"The n-gram encoder {path.name} was made for another backbone or form ({found}; "
-            f"here {encoder.form}).",
-            remedy="Serve in exact mode, or distil an encoder for this backbone.",
-            code="encoder_mismatch",
-        )
-    encoder.load(tensors)
-    return encoder.eval().requires_grad_(requires_grad=False)
+
+
+def _half(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {prefix + name: t.cpu().half().contiguous() for name, t in tensors.items()}
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _spell(widths: tuple[int, ...]) -> str:
+    return ",".join(map(str, widths))
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(",") if part)

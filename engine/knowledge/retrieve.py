@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -12,10 +12,14 @@ from torch import Tensor
 
 from engine.knowledge.build import compute_rows
 from engine.knowledge.index import MISS
-from engine.knowledge.row_cache import RowCache
+from engine.knowledge.row_cache import CacheShare
+from engine.knowledge.traffic import Traffic
 from engine.knowledge.view import TableView
+from engine.model.bridge import Bridge
 from engine.model.ngram_encoder import NgramEncoder
 from engine.model.ngrams import Ids, Keys, order, pack, shortened_keys, trigrams
+from engine.model.packing import Packing
+from engine.model.rows import row_bytes
 
 MissPolicy = Literal["compute", "backoff"]
 
@@ -37,10 +41,18 @@ class Knowledge:
     epoch: int
     view: TableView
     encoder: NgramEncoder
+    bridge: Bridge
     damage: Damage | None = None
     """Why plot mode cannot be served here, if it cannot."""
-    cache: RowCache | None = None
+    cache: CacheShare | None = None
     """Rows computed lately, shared by all who use the encoder."""
+    traffic: Traffic = field(default_factory=Traffic)
+    """What is asked for here; it outlives the view."""
+
+    def assemble(self, found: Retrieved, packing: Packing) -> Tensor:
+        """The hidden state of layer k (T, H) float32, on the packing's device."""
+        device = packing.lengths.device
+        return self.bridge.assemble(found.rows.to(device), found.which.to(device), packing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ class Lookups:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Retrieved:
-    """`rows` (U, 3, H) float16 on the host, `which` (T,) the row of each token.
+    """`rows` (U, H + 4) int8 on the host, `which` (T,) the row of each token.
 
     `hit`, `backed_off` and `cached` (T,), of which at most one is True, tell where each token's
     row came from; the rest were computed.
@@ -95,13 +107,14 @@ def retrieve(
     found = view.find(keys)
     hit = found != MISS
     view.count(found[hit], times[hit])
+    knowledge.traffic.add_missed(keys[~hit], times[~hit])
     backed_off = np.zeros(len(keys), dtype=np.bool_)
     row_of = which
     if miss == "backoff":
         backed_off = ~hit
         keys, found, merged = _back_off(view, keys, found)
         row_of = merged[which]
-    rows = np.empty((len(keys), 3, encoder.shape.hidden), dtype=np.float16)
+    rows = np.empty((len(keys), row_bytes(encoder.shape.hidden)), dtype=np.int8)
     there = found != MISS
     rows[there] = view.gather(found[there])
     cached = _fill(rows, keys, np.flatnonzero(~there), knowledge)
@@ -116,13 +129,13 @@ def retrieve(
 
 
 def _fill(
-    rows: NDArray[np.float16], keys: Keys, missing: NDArray[np.int64], knowledge: Knowledge
+    rows: NDArray[np.int8], keys: Keys, missing: NDArray[np.int64], knowledge: Knowledge
 ) -> NDArray[np.bool_]:
-    """Complete `rows` (U, 3, H) at `missing`, from the cache or by computing; which were cached."""
+    """Complete `rows` (U, H + 4) at `missing` from the cache or by computing; which were cached."""
     cached = np.zeros(len(keys), dtype=np.bool_)
     cache = knowledge.cache
     if cache is not None and missing.size:
-        out = np.empty((len(missing), *rows.shape[1:]), dtype=np.float16)
+        out = np.empty((len(missing), rows.shape[1]), dtype=np.int8)
         held = cache.take(keys[missing], out)
         rows[missing[held]] = out[held]
         cached[missing[held]] = True

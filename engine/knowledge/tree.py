@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from engine.errors import NotFound
-from engine.knowledge.retrieve import Damage, Knowledge, Lookups
+from engine.errors import HmiError, NotFound
+from engine.knowledge.encoders import Encoders, OwnEncoder
+from engine.knowledge.hplm import Hplm
+from engine.knowledge.retrieve import Damage, Knowledge
 from engine.knowledge.row_cache import RowCache
+from engine.knowledge.traffic import Traffic
 from engine.knowledge.view import Segment, TableView
-from engine.model.ngram_encoder import NgramEncoder
 from store.errors import Damaged, StoreError
 from store.rows import DomainRow
-from store.tables import TableFiles
+from store.tables import StoredTable, TableFiles
 
 ROOT = "general"
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Token lookups of one domain since the engine started."""
-
-    hits: int = 0
-    computed: int = 0
-    backed_off: int = 0
-    cached: int = 0
-
-    @property
-    def missed(self) -> int:
-        """Lookups that no table answered."""
-        return self.computed + self.backed_off + self.cached
-
-    def add(self, found: Lookups) -> None:
-        self.hits += found.hits
-        self.computed += found.computed
-        self.backed_off += found.backed_off
-        self.cached += found.cached
 
 
 class DomainTree:
@@ -46,25 +28,33 @@ class DomainTree:
     def __init__(
         self,
         tables: TableFiles,
-        encoder: NgramEncoder,
+        general: Hplm,
         damage: Damage | None = None,
         cache: RowCache | None = None,
+        read: Callable[[str], OwnEncoder] | None = None,
     ) -> None:
-        """`damage` says why `encoder` cannot serve; then no domain can, but in exact mode.
+        """`damage` says why `general` cannot serve; then no domain can, but in exact mode.
 
-        `cache` keeps rows that `encoder` computed, for all nodes.
+        `cache` keeps computed rows, for all nodes; `read` loads a node's own encoder by blob id.
         """
         self._cache = cache
         self._tables = tables
         self._encoder_damage = damage
-        self._encoder = encoder
-        self._fingerprint = encoder.fingerprint()
+        self._encoders = Encoders(general, read)
         self._rows: dict[str, DomainRow] = {}
         self._own: dict[str, Segment | None] = {}
         self._damage: dict[str, Damage] = {}
+        self._condemned: dict[str, tuple[int, str]] = {}
+        """What is wrong with an epoch's table that opens without complaint."""
+        self._stale: set[str] = set()
         self._nodes: dict[str, Knowledge] = {}
         self._changing = threading.RLock()
         self.traffic: dict[str, Traffic] = {}
+
+    @property
+    def general(self) -> Hplm:
+        """The root's encoder and the bridge that the whole tree shares."""
+        return self._encoders.general
 
     def take(self, name: str) -> Knowledge:
         """What serving in domain `name` uses now; NotFound."""
@@ -83,80 +73,140 @@ class DomainTree:
         """The node's own overrides, None before its first epoch."""
         return self._own.get(name)
 
-    def inherited(self, name: str) -> TableView:
-        """What a lookup would see without the node's own rows."""
+    def stale(self, name: str) -> bool:
+        """Whether the node has a table that another encoder made: it waits to be rebuilt."""
+        return name in self._stale
+
+    def inherited(self, name: str) -> Knowledge | None:
+        """What a lookup would see without the node's own rows; None for the root."""
         with self._changing:
-            segments = self._segments(self._chain(name)[1:])
-        return TableView(name, segments, self._encoder.shape.hidden)
+            parent = self._rows[name].parent
+            return None if parent is None else self._nodes[parent]
 
     def load(self, rows: list[DomainRow]) -> None:
         """Open every node's table; one that is damaged is marked so and the others go on."""
         with self._changing:
             self._rows = {row.name: row for row in rows}
-            for row in rows:
-                self._open(row)
-            self._resolve()
+            self._refresh()
 
-    def put(self, row: DomainRow) -> None:
-        """A node is new, or has published an epoch, or changed its parent."""
+    def put(self, row: DomainRow, general: Hplm | None = None) -> None:
+        """A node is new, or has published an epoch or an encoder, or changed its parent.
+
+        With `general` the root was trained again: tables and encoders that were made with the old
+        one are stale from now on.
+        """
         with self._changing:
+            if general is not None:
+                self._encoder_damage = None
+                self._encoders.put_general(general)
+            before = self._rows.get(row.name)
             self._rows[row.name] = row
-            self._open(row)
-            self._resolve()
+            moved = before is None or before.parent != row.parent or before.encoder != row.encoder
+            published = row.name if before is not None and row.epoch > before.epoch else None
+            # Only these change what other nodes inherit to compute with.
+            self._refresh(None if moved or general is not None else row.name, published)
 
     def remove(self, name: str) -> None:
         """Forget a node; its children become its parent's."""
         with self._changing:
             gone = self._rows.pop(name)
-            self._own.pop(name, None)
-            self._damage.pop(name, None)
+            for known in (self._own, self._damage, self._condemned):
+                known.pop(name, None)
+            self._stale.discard(name)
             for child, row in list(self._rows.items()):
                 if row.parent == name:
                     self._rows[child] = replace(row, parent=gone.parent)
-            self._resolve()
+            self._refresh()
+
+    def condemn(self, name: str, epoch: int, why: str) -> bool:
+        """The node's table of that epoch is damaged, though it could be opened: it serves no more.
+
+        False if the node has gone on to another epoch, or is gone.
+        """
+        with self._changing:
+            row = self._rows.get(name)
+            if row is None or row.epoch != epoch:
+                return False
+            self._condemned[name] = (epoch, why)
+            self._refresh(name)
+            return True
+
+    def _refresh(self, only: str | None = None, published: str | None = None) -> None:
+        for row in self._rows.values():
+            if only is None or row.name == only:
+                self._open(row)
+        self._resolve(published)
 
     def _open(self, row: DomainRow) -> None:
+        before = self._own.get(row.name)
         self._own[row.name] = None
         self._damage.pop(row.name, None)
-        if row.epoch == 0:
-            return
+        self._stale.discard(row.name)
         try:
-            self._own[row.name] = self._segment(row)
-        except StoreError as error:
+            encoder = self._encoders.of(self._lineage(row.name))
+            if row.epoch == 0:
+                return
+            table = self._tables.open(row.name, row.epoch)
+            self._check(row, table)
+            # A row of another encoder would be a wrong answer: a hit must equal a computed miss.
+            if table.manifest.meta.get("encoder") != encoder.fingerprint:
+                self._stale.add(row.name)
+            elif before is not None and before.epoch == row.epoch:
+                self._own[row.name] = before
+            else:
+                self._own[row.name] = _segment(row, table)
+        except (StoreError, HmiError) as error:
             self._damage[row.name] = Damage(
                 f'The table of domain "{row.name}" cannot be used: {error.detail}',
                 f"Rebuild it with hmi domain rebuild {row.name}, or ask in exact mode.",
                 "table_damaged",
             )
 
-    def _segment(self, row: DomainRow) -> Segment:
-        table = self._tables.open(row.name, row.epoch)
-        # A row of another encoder would be a wrong answer: a hit must equal a computed miss.
-        if table.manifest.meta.get("encoder") != self._fingerprint:
-            raise Damaged("it was built with another n-gram encoder.")
-        counts = np.asarray(table.arrays["counts"], dtype=np.int64)
-        return Segment(row.name, row.epoch, table.keys, table.rows, counts)
+    def _check(self, row: DomainRow, table: StoredTable) -> None:
+        epoch, why = self._condemned.get(row.name, (0, ""))
+        if epoch == row.epoch:
+            raise Damaged(why)
+        made_for = table.manifest.meta.get("backbone_sha256") or "unknown"
+        running = self.general.encoder.form.backbone_sha256
+        if made_for != running:
+            raise Damaged(
+                f"it was built for another backbone ({made_for[:12]}) than the one that runs "
+                f"({running[:12]})."
+            )
 
-    def _resolve(self) -> None:
+    def _resolve(self, published: str | None) -> None:
         # Built aside and swapped in one assignment: a lookup sees the old tree or the new one.
         nodes: dict[str, Knowledge] = {}
         for name, row in self._rows.items():
             chain = self._chain(name)
             own = next((self._damage[n] for n in chain if n in self._damage), None)
             before = self._nodes.get(name)
-            segments = self._segments(chain)
+            traffic = Traffic() if before is None else before.traffic
+            segments = tuple(s for s in (self._own[n] for n in chain) if s is not None)
             if before is not None and before.view.segments == segments:
                 view = before.view
             else:
-                view = TableView(name, segments, self._encoder.shape.hidden)
+                view = TableView(name, segments, self.general.encoder.shape.hidden)
+                if before is not None:
+                    traffic.move(before.view, view, decay=name == published)
+            encoder = self._encoders.of(self._lineage(name))
             nodes[name] = Knowledge(
-                name, row.epoch, view, self._encoder, self._encoder_damage or own, self._cache
+                name,
+                row.epoch,
+                view,
+                encoder.encoder,
+                self.general.bridge,
+                self._encoder_damage or own,
+                None if self._cache is None else self._cache.share(encoder.number),
+                traffic,
             )
-        self.traffic = {name: self.traffic.get(name, Traffic()) for name in nodes}
+        self.traffic = {name: knowledge.traffic for name, knowledge in nodes.items()}
         self._nodes = nodes
 
-    def _segments(self, chain: list[str]) -> tuple[Segment, ...]:
-        return tuple(s for s in (self._own[n] for n in chain) if s is not None)
+    def _lineage(self, name: str) -> list[str]:
+        """The blob ids of own encoders on the way up from `name`, nearest first, root excluded."""
+        rows = (self._rows[n] for n in self._chain(name))
+        return [row.encoder for row in rows if row.encoder is not None and row.parent is not None]
 
     def _chain(self, name: str) -> list[str]:
         """The node and its ancestors, nearest first."""
@@ -166,3 +216,9 @@ class DomainTree:
             chain.append(at)
             at = self._rows[at].parent
         return chain
+
+
+def _segment(row: DomainRow, table: StoredTable) -> Segment:
+    counts = np.asarray(table.arrays["counts"], dtype=np.int64)
+    encoder = str(table.manifest.meta.get("encoder", ""))
+    return Segment(row.name, row.epoch, table.keys, table.rows, counts, encoder)

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from engine.knowledge.index import MISS, HashIndex, Rows
 from engine.model.ngrams import Keys
+from engine.model.rows import row_bytes
 
-RowArray = NDArray[np.float16]
+RowArray = NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """One node's stored rows: sorted `keys` (N,), `rows` (N, 3, H) float16, memory-mapped."""
+    """One node's stored rows: sorted `keys` (N,), `rows` (N, H + 4) int8, memory-mapped."""
 
     domain: str
     epoch: int
@@ -24,6 +25,8 @@ class Segment:
     rows: NDArray[Any]
     counts: NDArray[np.int64]
     """Occurrences of each key in the corpus it was built from."""
+    encoder: str = ""
+    """Fingerprint of the encoder that computed the rows, if it is known."""
 
     @property
     def nbytes(self) -> int:
@@ -34,10 +37,13 @@ class TableView:
     """Immutable but for its counters: a batch that holds it sees one epoch of every node in it."""
 
     def __init__(self, domain: str, segments: tuple[Segment, ...], width: int) -> None:
-        """Resolve `segments` (nearest node first) into one index; nearer rows hide farther."""
+        """Resolve `segments` (nearest node first) into one index; nearer rows hide farther.
+
+        `width` is H.
+        """
         self.domain = domain
         self.segments = segments
-        self._shape = (3, width)
+        self._width = row_bytes(width)
         sizes = [len(s.keys) for s in segments]
         self._bases = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         rows = np.arange(int(self._bases[-1]), dtype=np.int32)
@@ -65,8 +71,8 @@ class TableView:
         self.hits[rows] += times
 
     def gather(self, rows: Rows) -> RowArray:
-        """Row numbers (N,), none of them MISS -> (N, 3, H) float16."""
-        out = np.empty((len(rows), *self._shape), dtype=np.float16)
+        """Row numbers (N,), none of them MISS -> (N, H + 4) int8."""
+        out = np.empty((len(rows), self._width), dtype=np.int8)
         for segment, start, end in zip(
             self.segments, self._bases[:-1], self._bases[1:], strict=True
         ):
@@ -78,6 +84,23 @@ class TableView:
     def source(self, row: int) -> str:
         """The node that row number `row` belongs to."""
         return self.segments[int(np.searchsorted(self._bases, row, side="right")) - 1].domain
+
+    def made_by(self, rows: Rows, encoder: str) -> NDArray[np.bool_]:
+        """(N,) which of the row numbers `rows` the encoder of that fingerprint computed."""
+        made = np.array([encoder != "" and s.encoder == encoder for s in self.segments] or [False])
+        found: NDArray[np.bool_] = made[np.searchsorted(self._bases, rows, side="right") - 1]
+        return found
+
+    def asked(self) -> tuple[Keys, NDArray[np.int64]]:
+        """Keys of the rows that were hit, and how often."""
+        rows = np.flatnonzero(self.hits)
+        keys = np.empty(len(rows), dtype=np.int64)
+        ends = np.searchsorted(rows, self._bases)
+        for segment, base, start, end in zip(
+            self.segments, self._bases[:-1], ends[:-1], ends[1:], strict=True
+        ):
+            keys[start:end] = segment.keys[rows[start:end] - base]
+        return keys, self.hits[rows]
 
     def used(self) -> tuple[Keys, NDArray[np.int64], NDArray[np.int64], Rows]:
         """Visible entries, most used first: keys, corpus counts, hits, row numbers."""

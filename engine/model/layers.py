@@ -7,10 +7,10 @@ place inside; parity with transformers is a test (float32, 1e-5).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.model.packing import Packing
@@ -59,6 +59,26 @@ class LayerWeights:
 
     def tensors(self) -> dict[str, Tensor]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def trimmed(self, width: int) -> LayerWeights:
+        """The same layer with only the `width` feed-forward neurons of the largest weights."""
+        if width >= self.up.shape[0]:
+            return self
+        weight = self.up.norm(dim=1) * self.down.norm(dim=0)
+        kept = weight.topk(width).indices.sort().values
+        return replace(self, up=self.up[kept], up_bias=self.up_bias[kept], down=self.down[:, kept])
+
+    def trainable(self) -> nn.ParameterDict:
+        """A float32 copy that learns; `of` reads it back."""
+        return nn.ParameterDict(
+            {name: nn.Parameter(t.detach().float().clone()) for name, t in self.tensors().items()}
+        )
+
+    @classmethod
+    def of(cls, block: nn.Module) -> LayerWeights:
+        """What a `trainable` copy holds now."""
+        assert isinstance(block, nn.ParameterDict)
+        return cls(**dict(block.items()))
 
     @classmethod
     def from_bert(cls, state: Mapping[str, Tensor], layer: int) -> LayerWeights:

@@ -1,10 +1,14 @@
-"""The n-gram encoder: what the lower layers would say, from three tokens alone.
+"""The n-gram encoder: what the lower layers would say of a token, from three tokens alone.
 
-The published form (SkipBERT, ACL 2022): the trigram runs through k transformer layers as a
-sequence of length 3, a sigmoid gate weighs each slot, and (3, H) is stored. Token i of a text sums
-its slot in the three trigrams that contain it; then position is added and the sum normalised.
-Two departures: a boundary is a learned token of its own, and absent slots are masked out instead
-of attending to [PAD].
+The n-gram passes through a few transformer layers, of which only the centre's output is kept: one
+row of H numbers. Its neighbours are seen as each would be with nobody around, so whatever they
+contribute is a function of one token and its slot. That makes a miss cheap: in serving, those
+contributions and all first projections come from a table by token (`TokenProjections`), and an
+n-gram pays for output projection and feed-forward alone.
+
+The published form (SkipBERT, ACL 2022) runs k whole layers on all three tokens, stores three gated
+slots and sums them over neighbouring n-grams; the bridge's attention does that here.
+Absent slots are masked out, and a boundary is a learned token of its own.
 """
 
 from __future__ import annotations
@@ -19,97 +23,128 @@ from torch.nn import functional as F
 
 from engine.errors import Damaged
 from engine.model.backbone import Backbone
+from engine.model.centre import finish, hear
 from engine.model.layers import LayerWeights, Shape
 from engine.model.ngrams import ABSENT, SLOTS
-from engine.model.packing import Packing
+from engine.model.rows import encode_rows, row_bytes
+from engine.model.steady import height
+from engine.model.token_projections import TokenProjections
 
-FORM = "skipbert-gate"
-ROW_DTYPE = torch.float16
-CHUNK = 64
-"""N-grams computed per call. The number is fixed because a matrix product may round differently
-for other heights, and a computed miss must equal a stored row to the last bit."""
+FORM = "centre-row"
+_SIDES = (0, 2)
+_CENTRE = 1
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderForm:
-    """What an encoder's weights need to be used: its form, depth k and the backbone's shape."""
+    """What an encoder's weights need to be used, besides the backbone they were made for.
+
+    `widths` are the feed-forward widths of its layers; `split` is k.
+    """
 
     form: str
-    layers: int
+    split: int
     hidden: int
+    widths: tuple[int, ...]
     backbone_sha256: str
 
 
 class NgramEncoder(nn.Module):
     """Trainable; the word vectors stay the backbone's own and are not part of its state."""
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Backbone, widths: tuple[int, ...] | None = None) -> None:
+        """Start from the backbone's first layers, their feed-forwards cut to `widths`."""
         super().__init__()
         shape, e = backbone.shape, backbone.embeddings
+        widths = (shape.intermediate,) if widths is None else widths
         self.shape: Shape = shape
-        self.depth = backbone.split
         self.boundary = shape.vocab
-        self.form = EncoderForm(FORM, self.depth, shape.hidden, backbone.checkpoint.sha256)
+        self.form = EncoderForm(
+            FORM, backbone.split, shape.hidden, widths, backbone.checkpoint.sha256
+        )
         self.word = e.word.float()
         self.edge = nn.Parameter(e.word.float().mean(0))
         self.place = nn.Parameter((e.position[:SLOTS] + e.segment).float().clone())
         self.norm = nn.Parameter(e.norm.float().clone())
         self.norm_bias = nn.Parameter(e.norm_bias.float().clone())
         self.blocks = nn.ModuleList(
-            nn.ParameterDict(
-                {name: nn.Parameter(t.float().clone()) for name, t in layer.tensors().items()}
-            )
-            for layer in backbone.layers[: self.depth]
+            layer.trimmed(width).trainable()
+            for layer, width in zip(backbone.layers, widths, strict=False)
         )
-        self.gate = nn.Parameter(torch.zeros(shape.hidden, shape.hidden))
-        # The centre starts open and the neighbours nearly shut: close to the warm-started layers.
-        self.gate_bias = nn.Parameter(
-            torch.tensor([-1.5, 2.0, -1.5])[:, None].repeat(1, shape.hidden)
+        self._projections: TokenProjections | None = None
+        self._steady = False
+
+    def layers(self) -> list[LayerWeights]:
+        """The layers' weights as they are now."""
+        return [LayerWeights.of(block) for block in self.blocks]
+
+    def embed(self, tokens: Tensor, slot: int) -> Tensor:
+        """Token ids (N,), the boundary among them, standing in `slot` -> (N, H)."""
+        words = F.embedding(tokens.clamp(0, self.boundary - 1), self.word)
+        words = torch.where((tokens == self.boundary)[:, None], self.edge, words)
+        return F.layer_norm(
+            words + self.place[slot],
+            (self.shape.hidden,),
+            self.norm,
+            self.norm_bias,
+            self.shape.eps,
         )
-        self.position = nn.Parameter(torch.zeros(shape.positions, shape.hidden))
-        last = backbone.layers[self.depth - 1]
-        self.out_norm = nn.Parameter(last.norm2.float().clone())
-        self.out_norm_bias = nn.Parameter(last.norm2_bias.float().clone())
 
     def rows(self, grams: Tensor) -> Tensor:
-        """(N, 3) n-grams (boundary and ABSENT allowed) -> (N, 3, H) float32, absent slots zero."""
+        """(N, 3) n-grams (boundary and ABSENT allowed) -> (N, H) float32, with gradients."""
         present = grams != ABSENT
+        tokens = grams.clamp(min=0)
+        seen, which = torch.unique(tokens[:, _SIDES], return_inverse=True)
+        sides = torch.stack([self.embed(seen, slot) for slot in _SIDES])
+        x = self.embed(tokens[:, _CENTRE], _CENTRE)
         hidden = self.shape.hidden
-        words = F.embedding(grams.clamp(0, self.boundary - 1), self.word)
-        words = torch.where((grams == self.boundary)[..., None], self.edge, words)
-        x = F.layer_norm(words + self.place, (hidden,), self.norm, self.norm_bias, self.shape.eps)
-        mask = present[:, None, :]
-        for block in self.blocks:
-            x = _short_layer(LayerWeights(**dict(block.items())), x, mask, self.shape)  # type: ignore[operator]
-        gated = x * torch.sigmoid(F.linear(x, self.gate) + self.gate_bias)
-        return gated * present[..., None]
+        last = len(self.blocks) - 1
+        for depth, w in enumerate(self.layers()):
+            told = F.linear(sides, w.qkv[hidden:], w.qkv_bias[hidden:])
+            own = F.linear(x, w.qkv, w.qkv_bias)
+            left, right = told[0][which[:, 0]], told[1][which[:, 1]]
+            x = finish(w, x, hear(own, left, right, present, self.shape), self.shape)
+            if depth < last:
+                sides = finish(w, sides, told[..., hidden:], self.shape)
+        return x
 
+    @torch.inference_mode()
     def compute(self, grams: Tensor) -> Tensor:
-        """`rows` as tables store them: (N, 3) -> (N, 3, H) float16, in chunks of one size.
+        """Rows as tables store them: (N, 3) -> (N, H + 4) int8.
 
-        Whatever its companions, an n-gram gets the same bits.
+        Whatever its companions, an n-gram gets the same bits. The weights must not change any
+        more (`freeze`): what tokens contribute is remembered.
         """
-        count = grams.shape[0]
-        out = torch.empty(count, SLOTS, self.shape.hidden, dtype=ROW_DTYPE, device=grams.device)
-        for start in range(0, count, CHUNK):
-            part = grams[start : start + CHUNK]
+        # Held here: another thread that comes first too makes its own, and either is whole.
+        known = self._projections = self._projections or TokenProjections(self)
+        count, hidden = grams.shape[0], self.shape.hidden
+        out = torch.empty(count, row_bytes(hidden), dtype=torch.int8, device=grams.device)
+        layers = self.layers()
+        start = 0
+        while start < count:
+            high = height(count - start, is_steady=known.steady)
+            part = grams[start : start + high]
             size = part.shape[0]
-            if size < CHUNK:
-                part = F.pad(part, (0, 0, 0, CHUNK - size))
-            out[start : start + size] = self.rows(part)[:size].to(ROW_DTYPE)
+            part = F.pad(part, (0, 0, 0, high - size))
+            out[start : start + size] = encode_rows(self._chunk(layers, part, known)[:size])
+            start += size
         return out
 
-    def assemble(self, rows: Tensor, which: Tensor, packing: Packing) -> Tensor:
-        """Rows (U, 3, H) and each token's row number (T,) -> hidden state of layer k (T, H)."""
-        own = rows[which, 1].float()
-        left_edge = packing.position == 0
-        right_edge = packing.position == packing.lengths[packing.row_of] - 1
-        from_left = rows[which.roll(1), 2].float().masked_fill(left_edge[:, None], 0.0)
-        from_right = rows[which.roll(-1), 0].float().masked_fill(right_edge[:, None], 0.0)
-        x = own + from_left + from_right + self.position[packing.position]
-        return F.layer_norm(
-            x, (self.shape.hidden,), self.out_norm, self.out_norm_bias, self.shape.eps
-        )
+    def _chunk(self, layers: list[LayerWeights], grams: Tensor, known: TokenProjections) -> Tensor:
+        present = grams != ABSENT
+        tokens = grams.clamp(min=0)
+        x = self.embed(tokens[:, _CENTRE], _CENTRE)
+        for depth, w in enumerate(layers):
+            left, right, own = known.take(tokens, depth)
+            if own is None:
+                own = F.linear(x, w.qkv, w.qkv_bias)
+            x = finish(w, x, hear(own, left, right, present, self.shape), self.shape)
+        return x
+
+    def freeze(self) -> NgramEncoder:
+        """Training is over; returns itself."""
+        self._projections = None
+        return self.eval().requires_grad_(requires_grad=False)
 
     def fingerprint(self) -> str:
         """Sha256 of all that decides a row; tables made by another encoder must not be used."""
@@ -129,21 +164,4 @@ class NgramEncoder(nn.Module):
                 remedy="Build the domain's encoder again, or reinstall the project.",
                 code="encoder_damaged",
             ) from error
-
-
-def _short_layer(w: LayerWeights, x: Tensor, mask: Tensor, shape: Shape) -> Tensor:
-    """A transformer layer over three slots: (N, 3, H) -> (N, 3, H). `mask` is (N, 1, 3).
-
-    Attention over three places is written out: the general kernels spend more on set-up than
-    on the nine products.
-    """
-    count, slots, hidden = x.shape
-    qkv = F.linear(x, w.qkv, w.qkv_bias).view(count, slots, 3, shape.heads, shape.head_width)
-    q, k, v = qkv.unbind(2)
-    scores = torch.einsum("nihd,njhd->nhij", q, k) * shape.head_width**-0.5
-    weights = scores.masked_fill(~mask[:, None], float("-inf")).softmax(-1)
-    mixed = torch.einsum("nhij,njhd->nihd", weights, v).reshape(count, slots, hidden)
-    a = F.linear(mixed, w.out, w.out_bias)
-    x = F.layer_norm(x + a, (hidden,), w.norm1, w.norm1_bias, shape.eps)
-    h = F.linear(F.gelu(F.linear(x, w.up, w.up_bias)), w.down, w.down_bias)
-    return F.layer_norm(x + h, (hidden,), w.norm2, w.norm2_bias, shape.eps)
+        self._projections = None

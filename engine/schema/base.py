@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Mode = Literal["plot", "exact"]
+Miss = Literal["compute", "backoff"]
+"""What happens to n-grams that no table holds."""
 Tier = Literal["disk", "host", "device"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 

@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from engine.schema.base import Answer, Name, Request
 
+DomainState = Literal["empty", "ready", "rebuilding", "stale", "damaged"]
+UpdateTrigger = Literal["manual", "miss_rate", "idle"]
+
 
 class DomainCreate(Request):
     name: Name
     parent: Name = "general"
+
+
+class UpdatePolicy(Answer):
+    """When a domain learns from its traffic by itself, by a rebuild like the last one.
+
+    By "miss_rate": once more than that share of its lookups missed; by "idle": whenever there is
+    hardly any traffic. Either takes `min_lookups` since its table was published, and `cooldown_s`
+    since it last was started so.
+    """
+
+    update: UpdateTrigger = "manual"
+    miss_rate: float = 0.6
+    min_lookups: int = 20_000
+    cooldown_s: float = 3600.0
+
+
+class DomainUpdate(Request):
+    """What is left out stays as it is."""
+
+    parent: Name | None = None
+    update: UpdateTrigger | None = None
+    miss_rate: float | None = Field(None, ge=0, lt=1)
+    min_lookups: int | None = Field(None, ge=1)
+    cooldown_s: float | None = Field(None, ge=0)
+
+    def policy(self) -> dict[str, Any]:
+        """What is said of the update policy."""
+        return self.model_dump(exclude={"parent"}, exclude_none=True)
 
 
 class Domain(Answer):
@@ -30,9 +61,16 @@ class Domain(Answer):
     corpus_bytes: int
     corpus_lines: int
     encoder: Literal["own", "inherited"]
-    state: Literal["empty", "ready", "rebuilding", "damaged"]
+    state: DomainState
+    """A stale table was made by another encoder: rows are computed until it is rebuilt."""
     vplms: int
     created_at: float
+    damage: str | None = None
+    """What is wrong with its table or that of a node above, if it is damaged."""
+    policy: UpdatePolicy = UpdatePolicy()
+    recent_lookups: int = 0
+    """Since its table, or one above it, was last published."""
+    recent_miss_rate: float = 0.0
 
 
 class DomainTree(Answer):
@@ -47,13 +85,23 @@ class CorpusReceipt(Answer):
     lines: int
     bytes: int
     sha256: str
+    warnings: list[str] = Field(default_factory=list)
+    """What to expect of it, where that is little."""
 
 
 class RebuildRequest(Request):
     alpha: float = Field(0.5, gt=0, le=1)
     budget_bytes: int = Field(256 << 20, ge=0)
+    train_minutes: float = Field(0.0, ge=0, le=24 * 60)
+    """How long to train the node's own n-gram encoder first; 0 keeps the one it uses."""
+    train_from: Literal["current", "scratch"] = "current"
+    """Whether training starts from the encoder in use, or from the parent's (for the root, from
+    the backbone's own layers)."""
+    seed: int = 0
     threshold: float = Field(0.0, ge=0)
     """Mean absolute difference to the inherited row below which an entry is not kept."""
+    traffic_weight: float = Field(0.9, ge=0, le=1)
+    """The most that traffic counts for beside the corpus, when there is plenty of it."""
 
 
 class NgramEntry(Answer):

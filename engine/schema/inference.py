@@ -61,15 +61,20 @@ class Timing(Answer):
     hit_rate: float | None
     """Share of tokens whose n-gram was in the table; None in exact mode."""
     cached_rate: float | None = None
-    """Share whose row had been computed lately; what neither covers was computed now."""
+    """Share whose row had been computed lately."""
     backed_off_rate: float | None = None
     """Share that took the row of a shorter n-gram."""
+    computed_rate: float | None = None
+    """Share whose row was computed for this request; the four shares add up to 1."""
     batch_size: int
     batch_models: int = 1
     """Distinct vPLMs in that batch."""
     tier: Tier
     """Where the adapter was when the request was accepted."""
     mode: Mode
+    """How the lower layers were obtained, in truth."""
+    fallback: str | None = None
+    """Why the answer came in exact mode though tables were asked for; None if it did not."""
 
 
 class ClassifyResponse(Answer):

@@ -53,12 +53,18 @@ class Job(Answer):
     params: dict[str, Any]
     loss: list[Point]
     accuracy: list[Point]
-    """Held-out, one point an epoch."""
+    """Held-out: the share of rows that get their label, an epoch a point; for a rebuild that
+    trains an encoder, the share of the exact states' variance that it explains."""
     error: str | None
     result: dict[str, Any]
     created_at: float
     started_at: float | None
     finished_at: float | None
+
+    @property
+    def measure(self) -> str:
+        """What `accuracy` counts, in words."""
+        return "held-out accuracy" if self.type == "train" else "explained variance, held-out"
 
     @property
     def ended(self) -> bool:

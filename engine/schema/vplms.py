@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
-from engine.schema.base import MAX_COUNT, MAX_LABEL, MAX_LABELS, Answer, Mode, Name, Request, Tier
+from engine.schema.base import (
+    MAX_COUNT,
+    MAX_LABEL,
+    MAX_LABELS,
+    Answer,
+    Miss,
+    Mode,
+    Name,
+    Request,
+    Tier,
+)
 
 
 def _distinct(labels: list[str]) -> list[str]:
@@ -36,6 +46,8 @@ class VplmSpec(Request):
     """`random`, or the id (sha256) of an adapter in the store to start from."""
     mode: Mode = "plot"
     rank: int = Field(64, ge=1)
+    miss: Miss | None = None
+    """None: as the engine was started (--miss)."""
 
     @field_validator("labels")
     @classmethod
@@ -58,6 +70,8 @@ class VplmPatch(Request):
     pin: bool | None = None
     domain: Name | None = None
     mode: Mode | None = None
+    miss: Miss | None = None
+    """Given as null, the engine's policy holds again; left out, it stays as it is."""
 
 
 class Vplm(Answer):
@@ -79,6 +93,8 @@ class Vplm(Answer):
     """What a whole private copy of the backbone with this head would take."""
     accuracy: float | None
     requests: int
+    miss: Miss | None = None
+    """Its own miss policy; None: the engine's."""
     created_at: float
 
 

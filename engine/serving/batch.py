@@ -8,19 +8,21 @@ from itertools import groupby
 
 import numpy as np
 
-from engine.knowledge.retrieve import Knowledge, Retrieved
+from engine.knowledge.retrieve import Knowledge, MissPolicy, Retrieved
 from engine.model.ngrams import Ids
 from engine.model.packing import Packing
-from engine.serving.work import Work
+from engine.serving.work import Mode, Work
 
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """Neighbouring texts whose lower layers come from one place: a domain, or exact mode."""
+    """Neighbouring texts whose lower layers come by one way: a domain under one miss policy, or
+    exact mode."""
 
     works: list[Work]
     knowledge: Knowledge | None
     """None in exact mode."""
+    miss: MissPolicy = "compute"
     retrieved: Retrieved | None = None
 
     @property
@@ -66,16 +68,25 @@ class Batch:
 
 
 def form_batch(
-    number: int, works: list[Work], take: Callable[[str], Knowledge], now: float
+    number: int,
+    works: list[Work],
+    take: Callable[[str], Knowledge],
+    now: float,
+    miss: MissPolicy = "compute",
 ) -> Batch:
-    """Order `works` by mode, domain and adapter, and take each domain's knowledge once."""
+    """Order `works` by mode, domain, miss policy and adapter, and take each domain's knowledge
+    once. `miss` is the policy of vPLMs that have none of their own."""
 
-    def place(work: Work) -> tuple[str, str]:
-        return (work.mode, work.model.domain if work.mode == "plot" else "")
+    def place(work: Work) -> tuple[Mode, str, MissPolicy]:
+        if work.mode == "exact":
+            return "exact", "", miss
+        return "plot", work.model.domain, work.model.miss or miss
 
     ordered = sorted(works, key=lambda w: (*place(w), w.model.adapter, len(w.ids)))
+    domains = {w.model.domain: None for w in ordered if w.mode == "plot"}
+    taken = {domain: take(domain) for domain in domains}
     groups = [
-        Group(list(members), take(domain) if mode == "plot" else None)
-        for (mode, domain), members in groupby(ordered, key=place)
+        Group(list(members), taken.get(domain), policy)
+        for (_, domain, policy), members in groupby(ordered, key=place)
     ]
     return Batch(number, groups, now)

@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from engine.errors import HmiError, Unavailable
-from engine.knowledge.retrieve import Knowledge, Lookups, MissPolicy
+from engine.knowledge.retrieve import Damage, Knowledge, Lookups, MissPolicy
 from engine.knowledge.tree import DomainTree
 from engine.memory.tiers import AdapterTiers
 from engine.model.backbone import Backbone
@@ -22,6 +23,8 @@ from engine.serving.work import Outcome, Work
 log = logging.getLogger(__name__)
 
 ARENA_FULL = "arena_full"
+
+DamagedPolicy = Literal["refuse", "exact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,17 @@ class Pipeline:
         miss: MissPolicy,
         threads: ThreadShare,
         on_batch: Callable[[BatchRecord], None],
+        damaged: DamagedPolicy = "refuse",
     ) -> None:
+        """`miss` holds for vPLMs without a policy of their own; `damaged` says whether a domain
+        whose tables are damaged refuses, or serves in exact mode and says so."""
         self._backbone = backbone
         self._tree = tree
         self._tiers = tiers
         self._queue = queue
         self._limits = limits
         self._miss: MissPolicy = miss
+        self._damaged: DamagedPolicy = damaged
         self._threads = threads
         self._on_batch = on_batch
         self._number = 0
@@ -90,13 +97,13 @@ class Pipeline:
     def _serve(self, works: list[Work]) -> None:
         self._number += 1
         taken: dict[str, Knowledge] = {}
-        usable = self._refuse_damaged(works, taken)
+        usable = self._usable(works, taken)
         if not usable:
             return
-        batch = form_batch(self._number, usable, taken.__getitem__, time.perf_counter())
+        batch = form_batch(self._number, usable, taken.__getitem__, time.perf_counter(), self._miss)
         adapters = batch.adapters
         try:
-            self._timed(batch, "retrieve", lambda: retrieve_stage(batch, self._miss))
+            self._timed(batch, "retrieve", lambda: retrieve_stage(batch))
             self._timed(batch, "load", lambda: load_stage(batch, self._tiers))
             probs: list[list[float]] = []
 
@@ -119,22 +126,26 @@ class Pipeline:
         run()
         batch.seconds[stage] = time.perf_counter() - began
 
-    def _refuse_damaged(self, works: list[Work], taken: dict[str, Knowledge]) -> list[Work]:
-        """The works that can be served. `taken` gets each domain's knowledge, once: what it is
-        now is what the whole batch uses, whatever happens to the tree meanwhile."""
+    def _usable(self, works: list[Work], taken: dict[str, Knowledge]) -> list[Work]:
+        """The works that can be served, as they can be. `taken` gets each domain's knowledge,
+        once: what it is now is what the whole batch uses, whatever happens to the tree meanwhile.
+        """
         usable: list[Work] = []
         for work in works:
             domain = work.model.domain
             try:
-                if work.mode == "plot":
-                    if domain not in taken:
-                        taken[domain] = self._tree.take(domain)
-                    _check_usable(taken[domain])
+                if work.mode == "plot" and domain not in taken:
+                    taken[domain] = self._tree.take(domain)
+                damage = taken[domain].damage if work.mode == "plot" else None
+                usable.append(work if damage is None else self._in_spite_of(damage, work))
             except HmiError as error:
                 work.ticket.fail(error)
-            else:
-                usable.append(work)
         return usable
+
+    def _in_spite_of(self, damage: Damage, work: Work) -> Work:
+        if self._damaged == "exact":
+            return replace(work, mode="exact", fallback=damage.detail)
+        raise Unavailable(damage.detail, remedy=damage.remedy, code=damage.code)
 
     def _answer(self, batch: Batch, probs: list[list[float]], later: list[Work]) -> None:
         """Deliver answers and errors, but for works that are served `later`."""
@@ -159,6 +170,7 @@ class Pipeline:
                     compute_s=batch.seconds["compute"],
                     batch_size=len(works),
                     batch_models=len(batch.adapters),
+                    fallback=work.fallback,
                 ),
             )
 
@@ -189,12 +201,6 @@ class Pipeline:
                 failed=sum(w.model.adapter in batch.errors for w in works) - len(crowded),
             )
         )
-
-
-def _check_usable(knowledge: Knowledge) -> None:
-    damage = knowledge.damage
-    if damage is not None:
-        raise Unavailable(damage.detail, remedy=damage.remedy, code=damage.code)
 
 
 def _crowded_out(batch: Batch) -> list[Work]:

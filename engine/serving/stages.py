@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.knowledge.retrieve import MissPolicy, retrieve
+from engine.knowledge.retrieve import retrieve
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import BatchedAdapters
 from engine.model.backbone import Backbone
@@ -18,12 +18,12 @@ from engine.model.packing import Packing
 from engine.serving.batch import Batch, Group
 
 
-def retrieve_stage(batch: Batch, miss: MissPolicy) -> None:
+def retrieve_stage(batch: Batch) -> None:
     """Token ids -> table rows, on the CPU, for every group that is not exact."""
     for group in batch.groups:
         if group.knowledge is not None:
             lengths = np.array(group.lengths, dtype=np.int64)
-            group.retrieved = retrieve(group.ids, lengths, group.knowledge, miss)
+            group.retrieved = retrieve(group.ids, lengths, group.knowledge, group.miss)
 
 
 def load_stage(batch: Batch, tiers: AdapterTiers) -> None:
@@ -65,6 +65,4 @@ def _lower(group: Group, backbone: Backbone, device: torch.device) -> Tensor:
     if group.knowledge is None:
         return backbone.lower(torch.from_numpy(group.ids).to(device), packing)
     assert group.retrieved is not None, "retrieve comes before compute"
-    rows = group.retrieved.rows.to(device)
-    which = group.retrieved.which.to(device)
-    return group.knowledge.encoder.assemble(rows, which, packing).to(backbone.dtype)
+    return group.knowledge.assemble(group.retrieved, packing).to(backbone.dtype)

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal
 
-from engine.knowledge.retrieve import Lookups
+from engine.knowledge.retrieve import Lookups, MissPolicy
 from engine.memory.tiers import TierName
 
 Mode = Literal["plot", "exact"]
@@ -24,6 +24,8 @@ class ServedModel:
     adapter: str
     labels: tuple[str, ...]
     mode: Mode
+    miss: MissPolicy | None = None
+    """None: the engine's policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Outcome:
     compute_s: float
     batch_size: int
     batch_models: int
+    fallback: str | None = None
+    """Why it was answered in exact mode though it was to be in plot mode."""
 
 
 class Ticket:
@@ -83,3 +87,5 @@ class Work:
     ticket: Ticket
     index: int
     accepted: float = field(default_factory=time.perf_counter)
+    fallback: str | None = None
+    """Why `mode` is exact, if that is not what was asked for."""

@@ -27,6 +27,8 @@ _NICENESS = 10
 _NOT_BEGUN = "The job was cancelled before it began."
 _IDLE_CHECK = 1.0
 """Seconds between looks whether the engine is idle, for jobs that wait for that."""
+_REMEMBERED = 64
+"""Ends that are known without looking: whoever read a row just before it was recorded."""
 _RECORD_AGAIN = 2.0
 """Seconds between attempts to record an end that could not be recorded (a full disk)."""
 
@@ -87,6 +89,7 @@ class Jobs:
         self._queue: deque[_Queued] = deque()
         self._contexts: dict[str, JobContext] = {}
         self._unrecorded: dict[str, dict[str, Any]] = {}
+        self._recent: dict[str, dict[str, Any]] = {}
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
@@ -129,8 +132,9 @@ class Jobs:
         return self._contexts.get(job)
 
     def seen(self, row: JobRow) -> JobRow:
-        """`row` as it is in truth, also if its end could not be recorded yet."""
-        return replace(row, **self._unrecorded.get(row.id, {}))
+        """`row` as it is in truth, also if its end was recorded after it was read, or could not be
+        recorded yet."""
+        return replace(row, **self._unrecorded.get(row.id, self._recent.get(row.id, {})))
 
     def cancel(self, job: str) -> None:
         """Stop a job: at once if it waits, else at its next step. NotFound, also for one that has
@@ -213,6 +217,7 @@ class Jobs:
             "finished_at": time.time(),
         }
         # Whoever watches the job must learn of its end, whether the disk has room for it or not.
+        self._recent = dict([*self._recent.items(), (context.id, outcome)][-_REMEMBERED:])
         self._unrecorded[context.id] = outcome
         with self._changed:
             del self._contexts[context.id]

@@ -75,9 +75,7 @@ class StateCache:
             states = backbone.lower(torch.from_numpy(ids).to(device), packing)
         else:
             got = retrieve(ids, np.array(lengths), self._knowledge)
-            states = self._knowledge.encoder.assemble(
-                got.rows.to(device), got.which.to(device), packing
-            )
+            states = self._knowledge.assemble(got, packing)
         return list(states.cpu().split(lengths))  # type: ignore[no-untyped-call]
 
 

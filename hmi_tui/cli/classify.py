@@ -68,6 +68,8 @@ def _batches(lines: Iterable[str], size: int) -> Iterator[list[str]]:
 def _print(answer: ClassifyResponse, texts: list[str]) -> None:
     labels = [one.label for one in answer.data]
     show(answer, labels, lambda: "\n".join(_rows(answer, texts)))
+    if answer.timing.fallback is not None:
+        say(f"Answered in exact mode: {answer.timing.fallback}")
     for one in answer.data:
         if one.truncated:
             say(f"Only the beginning was read of: {texts[one.index][:60]}...")

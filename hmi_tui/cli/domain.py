@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from hmi_tui.cli.grammar import SIZE, Branch, connect, flag, say
 from hmi_tui.cli.output import instant, percent, readable, record, show, table
 from hmi_tui.cli.tree import tree_table
-from hmi_tui.figures import size
+from hmi_tui.figures import seconds, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.client import Client
-    from engine.schema import Domain, NgramPage
+    from engine.schema import Domain, NgramPage, UpdatePolicy
 
 FILE = click.Path(path_type=Path)
 
@@ -36,6 +36,8 @@ def ls() -> None:
     with connect() as client:
         tree = client.domains()
     show(tree, [one.name for one in tree.data], lambda: tree_table(tree.data))
+    for damage in dict.fromkeys(one.damage for one in tree.data if one.damage is not None):
+        say(damage)
 
 
 @domain.command("show")
@@ -91,14 +93,60 @@ def corpus(name: str, files: tuple[Path, ...]) -> None:
 @flag("--alpha", type=float, default=0.5, show_default=True, help="Share of the text to cover.")
 @flag("--budget", type=SIZE, default="256M", show_default=True, help="Bytes that it may take.")
 @flag("--threshold", type=float, default=0.0, help="Least difference to the parent worth keeping.")
+@flag(
+    "--train-minutes",
+    type=click.FloatRange(0, 1440),
+    default=0.0,
+    show_default=True,
+    help="Train the domain's own n-gram encoder on its text first.",
+)
+@flag(
+    "--train-from",
+    type=click.Choice(["current", "scratch"]),
+    default="current",
+    show_default=True,
+    help="Start from the encoder in use, or from what it inherits.",
+)
+@flag("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the training.")
+@flag(
+    "--traffic-weight",
+    type=click.FloatRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="What plenty of traffic counts for beside the text; 0 looks at the text alone.",
+)
 @flag("--no-wait", is_flag=True, help="Print the job's id and return.")
 @readable
-def rebuild(name: str, alpha: float, budget: int, threshold: float, no_wait: bool) -> None:
-    """Build a domain's table anew and publish it as its next epoch; serving goes on."""
+def rebuild(
+    name: str,
+    alpha: float,
+    budget: int,
+    threshold: float,
+    train_minutes: float,
+    train_from: Literal["current", "scratch"],
+    seed: int,
+    traffic_weight: float,
+    no_wait: bool,
+) -> None:
+    """Build a domain's table anew and publish it as its next epoch; serving goes on.
+
+    It is made of the domain's text and of what its traffic asked for.
+    A training that was stopped goes on where it was when the same rebuild is asked for again.
+    """
+    from engine.schema import RebuildRequest
     from hmi_tui.cli.watch import watch
 
+    request = RebuildRequest(
+        alpha=alpha,
+        budget_bytes=budget,
+        threshold=threshold,
+        train_minutes=train_minutes,
+        train_from=train_from,
+        seed=seed,
+        traffic_weight=traffic_weight,
+    )
     with connect() as client:
-        accepted = client.rebuild_domain(name, alpha, budget, threshold)
+        accepted = client.rebuild_domain(name, request)
         if no_wait:
             show(accepted, [accepted.id], lambda: accepted.id)
             return
@@ -119,6 +167,63 @@ def ngrams(name: str, q: str, limit: int) -> None:
     show(page, [one.text for one in page.data], lambda: _ngrams(page))
 
 
+@domain.command("set")
+@click.argument("name")
+@flag(
+    "--update",
+    type=click.Choice(["manual", "miss_rate", "idle"]),
+    help="Rebuild it by hand alone, when too many lookups miss, or whenever the engine is idle.",
+)
+@flag("--miss-rate", type=click.FloatRange(0, 1, max_open=True), help="What is too many (0.6).")
+@flag("--min-lookups", type=click.IntRange(1), help="Lookups to learn from (20000).")
+@flag("--cooldown", type=click.FloatRange(0), metavar="SECONDS", help="Least time between (3600).")
+@readable
+def set_policy(
+    name: str,
+    update: str | None,
+    miss_rate: float | None,
+    min_lookups: int | None,
+    cooldown: float | None,
+) -> None:
+    """Say when a domain learns from its traffic by itself; what is not given stays."""
+    if all(value is None for value in (update, miss_rate, min_lookups, cooldown)):
+        raise click.UsageError("Nothing to change: give --update or another option.")
+    with connect() as client:
+        found = client.change_domain(
+            name,
+            update=update,
+            miss_rate=miss_rate,
+            min_lookups=min_lookups,
+            cooldown_s=cooldown,
+        )
+    show(found, [found.name], lambda: record(_pairs(found)))
+
+
+@domain.command()
+@click.argument("name")
+@click.argument("parent")
+@readable
+def mv(name: str, parent: str) -> None:
+    """Move a domain, with all that hangs below it, under another parent."""
+    with connect() as client:
+        found = client.change_domain(name, parent=parent)
+    show(found, [found.name], lambda: found.name)
+
+
+@domain.command()
+@click.argument("name")
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+def encoder(name: str, file: Path) -> None:
+    """Write a domain's own n-gram encoder to a file.
+
+    hmi serve --encoder takes the general one.
+    """
+    with connect() as client:
+        data = client.encoder_file(name)
+    file.write_bytes(data)
+    click.echo(str(file))
+
+
 @domain.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 def rm(names: tuple[str, ...]) -> None:
@@ -132,6 +237,8 @@ def rm(names: tuple[str, ...]) -> None:
 def _upload(client: Client, name: str, files: Sequence[Path]) -> None:
     receipt = client.put_corpus(name, files)
     say(f"{name}: {receipt.lines} lines, {size(receipt.bytes)} of text")
+    for warning in receipt.warnings:
+        say(f"warning: {warning}")
 
 
 def _ngrams(page: NgramPage) -> str:
@@ -143,13 +250,29 @@ def _pairs(one: Domain) -> list[tuple[str, str]]:
     return [
         ("name", one.name),
         ("parent", one.parent or "none; the root"),
-        ("state", one.state),
+        ("state", one.state if one.damage is None else f"{one.state}: {one.damage}"),
         ("epoch", str(one.epoch)),
         ("own entries", f"{one.entries}, {size(one.bytes)}"),
         ("seen entries", str(one.view_entries)),
         ("hit rate", f"{percent(one.hit_rate)} ({one.hits} hits, {one.misses} misses)"),
+        (
+            "this epoch",
+            f"{one.recent_lookups} lookups, {percent(one.recent_miss_rate)} of them misses",
+        ),
+        ("updates", _updates(one.policy)),
         ("corpus", f"{one.corpus_lines} lines, {size(one.corpus_bytes)}"),
         ("encoder", one.encoder),
         ("vPLMs", str(one.vplms)),
         ("created", instant(one.created_at)),
     ]
+
+
+def _updates(policy: UpdatePolicy) -> str:
+    """When a domain learns from its traffic, in words."""
+    if policy.update == "manual":
+        return "by hand"
+    when = "when idle"
+    if policy.update == "miss_rate":
+        when = f"when more than {percent(policy.miss_rate)} of lookups miss"
+    pause = seconds(policy.cooldown_s)
+    return f"{when}, after {policy.min_lookups} lookups; at most every {pause}"

@@ -11,28 +11,32 @@ import click
 from hmi_tui.cli.grammar import given_home, given_socket
 
 
-def become(module: str, *words: str) -> NoReturn:
+def become(module: str, *words: str, place: bool = True) -> NoReturn:
     """Replace this process by `python -m module words...` with the flags it was given.
 
     The process stays the same one, so signals and systemd's notification reach the program.
+    Those that know neither --home nor --socket say so with `place`.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     # -P: a folder named engine in the current directory must not be run instead of ours.
-    command = [sys.executable, "-P", "-m", module, *words, *flags_of(click.get_current_context())]
+    flags = flags_of(click.get_current_context(), place=place)
+    command = [sys.executable, "-P", "-m", module, *words, *flags]
     os.execv(sys.executable, command)
 
 
-def flags_of(ctx: click.Context) -> list[str]:
-    """The options that were given to `ctx`, and the place, as a command line."""
+def flags_of(ctx: click.Context, *, place: bool = True) -> list[str]:
+    """The options that were given to `ctx`, and with `place` where, as a command line."""
     flags: list[str] = []
     for name, value in (("--home", given_home()), ("--socket", given_socket())):
-        if value is not None:
+        if place and value is not None:
             flags += [name, value]
     for param in ctx.command.params:
         value = ctx.params.get(str(param.name))
         if value is True:
             flags.append(param.opts[0])
+        elif isinstance(value, tuple):
+            flags += [word for each in value for word in (param.opts[0], str(each))]
         elif value is not None and value is not False:
             flags += [param.opts[0], str(value)]
     return flags

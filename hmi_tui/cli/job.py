@@ -76,7 +76,7 @@ class Teller:
         for point in job.loss[self._losses :]:
             yield f"step {point.step}  loss {point.value:.4f}"
         for point in job.accuracy[self._accuracies :]:
-            yield f"step {point.step}  held-out accuracy {percent(point.value)}"
+            yield f"step {point.step}  {job.measure} {percent(point.value)}"
         self._losses, self._accuracies = len(job.loss), len(job.accuracy)
         if job.message and job.message != self._message:
             self._message = job.message
@@ -117,7 +117,7 @@ def _pairs(one: Job) -> Iterator[tuple[str, str]]:
     if one.loss:
         yield "loss", f"{one.loss[-1].value:.4f} at step {one.loss[-1].step}"
     if one.accuracy:
-        yield "held-out accuracy", ", ".join(percent(point.value) for point in one.accuracy)
+        yield one.measure, ", ".join(percent(point.value) for point in one.accuracy)
     for name, value in one.params.items():
         yield f"asked {name}", str(value)
     for name, value in one.result.items():

@@ -22,6 +22,7 @@ COMMANDS = {
     "job": "job",
     "adapter": "adapter",
     "load": "load",
+    "bench": "bench",
     "completion": "completion",
 }
 """The command and the module of this package that holds it."""

@@ -21,6 +21,12 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
     type=click.Choice(["compute", "backoff"]),
     help="What to do for an n-gram that no table holds.",
 )
+@flag(
+    "--damaged",
+    envvar="HMI_DAMAGED",
+    type=click.Choice(["refuse", "exact"]),
+    help="vPLMs whose tables are damaged: refuse, or serve in exact mode and say so.",
+)
 @flag("--threads", envvar="HMI_THREADS", type=click.IntRange(0), help="Compute threads; 0: auto.")
 def serve(**_flags: object) -> None:
     """Run the engine in the foreground.

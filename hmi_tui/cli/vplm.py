@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,6 +36,11 @@ def vplm() -> None:
     default="plot",
     show_default=True,
     help="Lower layers from tables, or computed.",
+)
+@flag(
+    "--miss",
+    type=click.Choice(["compute", "backoff"]),
+    help="What happens to n-grams that no table holds; left out, what the engine does.",
 )
 @flag("--rank", type=click.IntRange(1), default=64, show_default=True, help="Of the adapter.")
 @flag("--count", type=click.IntRange(1), help="Make N at once: NAME-00001 and on.")
@@ -89,6 +94,25 @@ def show_one(id: str) -> None:
     with connect() as client:
         found = client.vplm(id)
     show(found, [found.id], lambda: record(_pairs(found)))
+
+
+@vplm.command("set")
+@click.argument("id", metavar="TENANT/NAME")
+@flag("--domain", help="Whose tables it reads.")
+@flag("--mode", type=click.Choice(["plot", "exact"]), help="Lower layers from tables, or computed.")
+@flag(
+    "--miss",
+    type=click.Choice(["compute", "backoff", "engine"]),
+    help="What happens to n-grams that no table holds; engine: what the engine does.",
+)
+@readable
+def change(id: str, **changes: Any) -> None:
+    """Change a vPLM's domain, mode or miss policy; what is not given stays."""
+    if all(value is None for value in changes.values()):
+        raise click.UsageError("Nothing to change: give --domain, --mode or --miss.")
+    with connect() as client:
+        changed = client.change_vplm(id, **changes)
+    show(changed, [changed.id], lambda: record(_pairs(changed)))
 
 
 @vplm.command()
@@ -160,6 +184,7 @@ def _pairs(one: Vplm) -> list[tuple[str, str]]:
         ("domain", one.domain),
         ("labels", ", ".join(one.labels)),
         ("mode", one.mode),
+        ("on a miss", one.miss or "as the engine"),
         ("rank", str(one.rank)),
         ("adapter", one.adapter),
         ("version", str(one.version)),

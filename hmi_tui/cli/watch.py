@@ -62,7 +62,7 @@ def line(job: Job) -> str:
     if job.loss:
         parts.append(f"loss {job.loss[-1].value:.4f}")
     if job.accuracy:
-        parts.append(f"held-out accuracy {percent(job.accuracy[-1].value)}")
+        parts.append(f"{job.measure} {percent(job.accuracy[-1].value)}")
     if job.eta_s is not None and not job.ended:
         parts.append(f"{seconds(job.eta_s)} left")
     if job.message:

@@ -68,17 +68,13 @@ def rebuild_form(client: AsyncClient, domain: Domain) -> Form:
     async def submit(values: Values) -> str:
         budget = parse_size(values["budget_bytes"])
         wanted = RebuildRequest.model_validate(values | {"budget_bytes": budget})
-        await client.rebuild_domain(
-            domain.name,
-            alpha=wanted.alpha,
-            budget_bytes=wanted.budget_bytes,
-            threshold=wanted.threshold,
-        )
+        await client.rebuild_domain(domain.name, wanted)
         return f"Rebuilding {domain.name}: epoch {domain.epoch + 1}."
 
     fields = (
         Field("alpha", "Coverage", "0.5", "share of the corpus's n-grams to hold, 0 to 1"),
         Field("budget_bytes", "At most", "256M", "bytes of the table, such as 256M"),
         Field("threshold", "Threshold", "0.0", "leave out rows this close to the inherited ones"),
+        Field("train_minutes", "Train", "0", "minutes to train its own n-gram encoder first"),
     )
     return Form(f"Rebuild {domain.name}", fields, submit, "Rebuild")

@@ -14,6 +14,7 @@ STATES: dict[str, tuple[str, Tone]] = {
     "empty": ("○ empty", "muted"),
     "ready": ("● ready", "good"),
     "rebuilding": ("↻ rebuilding", "warn"),
+    "stale": ("◌ stale", "warn"),
     "damaged": ("✗ damaged", "bad"),
 }
 

@@ -7,14 +7,17 @@ that do ask for `bundled`.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from engine.knowledge.hplm import Hplm
 from engine.knowledge.view import TableView
 from engine.model.backbone import Backbone, load_backbone
+from engine.model.bridge import Bridge
 from engine.model.ngram_encoder import NgramEncoder
 
 WORDS = [
@@ -28,14 +31,18 @@ WORDS = [
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder: 4 layers of 32, 4 heads, a vocabulary of a few words."""
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoint"), layers=4)
+
+
+def write_checkpoint(folder: Path, layers: int) -> Path:
+    """The checkpoint of a random model of that many layers, in `folder`."""
     transformers: Any = importlib.import_module("transformers")
-    folder = tmp_path_factory.mktemp("checkpoint")
     (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
     torch.manual_seed(0)
     config = transformers.BertConfig(
         vocab_size=len(WORDS),
         hidden_size=32,
-        num_hidden_layers=4,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         intermediate_size=64,
         max_position_embeddings=24,
@@ -67,12 +74,32 @@ def bundled() -> Backbone:
 @pytest.fixture(scope="session")
 def encoder(backbone: Backbone) -> NgramEncoder:
     torch.manual_seed(1)
-    made = NgramEncoder(backbone).eval().requires_grad_(requires_grad=False)
-    made.position.normal_(0.0, 0.1)
-    made.gate.normal_(0.0, 0.1)
+    return NgramEncoder(backbone).freeze()
+
+
+@pytest.fixture(scope="session")
+def bridge(backbone: Backbone) -> Bridge:
+    torch.manual_seed(2)
+    made = Bridge(backbone).freeze()
+    with torch.no_grad():
+        made.position.normal_(0.0, 0.1)
     return made
+
+
+@pytest.fixture(scope="session")
+def hplm(encoder: NgramEncoder, bridge: Bridge) -> Hplm:
+    return Hplm(encoder, bridge)
 
 
 @pytest.fixture
 def empty_view() -> TableView:
     return TableView("general", (), 32)
+
+
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The test runs with as many math threads, once with each number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)

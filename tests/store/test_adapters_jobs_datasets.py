@@ -77,6 +77,15 @@ def test_interrupted_jobs_fail_with_the_reason(empty: Catalogue, job: JobRow) ->
     assert empty.jobs.fail_interrupted("again") == 0
 
 
+def test_live_jobs_are_those_of_a_subject_that_wait_or_run(empty: Catalogue, job: JobRow) -> None:
+    for i, state in enumerate(["running", "queued", "succeeded", "failed", "cancelled"]):
+        empty.jobs.add(replace(job, id=f"job-{i}", state=state, created_at=100.0 + i))
+    empty.jobs.add(replace(job, id="other-type", type="rebuild"))
+    empty.jobs.add(replace(job, id="other-subject", subject="acme/other"))
+    assert [row.id for row in empty.jobs.live("train", "acme/polarity")] == ["job-0", "job-1"]
+    assert empty.jobs.live("rebuild", "acme/other") == []
+
+
 def test_a_dataset_is_replaced_and_the_old_one_handed_back(
     catalogue: Catalogue, dataset: DatasetRow
 ) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from store.catalogue import Catalogue
-from store.errors import Exists, InUse, NotFound
+from store.errors import Exists, InUse, NotFound, StoreError
+from store.migrations import MIGRATIONS
 from store.rows import DomainRow, VplmRow
 
 
@@ -43,8 +46,106 @@ def test_a_domain_remembers_what_is_changed(catalogue: Catalogue) -> None:
     )
     assert catalogue.domains.get("films") == changed
     assert (changed.epoch, changed.params) == (3, {"alpha": 0.5})
+    assert changed.policy == {}
+    assert catalogue.domains.change("films", policy={"update": "idle"}).policy == {"update": "idle"}
     with pytest.raises(NotFound, match='There is no domain "nowhere"'):
         catalogue.domains.change("nowhere", epoch=1)
+
+
+def test_a_domain_of_an_older_catalogue_is_taken_over(tmp_path: Path, root: DomainRow) -> None:
+    path = tmp_path / "catalogue.db"
+    with Database(path) as db:
+        MIGRATIONS.apply(db, stop_before="m005_update_policy_of_a_domain")
+        columns = {**asdict(root), "params": "{}"}
+        del columns["policy"]
+        db.table("domains").insert(columns)
+    with Catalogue(path) as catalogue:
+        assert catalogue.domains.all() == [root]
+
+
+def parents(catalogue: Catalogue) -> dict[str, str | None]:
+    return {row.name: row.parent for row in catalogue.domains.all()}
+
+
+def test_a_domain_is_moved_with_all_that_hangs_below_it(
+    catalogue: Catalogue, root: DomainRow
+) -> None:
+    catalogue.domains.add(replace(root, name="news", parent="general"))
+    moved = catalogue.domains.change("reviews", parent="news")
+    assert moved == catalogue.domains.get("reviews")
+    names = [row.name for row in catalogue.domains.all()]
+    assert names == ["general", "news", "reviews", "films"]
+    catalogue.domains.change("films", parent="general")
+    assert parents(catalogue) == {
+        "general": None,
+        "news": "general",
+        "reviews": "news",
+        "films": "general",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "parent", "error", "words"),
+    [
+        ("general", "films", InUse, 'root domain "general" cannot be moved'),
+        ("films", "nowhere", NotFound, 'There is no domain "nowhere"'),
+        ("nowhere", "films", NotFound, 'There is no domain "nowhere"'),
+        ("films", "films", InUse, '"films" cannot hang below itself'),
+        ("reviews", "films", InUse, '"films" hangs below "reviews"'),
+    ],
+)
+def test_a_move_that_would_break_the_tree_is_refused_in_words(
+    catalogue: Catalogue, name: str, parent: str, error: type[StoreError], words: str
+) -> None:
+    before = parents(catalogue)
+    with pytest.raises(error, match=words) as caught:
+        catalogue.domains.change(name, parent=parent)
+    assert caught.value.remedy
+    assert parents(catalogue) == before
+
+
+def hang(catalogue: Catalogue, name: str, parent: str | None) -> None:
+    """As no call does it: whatever comes of it."""
+    with catalogue._connections.writing() as db:
+        db.execute("update domains set parent = ? where name = ?", [parent, name])
+
+
+@pytest.mark.parametrize(
+    ("broken", "moved"),
+    [
+        ({}, []),
+        ({"reviews": "reviews"}, ["reviews"]),
+        ({"reviews": "films"}, ["films"]),
+        ({"reviews": None}, ["reviews"]),
+        ({"general": "general"}, ["general"]),
+        ({"general": "films"}, ["general"]),
+        ({"general": "films", "reviews": "films"}, ["general", "films"]),
+    ],
+    ids=["whole", "own parent", "ring", "second root", "own root", "root in ring", "both"],
+)
+def test_what_does_not_hang_from_the_root_is_hung_below_it(
+    catalogue: Catalogue, root: DomainRow, broken: dict[str, str | None], moved: list[str]
+) -> None:
+    for name, parent in broken.items():
+        hang(catalogue, name, parent)
+    assert catalogue.domains.mend(root) == moved
+    found = parents(catalogue)
+    assert set(found) == {"general", "reviews", "films"}
+    assert found["general"] is None
+    assert all(found[name] == "general" for name in moved if name != "general")
+    assert catalogue.domains.mend(root) == []
+
+
+def test_a_tree_that_is_mended_keeps_its_branches(catalogue: Catalogue, root: DomainRow) -> None:
+    catalogue.domains.add(replace(root, name="a", parent="reviews"))
+    hang(catalogue, "reviews", None)
+    assert catalogue.domains.mend(root) == ["reviews"]
+    assert parents(catalogue)["a"] == "reviews"
+
+
+def test_mending_an_empty_catalogue_makes_the_root(empty: Catalogue, root: DomainRow) -> None:
+    assert empty.domains.mend(root) == []
+    assert empty.domains.all() == [root]
 
 
 def test_a_removed_domain_hands_its_children_and_vplms_to_its_parent(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -185,6 +186,31 @@ def test_a_changed_byte_is_found_when_verifying(tables: TableFiles) -> None:
     tables.open("reviews", 1)
     with pytest.raises(Damaged, match=r"rows.npy does not match its checksum"):
         tables.open("reviews", 1, verify=True)
+    with pytest.raises(Damaged, match=r"rows.npy does not match its checksum"):
+        tables.verify("reviews", 1)
+
+
+def test_verifying_finds_a_whole_table_whole_and_a_missing_one_missing(tables: TableFiles) -> None:
+    path = write(tables)
+    tables.verify("reviews", 1)
+    with pytest.raises(NotFound, match="no table of epoch 2"):
+        tables.verify("reviews", 2)
+    (path / "keys.npy").unlink()
+    with pytest.raises(Damaged, match=r"keys.npy is missing"):
+        tables.verify("reviews", 1)
+
+
+def test_a_file_that_the_disk_cannot_read_is_damage(
+    tables: TableFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tables)
+
+    def fail(_path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("store.table_manifest.record_of", fail)
+    with pytest.raises(Damaged, match="cannot be read: Input/output error"):
+        tables.verify("reviews", 1)
 
 
 def test_a_header_that_belies_the_manifest_is_damage(tables: TableFiles) -> None:

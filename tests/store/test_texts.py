@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections import Counter
 from pathlib import Path
@@ -74,6 +75,55 @@ def test_what_is_no_text_is_refused_with_its_line_and_the_old_corpus_stays(
     assert caught.value.remedy
     assert list(corpora.lines("reviews")) == ["the old one"]
     assert corpora.sweep() == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "place", "looks", "remedy"),
+    [
+        (gzip.compress(b"a good film\n"), 1, "byte 2 of the line is 0x8B", "gzip", ".gz"),
+        (b"good\n" + gzip.compress(b"good\n"), 2, "byte 2 of the line is 0x8B", "gzip", ".gz"),
+        (b"good\n" + "text\n".encode("utf-16"), 2, "0xFF", "UTF-16", "-f UTF-16 "),
+        (b"%PDF-1.4\n%\xe2\xe3\n", 2, "byte 2 of the line is 0xE2", "a PDF", "the text in it"),
+        (b"PK\x03\x04\x14\0\x06\0", 1, "NUL byte (byte 6 of the line)", "a zip", "the text in it"),
+        ("one\ncafé\n".encode("latin-1"), 2, "byte 4 of the line is 0xE9", "Latin-1", "iconv"),
+        ("“good”\n".encode("cp1252"), 1, "byte 1 of the line is 0x93", "1252", "-f WINDOWS-1252"),
+        ("текст\n".encode("koi8-r"), 1, "byte 1 of", "text in another encoding", "iconv"),
+        ("text\n".encode("utf-16"), 1, "byte 1 of the line is 0xFF", "UTF-16", "-f UTF-16 "),
+        ("text\n".encode("utf-16-le"), 1, "byte 2 of the line", "UTF-16LE", "-f UTF-16LE"),
+        ("text\n".encode("utf-16-be"), 1, "byte 1 of the line", "UTF-16BE", "-f UTF-16BE"),
+        ("text\n".encode("utf-32"), 1, "byte 1 of the line is 0xFF", "UTF-32", "-f UTF-32"),
+        (b"good\nbad\0\xff", 2, "byte 4 of the line", "a binary file", "UTF-8 text"),
+        (b"good\nbad\xff\0", 2, "byte 4 of the line is 0xFF", "Latin-1", "iconv"),
+        (b"good\ncaf\xc3", 2, "byte 4 of the line is 0xC3", "cut off", "again"),
+        (b"good\r" * (1 << 18), 1, "over 1 MiB", "", r"tr '\r' '\n'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+@pytest.mark.parametrize("size", [3, 1 << 30], ids=["cut", "whole"])
+def test_a_refusal_says_which_byte_it_is_and_what_the_file_may_be(
+    corpora: CorpusFiles, data: bytes, line: int, place: str, looks: str, remedy: str, size: int
+) -> None:
+    with pytest.raises(BadText) as caught:
+        corpora.put("reviews", cut(data, size if len(data) < 1000 else 1 << 30))
+    assert caught.value.line == line
+    assert f"Line {line} " in caught.value.detail
+    assert place in caught.value.detail
+    assert looks in caught.value.detail
+    assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize("size", [1, 3, 1 << 30])
+def test_windows_line_ends_and_a_byte_order_mark_belong_to_no_document(
+    corpora: CorpusFiles, size: int
+) -> None:
+    data = b"\xef\xbb\xbfone\r\n\r\ntwo\r\n"
+    assert corpora.put("reviews", cut(data, size)).lines == 2
+    assert list(corpora.lines("reviews")) == ["one", "two"]
+
+
+def test_a_byte_order_mark_alone_is_no_text(corpora: CorpusFiles) -> None:
+    with pytest.raises(BadText, match="has no text"):
+        corpora.put("reviews", [b"\xef\xbb", b"\xbf"])
 
 
 def test_a_line_of_exactly_the_limit_is_taken(corpora: CorpusFiles) -> None:

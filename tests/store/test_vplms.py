@@ -163,3 +163,14 @@ def test_users_and_bytes_count_a_shared_adapter_once(
     assert catalogue.vplms.stored_bytes() == catalogue.vplms.stored_bytes("acme") == 600_000
     assert catalogue.vplms.stored_bytes("nobody") == 0
     assert catalogue.adapters.total_bytes() == 1_200_000
+
+
+def test_a_miss_policy_is_the_engines_until_one_is_chosen(
+    catalogue: Catalogue, vplm: VplmRow
+) -> None:
+    assert catalogue.vplms.get("acme/polarity").miss is None
+    assert catalogue.vplms.change("acme/polarity", miss="backoff").miss == "backoff"
+    assert catalogue.vplms.get("acme/polarity").miss == "backoff"
+    assert catalogue.vplms.change("acme/polarity", miss=None).miss is None
+    catalogue.vplms.add(replace(vplm, name="second", miss="compute"))
+    assert catalogue.vplms.get("acme/second").miss == "compute"

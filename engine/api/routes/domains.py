@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse
 
 from engine.api.port import Engine
 from engine.schema import (
@@ -12,6 +13,7 @@ from engine.schema import (
     Domain,
     DomainCreate,
     DomainTree,
+    DomainUpdate,
     JobAccepted,
     NgramPage,
     RebuildRequest,
@@ -42,6 +44,11 @@ def domain(appliance: Engine, domain: str) -> Domain:
     return appliance.domain(domain)
 
 
+@router.patch("/{domain}", summary="Move it, or say when it learns from its traffic")
+def change_domain(appliance: Engine, domain: str, update: DomainUpdate) -> Domain:
+    return appliance.change_domain(domain, update)
+
+
 @router.delete("/{domain}", status_code=204, summary="Remove it; its parent takes what it held")
 def remove_domain(appliance: Engine, domain: str) -> None:
     appliance.remove_domain(domain)
@@ -63,6 +70,14 @@ def rebuild_domain(
     appliance: Engine, domain: str, rebuild: RebuildRequest | None = None
 ) -> JobAccepted:
     return appliance.rebuild_domain(domain, rebuild or RebuildRequest())
+
+
+@router.get(
+    "/{domain}/encoder", summary="The safetensors file of its encoder", response_class=FileResponse
+)
+def encoder_file(appliance: Engine, domain: str) -> FileResponse:
+    path = appliance.encoder_file(domain)
+    return FileResponse(path, media_type="application/octet-stream", filename=path.name)
 
 
 @router.get("/{domain}/ngrams", summary="Its most used entries, and where they come from")

@@ -39,7 +39,9 @@ def vplm(appliance: Engine, tenant: str, name: str) -> Vplm:
     return appliance.vplm(f"{tenant}/{name}")
 
 
-@router.patch("/v1/vplms/{tenant}/{name}", summary="Pin it, move it, or change its mode")
+@router.patch(
+    "/v1/vplms/{tenant}/{name}", summary="Pin it, move it, or change its mode or miss policy"
+)
 def change_vplm(appliance: Engine, tenant: str, name: str, patch: VplmPatch) -> Vplm:
     return appliance.change_vplm(f"{tenant}/{name}", patch)
 

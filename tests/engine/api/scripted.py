@@ -20,6 +20,7 @@ from engine.schema import (
     Domain,
     DomainCreate,
     DomainTree,
+    DomainUpdate,
     EngineStatus,
     HostStatus,
     Job,
@@ -247,6 +248,10 @@ class ScriptedAppliance:
         self._do("create_domain", request)
         return DOMAIN
 
+    def change_domain(self, name: str, update: DomainUpdate) -> Domain:
+        self._do("change_domain", name, update)
+        return DOMAIN
+
     def _take(self, chunks: Iterator[bytes]) -> None:
         try:
             for chunk in chunks:
@@ -309,6 +314,10 @@ class ScriptedAppliance:
 
     def remove_adapter(self, id: str) -> None:
         self._do("remove_adapter", id)
+
+    def encoder_file(self, name: str) -> Path:
+        self._do("encoder_file", name)
+        return self.file
 
     def adapter_file(self, id: str) -> Path:
         self._do("adapter_file", id)

@@ -53,6 +53,15 @@ def test_every_error_becomes_a_problem_and_comes_back_as_itself(
     assert type(from_problem(status, document)) is type(known)
 
 
+def test_the_line_of_a_refused_text_is_a_field_of_its_problem() -> None:
+    document = json.loads(bytes(response(store.errors.BadText("d", line=7)).body))
+    assert document["line"] == 7
+    error = from_problem(422, document)
+    assert isinstance(error, errors.BadInput)
+    assert error.line == 7
+    assert "line" not in json.loads(bytes(response(errors.BadInput("d")).body))
+
+
 def test_an_error_of_the_appliance_is_answered_as_a_problem(engine: Running) -> None:
     engine.appliance.fails["vplm"] = store.errors.NotFound(
         'There is no vPLM "acme/x".', remedy="hmi vplm ls lists them."

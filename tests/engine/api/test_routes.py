@@ -23,6 +23,7 @@ ROUTES: list[tuple[str, str, object, int, str]] = [
     ("GET", "/v1/domains", None, 200, "domains"),
     ("POST", "/v1/domains", {"name": "reviews"}, 201, "create_domain"),
     ("GET", "/v1/domains/reviews", None, 200, "domain"),
+    ("PATCH", "/v1/domains/reviews", {"parent": "films"}, 200, "change_domain"),
     ("DELETE", "/v1/domains/reviews", None, 204, "remove_domain"),
     ("POST", "/v1/domains/reviews/rebuild", {"alpha": 0.5}, 202, "rebuild_domain"),
     ("POST", "/v1/domains/reviews/rebuild", None, 202, "rebuild_domain"),

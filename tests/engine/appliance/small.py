@@ -17,8 +17,8 @@ import torch
 from engine.appliance import Appliance
 from engine.appliance.core import Core
 from engine.config import Paths, Settings
-from engine.knowledge.encoder_file import save_encoder
-from engine.model.ngram_encoder import NgramEncoder
+from engine.knowledge.encoder_file import save_hplm
+from engine.knowledge.hplm import Hplm
 from engine.schema import (
     ClassifyRequest,
     ClassifyResponse,
@@ -47,15 +47,16 @@ differently."""
 
 
 @pytest.fixture(scope="session")
-def encoder_file(encoder: NgramEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def encoder_file(hplm: Hplm, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("encoder") / "small.safetensors"
-    save_encoder(encoder, path, {"made": "for tests"})
+    save_hplm(hplm, path, {"made": "for tests"})
     return path
 
 
 def small_settings(home: Path, checkpoint: Path, encoder: Path | None, **choices: Any) -> Settings:
     """As an operator would choose for this backbone, with room for a few dozen adapters."""
     given: dict[str, Any] = {"device": "cpu", "split": 2, "threads": 1, "device_cache": 4 << 20}
+    given["table_cache"] = 4 << 20
     return Settings(
         paths=Paths.find(home), backbone=checkpoint, encoder=encoder, **{**given, **choices}
     )
@@ -139,7 +140,7 @@ def make_domain(appliance: Appliance, name: str, parent: str = "general") -> Non
     """With a corpus and a table."""
     appliance.create_domain(DomainCreate(name=name, parent=parent))
     appliance.put_corpus(name, iter([CORPUS]))
-    job = appliance.rebuild_domain(name, RebuildRequest(alpha=0.9))
+    job = appliance.rebuild_domain(name, RebuildRequest(alpha=1.0))
     assert ended(appliance, job.id).state == "succeeded"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +52,16 @@ def test_after_it_was_closed_it_is_not_ready(settings: Settings) -> None:
         assert appliance.reasons == []
     assert appliance.reasons == ["stopping"]
     appliance.close()
+
+
+def test_a_closed_engine_is_let_go_of(settings: Settings) -> None:
+    with opened(settings) as appliance:
+        make_tenant(appliance)
+        make_vplm(appliance)
+        probs(appliance, "acme/a")
+        core = weakref.ref(core_of(appliance))
+    gc.collect()
+    assert core() is None
 
 
 def test_status_says_how_everything_is(appliance: Appliance) -> None:
@@ -165,7 +177,7 @@ def test_without_an_encoder_for_the_backbone_exact_mode_still_serves(settings: S
         with pytest.raises(Unavailable, match="no n-gram encoder") as error:
             probs(appliance, "acme/a")
         assert error.value.code == "no_encoder"
-        assert "--encoder" in error.value.remedy
+        assert "hmi domain rebuild general --train-minutes" in error.value.remedy
 
 
 def test_what_cannot_be_opened_is_said_at_the_start(settings: Settings, tmp_path: Path) -> None:

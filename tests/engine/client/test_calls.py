@@ -9,6 +9,7 @@ import pytest
 from engine.client import AsyncClient, Client, checked
 from engine.errors import BadInput
 from engine.schema import (
+    DomainUpdate,
     Quota,
     RebuildRequest,
     TenantCreate,
@@ -49,12 +50,34 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
     (lambda c: c.domains().data, ("domains", ()), [scripted.DOMAIN]),
     (lambda c: c.domain("reviews"), ("domain", ("reviews",)), scripted.DOMAIN),
     (
-        lambda c: c.rebuild_domain("reviews", 0.25, 10, 0.5).id,
+        lambda c: (
+            c.rebuild_domain(
+                "reviews", RebuildRequest(alpha=0.25, budget_bytes=10, threshold=0.5)
+            ).id
+        ),
         (
             "rebuild_domain",
             ("reviews", RebuildRequest(alpha=0.25, budget_bytes=10, threshold=0.5)),
         ),
         "j1",
+    ),
+    (
+        lambda c: c.change_domain("reviews", "films"),
+        ("change_domain", ("reviews", DomainUpdate(parent="films"))),
+        scripted.DOMAIN,
+    ),
+    (
+        lambda c: c.change_domain(
+            "reviews", update="miss_rate", miss_rate=0.3, min_lookups=9, cooldown_s=1.5
+        ),
+        (
+            "change_domain",
+            (
+                "reviews",
+                DomainUpdate(update="miss_rate", miss_rate=0.3, min_lookups=9, cooldown_s=1.5),
+            ),
+        ),
+        scripted.DOMAIN,
     ),
     (lambda c: c.ngrams("reviews", "b", 9).total, ("ngrams", ("reviews", "b", 9)), 1),
     (lambda c: c.remove_domain("reviews"), ("remove_domain", ("reviews",)), None),
@@ -69,6 +92,11 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
     (
         lambda c: c.change_vplm("acme/polarity", pin=False),
         ("change_vplm", ("acme/polarity", VplmPatch(pin=False))),
+        scripted.VPLM,
+    ),
+    (
+        lambda c: c.change_vplm("acme/polarity", mode="exact", miss="backoff"),
+        ("change_vplm", ("acme/polarity", VplmPatch(mode="exact", miss="backoff"))),
         scripted.VPLM,
     ),
     (lambda c: c.remove_vplm("acme/polarity"), ("remove_vplm", ("acme/polarity",)), None),
@@ -98,6 +126,14 @@ def test_the_engine_is_asked_about_itself(engine: Running) -> None:
         assert client.readyz() == (True, [])
         assert client.version().api == "v1"
         assert "hmi_queue_depth 7.0" in client.metrics()
+
+
+def test_a_miss_policy_is_given_back_to_the_engine_by_its_name(engine: Running) -> None:
+    with engine.client() as client:
+        client.change_vplm("acme/polarity", miss="engine")
+        assert engine.appliance.calls[-1][1][1].model_fields_set == {"miss"}
+        client.change_vplm("acme/polarity", pin=True)
+        assert engine.appliance.calls[-1][1][1].model_fields_set == {"pin"}
 
 
 def test_classify_takes_one_text_or_many(engine: Running) -> None:

@@ -29,6 +29,36 @@ def test_a_corpus_may_be_bytes_or_one_file(tmp_path: Path) -> None:
     assert list(uploads.corpus([])) == []
 
 
+def test_each_file_of_a_corpus_loses_its_byte_order_mark(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.txt", "b.txt", "mark.txt", "empty.txt")]
+    files[0].write_bytes(b"\xef\xbb\xbfone\n")
+    files[1].write_bytes(b"\xef\xbb\xbftwo\xef\xbb\xbf")
+    files[2].write_bytes(b"\xef\xbb\xbf")
+    files[3].write_bytes(b"")
+    assert b"".join(uploads.corpus(files)) == b"one\ntwo\xef\xbb\xbf\n\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [(2, "Line 2 of {a} is bad."), (4, "Line 1 of {b} is bad."), (9, "Line 9 is bad.")],
+)
+async def test_a_refused_line_is_told_by_its_file(
+    engine: Running, tmp_path: Path, line: int, told: str
+) -> None:
+    plain, packed = tmp_path / "a.txt", tmp_path / "b.txt.gz"
+    plain.write_bytes(b"one\ntwo\nthree")
+    packed.write_bytes(gzip.compress(b"four\n"))
+    engine.appliance.fails["chunk"] = BadInput(f"Line {line} is bad.", remedy="Mend.", line=line)
+    with engine.client() as client, pytest.raises(BadInput) as refused:
+        client.put_corpus("reviews", [plain, packed])
+    async with AsyncClient(engine.socket) as waiting:
+        with pytest.raises(BadInput) as refused_too:
+            await waiting.put_corpus("reviews", [plain, packed])
+    assert refused.value.detail == told.format(a=plain, b=packed)
+    assert refused.value.remedy == "Mend."
+    assert str(refused_too.value) == str(refused.value)
+
+
 def test_a_large_file_arrives_in_pieces_and_whole(engine: Running, tmp_path: Path) -> None:
     text = b"".join(b"line %d\n" % number for number in range(200_000))
     (tmp_path / "big.txt.gz").write_bytes(gzip.compress(text, 1))

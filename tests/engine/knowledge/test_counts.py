@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.knowledge import counts as counting
-from engine.knowledge.counts import NgramCounts, choose, count_ngrams
+from engine.knowledge.counts import NgramCounts, count_ngrams
 from engine.model.backbone import Backbone
-from engine.model.ngrams import ABSENT, order, pack
+from engine.model.ngrams import ABSENT, pack
 
 WORDS = ["the", "film", "was", "good", "bad", "not", "very", "!"]
 lines_of_words = st.lists(st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join), max_size=12)
@@ -69,62 +69,7 @@ def test_a_line_longer_than_the_backbone_reads_is_counted_as_far_as_it_is_served
     assert _count(backbone, ["good film " * 50]).tokens == backbone.max_tokens
 
 
-occurrences = st.dictionaries(
-    st.tuples(st.integers(1, 3), st.integers(0, 6), st.integers(0, 6)),
-    st.integers(1, 9),
-    max_size=40,
-)
-
-
-def _made(chosen: dict[tuple[int, int, int], int]) -> NgramCounts:
-    grams = [(b if size == 3 else ABSENT, a, b if size > 1 else ABSENT) for size, a, b in chosen]
-    merged: Counter[int] = Counter()
-    if grams:
-        keys = pack(np.array(grams, dtype=np.int64)).tolist()
-        for k, n in zip(keys, chosen.values(), strict=True):
-            merged[k] += n
-    sorted_keys = np.array(sorted(merged), dtype=np.int64)
-    return NgramCounts(sorted_keys, np.array([merged[int(k)] for k in sorted_keys], np.int64), 1)
-
-
-def _reference(found: NgramCounts, alpha: float, limit: int) -> dict[int, int]:
-    """The rule, said again and slowly."""
-    kept: dict[int, int] = {}
-    for wanted in (1, 3, 2):
-        pairs = [
-            (k, n)
-            for k, n in _as_dict(found.keys, found.counts).items()
-            if int(order(np.array([k]))[0]) == wanted
-        ]
-        total, covered = sum(n for _, n in pairs), 0
-        for k, n in sorted(pairs, key=lambda pair: (-pair[1], pair[0])):
-            if covered >= alpha * total or len(kept) >= limit:
-                break
-            kept[k] = n
-            covered += n
-    return kept
-
-
-@settings(max_examples=120, deadline=None)
-@given(occurrences, st.sampled_from([0.05, 0.25, 0.5, 0.9, 1.0]), st.integers(0, 12))
-def test_the_choice_equals_the_rule_by_brute_force(
-    given_counts: dict[tuple[int, int, int], int], alpha: float, limit: int
-) -> None:
-    found = _made(given_counts)
-    keys, counts = choose(found, alpha, limit)
-    assert _as_dict(keys, counts) == _reference(found, alpha, limit)
-    assert (np.diff(keys) > 0).all()
-    assert len(keys) <= limit
-
-
-def test_equal_counts_are_chosen_the_same_way_every_time() -> None:
-    found = _made({(size, a, 1): 1 for size in (1, 2, 3) for a in range(7)})
-    first, second = choose(found, 0.5, 6), choose(found, 0.5, 6)
-    assert np.array_equal(first[0], second[0])
-    assert order(first[0]).tolist() == [1, 1, 1, 1, 3, 3]
-
-
-def test_of_nothing_nothing_is_chosen(backbone: Backbone) -> None:
+def test_of_nothing_nothing_is_counted(backbone: Backbone) -> None:
     found = _count(backbone, [])
     assert found.tokens == 0
-    assert all(len(part) == 0 for part in choose(found, 1.0, 10))
+    assert len(found.keys) == len(found.counts) == 0

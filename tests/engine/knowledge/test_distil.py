@@ -1,40 +1,47 @@
 from __future__ import annotations
 
-import random
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from engine.errors import BadInput, Cancelled
-from engine.knowledge.distil import (
-    DistilPlan,
-    DistilProgress,
-    distil,
-    held_out_errors,
-    windows,
-)
+from engine.knowledge.distil import HELD_OUT_EVERY, Distillation, DistilPlan, DistilProgress
+from engine.knowledge.hplm import Hplm
 from engine.model.backbone import Backbone
-from engine.model.ngram_encoder import NgramEncoder
+from engine.model.ngrams import ABSENT
 
-WORDS = [
-    *("the", "a", "good", "bad", "film", "movie", "was", "is", "very", "not"),
-    *("dull", "great", "plot", "order", "money"),
-]
+PLAN = DistilPlan(minutes=1000, tokens=6_000, lr=3e-3, batch_tokens=128)
+"""As many tokens as that, however long they take."""
 
-
-@pytest.fixture(scope="module")
-def lines() -> list[str]:
-    rng = random.Random(0)
-    return [" ".join(rng.choices(WORDS, k=rng.randint(4, 12))) for _ in range(160)]
+Told = list[DistilProgress]
 
 
 @pytest.fixture
-def pupil(backbone: Backbone) -> NgramEncoder:
+def pupil(backbone: Backbone) -> Hplm:
     torch.manual_seed(3)
-    return NgramEncoder(backbone)
+    return Hplm.untrained(backbone)
 
 
-def _bits(backbone: Backbone) -> dict[str, torch.Tensor]:
+@pytest.fixture
+def start(pupil: Hplm, backbone: Backbone, lines: list[str]) -> Callable[..., Distillation]:
+    """A run on `lines`: start(**plan), the root's unless bridge=False."""
+
+    def begin(hplm: Hplm = pupil, bridge: bool = True, **plan: Any) -> Distillation:
+        return Distillation(hplm, backbone, lines, replace(PLAN, **plan), bridge=bridge)
+
+    return begin
+
+
+Start = Callable[..., Distillation]
+
+
+def _bits(backbone: Backbone) -> dict[str, Tensor]:
     e = backbone.embeddings
     weights = {
         f"{layer}.{name}": t
@@ -46,81 +53,154 @@ def _bits(backbone: Backbone) -> dict[str, torch.Tensor]:
     return {name: t.clone() for name, t in weights.items()}
 
 
-def _plan(tokens: int = 6_000) -> DistilPlan:
-    return DistilPlan(tokens=tokens, lr=3e-3, batch_tokens=128, report_every=10)
+def _weights(part: nn.Module) -> list[Tensor]:
+    return [p.detach().clone() for p in part.parameters()]
 
 
-def test_a_few_steps_lower_the_held_out_error_and_change_nothing_of_the_backbone(
-    backbone: Backbone, pupil: NgramEncoder, lines: list[str]
+def _changed(before: list[Tensor], part: nn.Module) -> list[bool]:
+    return [not torch.equal(b, p) for b, p in zip(before, part.parameters(), strict=True)]
+
+
+@pytest.mark.parametrize("bridge", [True, False], ids=["the root's", "a domain's"])
+def test_training_lowers_the_held_out_error_and_changes_no_layer_of_the_backbone(
+    backbone: Backbone, pupil: Hplm, start: Start, bridge: bool
 ) -> None:
-    before, weights = _bits(backbone), [p.detach().clone() for p in pupil.parameters()]
-    held_out = windows(backbone, lines, 24)[::50]
-    low, top = held_out_errors(pupil, backbone, held_out, _plan())
-    told: list[DistilProgress] = []
-    end = distil(pupil, backbone, lines, _plan(), told.append)
+    pupil.freeze()
+    bits, encoder, shared = _bits(backbone), _weights(pupil.encoder), _weights(pupil.bridge)
+    run = start(bridge=bridge)
+    low, top = run.held_out_errors()
+    end = run.run(lambda _: None)
     assert end.error < 0.8 * low
     assert end.error_top < 0.9 * top
     after = _bits(backbone)
-    assert all(torch.equal(after[name], kept) for name, kept in before.items())
-    assert torch.equal(pupil.word, backbone.embeddings.word)
-    assert all(
-        not torch.equal(old, new) for old, new in zip(weights, pupil.parameters(), strict=True)
-    )
-    assert told[-1] == end
-    assert end.share == 1.0
-    assert end.tokens >= 6_000
-    assert [p.step for p in told] == sorted(p.step for p in told)
-    assert (end.error, end.error_top) == pytest.approx(
-        held_out_errors(pupil, backbone, held_out, _plan())
-    )
+    assert all(torch.equal(after[name], kept) for name, kept in bits.items())
+    assert torch.equal(pupil.encoder.word, backbone.embeddings.word)
+    assert all(_changed(encoder, pupil.encoder))
+    # Position 0 to 11 occur in this corpus; any weight of the bridge learns, or none does.
+    assert set(_changed(shared, pupil.bridge)) == {bridge}
+    assert {p.requires_grad for p in pupil.bridge.parameters()} == {bridge}
 
 
-def test_the_same_seed_gives_the_same_encoder(
-    backbone: Backbone, pupil: NgramEncoder, lines: list[str]
+def test_the_last_report_is_how_it_ended(start: Start) -> None:
+    told: Told = []
+    run = start()
+    end = run.run(told.append)
+    assert told == [end]
+    assert end.share == run.share == 1.0
+    assert PLAN.tokens is not None
+    assert PLAN.tokens <= end.tokens < PLAN.tokens + PLAN.batch_tokens
+    assert (end.error, end.error_top) == pytest.approx(run.held_out_errors(), rel=1e-3)
+    assert 0 < end.loss < 1
+
+
+def test_it_ticks_at_every_step_and_reports_as_often_as_it_was_asked_to(start: Start) -> None:
+    told: Told = []
+    shares: list[float] = []
+    run = start(report_s=0.0, tokens=1_500)
+    run.run(told.append, shares.append)
+    assert len(shares) == run.step
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    # The last step is reported as the end.
+    assert [p.step for p in told] == list(range(1, run.step + 1))
+    assert all(a.tokens < b.tokens and a.seconds < b.seconds for a, b in pairwise(told))
+
+
+def test_it_ends_when_its_time_is_over(start: Start) -> None:
+    run = start(minutes=1e-6, tokens=None)
+    assert run.run(lambda _: None).step == 1
+    assert run.share == 1.0
+
+
+def test_what_is_held_out_is_not_learnt(start: Start) -> None:
+    run = start()
+    learnt: set[int] = set()
+    errors = run._errors
+
+    def spy(batch: list[int], mask: float, rng: np.random.Generator, *, low: bool) -> list[Tensor]:
+        if mask:
+            learnt.update(batch)
+        return errors(batch, mask, rng, low=low)
+
+    run._errors = spy  # type: ignore[method-assign]
+    run.run(lambda _: None)
+    assert learnt
+    assert not learnt & set(run._held_out)
+    assert len(run._held_out) == -(-len(run._rows) // HELD_OUT_EVERY)
+
+
+def test_layer_k_alone_is_looked_at_first_then_every_upper_layer_too(
+    backbone: Backbone, start: Start
 ) -> None:
-    again = NgramEncoder(backbone)
-    again.load(pupil.state_dict())
-    for encoder in (pupil, again):
-        distil(encoder, backbone, lines, _plan(500))
-    assert pupil.fingerprint() == again.fingerprint()
+    run = start(low=0.5, tokens=2_000)
+    seen: list[tuple[float, int]] = []
+    errors = run._errors
+
+    def spy(batch: list[int], mask: float, rng: np.random.Generator, *, low: bool) -> list[Tensor]:
+        found = errors(batch, mask, rng, low=low)
+        if mask:
+            seen.append((run.share, len(found)))
+        return found
+
+    run._errors = spy  # type: ignore[method-assign]
+    run.run(lambda _: None)
+    upper = backbone.shape.layers - backbone.split
+    assert {count for share, count in seen if share < 0.5} == {1}
+    assert {count for share, count in seen if share >= 0.5} == {1 + upper}
 
 
-def test_distillation_stops_when_it_is_cancelled(
-    backbone: Backbone, pupil: NgramEncoder, lines: list[str]
+@pytest.mark.parametrize(("mask", "orders"), [(0.0, {3}), (0.6, {1, 2, 3})])
+def test_some_ngrams_lose_slots_as_they_do_under_back_off(
+    pupil: Hplm, start: Start, monkeypatch: pytest.MonkeyPatch, mask: float, orders: set[int]
 ) -> None:
+    run = start(mask=mask, tokens=500)
+    met: set[tuple[bool, ...]] = set()
+    rows = pupil.encoder.rows
+
+    def spy(grams: Tensor) -> Tensor:
+        met.update(tuple(slots) for slots in (grams != ABSENT).tolist())
+        return rows(grams)
+
+    monkeypatch.setattr(pupil.encoder, "rows", spy)
+    run.run(lambda _: None)
+    assert {sum(slots) for slots in met} == orders
+    assert met <= {(True, True, True), (False, True, True), (False, True, False)}
+
+
+def test_the_same_seed_gives_the_same_weights(backbone: Backbone, start: Start) -> None:
+    marks = []
+    for seed in (5, 5, 6):
+        hplm = Hplm.untrained(backbone)
+        start(hplm, tokens=500, seed=seed).run(lambda _: None)
+        marks.append((hplm.encoder.fingerprint(), hplm.bridge.fingerprint()))
+    assert marks[0] == marks[1]
+    assert marks[0][0] != marks[2][0]
+
+
+def test_it_stops_when_it_is_cancelled_and_keeps_what_was_learnt(start: Start) -> None:
+    run = start()
+    before = _weights(run.hplm.encoder)
     steps = iter([False, False, True])
     with pytest.raises(Cancelled, match="tokens"):
-        distil(pupil, backbone, lines, _plan(), cancelled=lambda: next(steps))
+        run.run(lambda _: None, cancelled=lambda: next(steps))
     assert next(steps, None) is None
+    assert run.step == 2
+    assert any(_changed(before, run.hplm.encoder))
 
 
+@pytest.mark.parametrize("count", [0, 1, HELD_OUT_EVERY])
 def test_a_corpus_too_small_to_hold_anything_out_is_refused(
-    backbone: Backbone, pupil: NgramEncoder, lines: list[str]
+    backbone: Backbone, pupil: Hplm, lines: list[str], count: int
 ) -> None:
-    with pytest.raises(BadInput, match="50 lines") as caught:
-        distil(pupil, backbone, lines[:50], _plan())
+    with pytest.raises(BadInput, match=f"{count} lines; .* at least 51") as caught:
+        Distillation(pupil, backbone, lines[:count], PLAN, bridge=True)
+    assert caught.value.code == "corpus_too_small"
     assert "longer corpus" in caught.value.remedy
-    with pytest.raises(BadInput):
-        distil(pupil, backbone, [], _plan())
+    Distillation(pupil, backbone, lines[: HELD_OUT_EVERY + 1], PLAN, bridge=True)
 
 
-def test_long_lines_are_cut_into_windows_and_no_word_is_lost(backbone: Backbone) -> None:
-    texts = ["", "good film", " ".join(WORDS * 3)]
-    rows = windows(backbone, texts, 10)
-    assert max(map(len, rows)) == 10
-    assert {(row[0], row[-1]) for row in rows} == {tuple(backbone.tokenize([""])[0])}
-    inside = [token for row in rows for token in row[1:-1]]
-    assert inside == [token for ids in backbone.tokenize(texts) for token in ids[1:-1]]
-
-
-@pytest.mark.parametrize("count", [0, 512, 513])
-def test_any_number_of_lines_makes_windows(backbone: Backbone, count: int) -> None:
-    assert len(windows(backbone, ["good film"] * count, 10)) == count
-
-
-def test_windows_are_no_longer_than_the_backbone_reads(
-    backbone: Backbone, pupil: NgramEncoder
-) -> None:
+def test_no_row_is_longer_than_the_backbone_reads(backbone: Backbone, pupil: Hplm) -> None:
     assert DistilPlan().window > backbone.max_tokens
-    end = distil(pupil, backbone, [" ".join(WORDS * 3)] * 30, _plan(200))
-    assert end.tokens >= 200
+    long = " ".join(["the film was very good and the plot not dull"] * 5)
+    run = Distillation(pupil, backbone, [long] * 30, replace(PLAN, tokens=200), bridge=True)
+    assert run.run(lambda _: None).tokens >= 200

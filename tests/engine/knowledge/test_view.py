@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.knowledge.view import MISS, Segment, TableView
+from engine.model.rows import row_bytes
 
 WIDTH = 4
 level = st.dictionaries(st.integers(0, 25), st.integers(1, 99), max_size=12)
@@ -12,10 +13,10 @@ level = st.dictionaries(st.integers(0, 25), st.integers(1, 99), max_size=12)
 
 
 def _segment(domain: str, held: dict[int, int], level_number: int) -> Segment:
-    """Rows say whose they are: every number in row i of level n is 100 n + i."""
+    """Rows say whose they are: every byte in row i of level n is 20 n + i."""
     keys = np.array(sorted(held), dtype=np.int64)
-    values = 100 * level_number + np.arange(len(keys), dtype=np.float16)
-    rows = np.broadcast_to(values[:, None, None], (len(keys), 3, WIDTH)).astype(np.float16)
+    values = (20 * level_number + np.arange(len(keys))).astype(np.int8)
+    rows = np.repeat(values[:, None], row_bytes(WIDTH), axis=1)
     counts = np.array([held[int(k)] for k in keys], dtype=np.int64)
     return Segment(domain, 1, keys, rows, counts)
 
@@ -45,11 +46,11 @@ def test_the_nearest_node_that_has_an_ngram_answers_whatever_the_depth(
     assert (found == MISS).tolist() == [t is None for t in truth]
     assert view.entries == sum(t is not None for t in truth)
     hit = found[found != MISS]
-    expected = [100 * level + place for level, place in filter(None, truth)]
+    expected = [20 * level + place for level, place in filter(None, truth)]
     gathered = view.gather(hit)
-    assert gathered.dtype == np.float16
-    assert gathered.shape == (len(hit), 3, WIDTH)
-    assert (gathered == np.array(expected, np.float16).reshape(-1, 1, 1)).all()
+    assert gathered.dtype == np.int8
+    assert gathered.shape == (len(hit), row_bytes(WIDTH))
+    assert (gathered == np.array(expected, np.int8)[:, None]).all()
     assert [view.source(int(r)) for r in hit] == [f"node-{t[0]}" for t in filter(None, truth)]
 
 
@@ -65,7 +66,7 @@ def test_rows_are_gathered_in_the_order_asked_for_and_as_often(
         return
     asked = np.array(data.draw(st.lists(st.sampled_from(visible.tolist()), max_size=30)), np.int32)
     each = [view.gather(asked[i : i + 1])[0] for i in range(len(asked))]
-    assert np.array_equal(view.gather(asked), np.array(each).reshape(-1, 3, WIDTH))
+    assert np.array_equal(view.gather(asked), np.array(each).reshape(-1, row_bytes(WIDTH)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -91,6 +92,19 @@ def test_the_most_used_entries_come_first_and_hidden_ones_never(
     assert view.hits.sum() == sum(k in visible for k in asked)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(level, max_size=4), st.lists(st.integers(0, 25), max_size=40))
+def test_what_was_asked_is_told_with_how_often(
+    levels: list[dict[int, int]], asked: list[int]
+) -> None:
+    view = _view(levels)
+    keys, times = np.unique(np.array(asked, dtype=np.int64), return_counts=True)
+    rows = view.find(keys)
+    view.count(rows[rows != MISS], times[rows != MISS])
+    told = dict(zip(*(part.tolist() for part in view.asked()), strict=True))
+    assert told == {k: asked.count(k) for k in asked if _nearest(levels, k) is not None}
+
+
 def test_counters_add_up_and_belong_to_one_view_alone() -> None:
     levels = [{1: 5}, {1: 7, 2: 3}]
     view, other = _view(levels), _view(levels)
@@ -104,5 +118,5 @@ def test_counters_add_up_and_belong_to_one_view_alone() -> None:
 def test_a_view_without_segments_misses_everything(empty_view: TableView) -> None:
     assert empty_view.entries == 0
     assert empty_view.find(np.array([3, 4])).tolist() == [MISS, MISS]
-    assert empty_view.gather(np.empty(0, np.int32)).shape == (0, 3, 32)
+    assert empty_view.gather(np.empty(0, np.int32)).shape == (0, row_bytes(32))
     assert all(len(part) == 0 for part in empty_view.used())

@@ -90,6 +90,16 @@ def test_a_job_runs_and_its_end_is_recorded(office: Office) -> None:
     until(lambda: office.heard[-1] == (job, "succeeded"), "the news")
 
 
+def test_who_read_its_row_before_its_end_was_recorded_is_told_of_it(office: Office) -> None:
+    held = Held()
+    job = office.submit(held)
+    row = office.wait(job, "running")
+    held.go.set()
+    recorded = office.wait(job, "succeeded")
+    assert row.state == "running"
+    assert office.jobs.seen(row) == recorded
+
+
 def test_jobs_run_one_at_a_time_in_order_of_arrival(office: Office) -> None:
     order: list[int] = []
     running = threading.Semaphore(1)

@@ -7,14 +7,15 @@ import pytest
 import torch
 
 from engine.errors import BadInput, Cancelled
+from engine.knowledge.hplm import Hplm
 from engine.knowledge.retrieve import Knowledge
 from engine.knowledge.view import TableView
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import Backbone
-from engine.model.ngram_encoder import NgramEncoder
 from engine.training.loop import TrainPlan, TrainReport, train
 
 LABELS = ("bad", "good")
+EPOCHS = 12
 ROWS = [
     (f"{article} {noun} {verb} {word}", label)
     for article in ("the", "a", "my")
@@ -25,8 +26,8 @@ ROWS = [
 
 
 @pytest.fixture
-def knowledge(encoder: NgramEncoder, empty_view: TableView) -> Knowledge:
-    return Knowledge("general", 0, empty_view, encoder)
+def knowledge(hplm: Hplm, empty_view: TableView) -> Knowledge:
+    return Knowledge("general", 0, empty_view, hplm.encoder, hplm.bridge)
 
 
 def start(backbone: Backbone, labels: int = 2, rank: int = 4) -> AdapterWeights:
@@ -43,7 +44,7 @@ def run(
         start(backbone),
         LABELS,
         ROWS,
-        TrainPlan(**{"epochs": 8, "lr": 1e-2, "batch_size": 8, **plan}),
+        TrainPlan(**{"epochs": EPOCHS, "lr": 1e-2, "batch_size": 8, **plan}),
         report or TrainReport(),
         tick=lambda: None,
         cancelled=lambda: False,
@@ -60,8 +61,8 @@ def test_a_separable_task_is_learnt(
     # What guessing costs; the series is too short here to compare its ends.
     assert report.loss[-1][1] < np.log(len(LABELS))
     assert (report.rows, report.held_out, report.truncated) == (120, 12, 0)
-    assert report.step == 8 * 14
-    assert [step for step, _ in report.accuracy] == [14 * (i + 1) for i in range(8)]
+    assert report.step == EPOCHS * 14
+    assert [step for step, _ in report.accuracy] == [14 * (i + 1) for i in range(EPOCHS)]
     assert "held-out accuracy" in report.message
 
 
@@ -82,7 +83,8 @@ def test_training_changes_nothing_but_adapter_and_head(
         for name, t in layer.tensors().items()
     }
     frozen |= {"word": e.word, "position": e.position, "segment": e.segment, "norm": e.norm}
-    frozen |= {f"encoder {name}": t for name, t in knowledge.encoder.state_dict().items()}
+    for part in (knowledge.encoder, knowledge.bridge):
+        frozen |= {f"{type(part).__name__} {name}": t for name, t in part.state_dict().items()}
     before = {name: t.clone() for name, t in frozen.items()}
     begin = start(backbone)
     trained = run(backbone, knowledge, epochs=1)

@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import torch
 
+from engine.knowledge.hplm import Hplm
 from engine.knowledge.retrieve import Damage, Knowledge
 from engine.knowledge.view import TableView
 from engine.model.backbone import Backbone
-from engine.model.ngram_encoder import NgramEncoder
 from engine.training.states import StateCache
 
 TEXTS = ["a good film", "the plot was dull, very dull", "refund", "my card is not back please"]
 
 
 def test_kept_and_computed_states_are_the_same(
-    backbone: Backbone, encoder: NgramEncoder, empty_view: TableView
+    backbone: Backbone, hplm: Hplm, empty_view: TableView
 ) -> None:
-    knowledge = Knowledge("general", 0, empty_view, encoder)
+    knowledge = Knowledge("general", 0, empty_view, hplm.encoder, hplm.bridge)
     rows = backbone.tokenize(TEXTS)
     shares: list[float] = []
     all_kept = StateCache(backbone, knowledge, rows, 1 << 20, shares.append)
@@ -33,9 +33,9 @@ def test_kept_and_computed_states_are_the_same(
 
 
 def test_exact_states_are_the_backbones_own(
-    backbone: Backbone, encoder: NgramEncoder, empty_view: TableView
+    backbone: Backbone, hplm: Hplm, empty_view: TableView
 ) -> None:
-    knowledge = Knowledge("general", 0, empty_view, encoder)
+    knowledge = Knowledge("general", 0, empty_view, hplm.encoder, hplm.bridge)
     rows = backbone.tokenize(TEXTS)
     cache = StateCache(backbone, knowledge, rows, 0, lambda _: None)
     states, packing = cache.get([(i, True) for i in range(4)])
@@ -44,10 +44,10 @@ def test_exact_states_are_the_backbones_own(
 
 
 def test_where_nobody_may_be_served_from_the_tables_all_states_are_exact(
-    backbone: Backbone, encoder: NgramEncoder, empty_view: TableView
+    backbone: Backbone, hplm: Hplm, empty_view: TableView
 ) -> None:
     damage = Damage("no encoder", "distil one", "no_encoder")
-    knowledge = Knowledge("general", 0, empty_view, encoder, damage)
+    knowledge = Knowledge("general", 0, empty_view, hplm.encoder, hplm.bridge, damage)
     cache = StateCache(backbone, knowledge, backbone.tokenize(TEXTS), 1 << 20, lambda _: None)
     through_tables, _ = cache.get([(i, False) for i in range(4)])
     exact, _ = cache.get([(i, True) for i in range(4)])

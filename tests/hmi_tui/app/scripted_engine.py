@@ -32,6 +32,7 @@ from engine.schema import (
     Prediction,
     Problem,
     Quota,
+    RebuildRequest,
     Status,
     Tenant,
     TenantCreated,
@@ -216,10 +217,8 @@ class ScriptedEngine:
         self._answer("put_corpus", name, data)
         return CorpusReceipt(domain=name, lines=3, bytes=30, sha256=sha("c"))
 
-    async def rebuild_domain(
-        self, name: str, alpha: float = 0.5, budget_bytes: int = 256 << 20, threshold: float = 0.0
-    ) -> JobAccepted:
-        self._answer("rebuild_domain", name, alpha, budget_bytes, threshold)
+    async def rebuild_domain(self, name: str, request: RebuildRequest | None = None) -> JobAccepted:
+        self._answer("rebuild_domain", name, request)
         self.job_rows.insert(0, job("r1", name, "running", type="rebuild", loss=[], accuracy=[]))
         self.domain_rows = [
             row.model_copy(update={"state": "rebuilding"}) if row.name == name else row

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.client import Paths
+from engine.schema import RebuildRequest
 from hmi_tui.widgets.domain_rows import tree_rows
 from hmi_tui.widgets.progress_line import ProgressLine
 from tests.hmi_tui.app.engine_documents import domain
@@ -110,7 +111,7 @@ async def test_a_rebuild_shows_its_progress_and_its_end(
         await fill(pilot, budget_bytes="64M")
         await pilot.press("enter")
         await sees(pilot, "↻ rebuilding", "rebuild news", "43 %")
-        assert engine.called("rebuild_domain") == [("news", 0.5, 64 << 20, 0.0)]
+        assert engine.called("rebuild_domain") == [("news", RebuildRequest(budget_bytes=64 << 20))]
         engine.end_job("r1", "succeeded")
         await sees(pilot, "Rebuild of news is done.")
         line = pilot.app.screen.query_one(ProgressLine)

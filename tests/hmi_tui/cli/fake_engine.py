@@ -46,6 +46,7 @@ class Problem:
     code: str
     detail: str
     remedy: str = "Do something else."
+    line: int | None = None
 
 
 def page(*items: BaseModel, **more: Any) -> dict[str, Any]:
@@ -129,9 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
         kind, status = "application/json", 200
         if isinstance(answer, Problem):
             kind, status = "application/problem+json", answer.status
-            body = json.dumps(
-                {"code": answer.code, "detail": answer.detail, "remedy": answer.remedy}
-            ).encode()
+            told = {"code": answer.code, "detail": answer.detail, "remedy": answer.remedy}
+            body = json.dumps(told | {"line": answer.line} if answer.line else told).encode()
         elif isinstance(answer, list):
             kind = "text/event-stream"
             body = b"".join(f"data: {one.model_dump_json()}\n\n".encode() for one in answer)

@@ -50,6 +50,24 @@ def test_ls_shows_entries_bytes_hit_rate_and_epoch(engine: FakeEngine, run: Run)
     assert run("domain", "ls", "-q").stdout == "general\nsupport\nbilling\nclinic\n"
 
 
+def test_what_is_damaged_is_told_once_and_shown(engine: FakeEngine, run: Run) -> None:
+    why = 'The table of domain "support" cannot be used: rows.npy is short.'
+    broken = {"state": "damaged", "damage": why}
+    damaged = [a_domain("support", "general", **broken), a_domain("billing", "support", **broken)]
+    engine.on("GET", "/v1/domains", {"data": [one.model_dump() for one in [TREE[0], *damaged]]})
+    engine.on("GET", "/v1/domains/support", damaged[0])
+    listed = run("domain", "ls")
+    assert listed.stdout.count("damaged") == 2
+    assert listed.stderr == f"{why}\n"
+    assert f"damaged: {why}" in run("domain", "show", "support").stdout
+
+
+def test_a_domain_is_moved_below_another(engine: FakeEngine, run: Run) -> None:
+    engine.on("PATCH", "/v1/domains/billing", a_domain("billing", "clinic"))
+    assert run("domain", "mv", "billing", "clinic").stdout == "billing\n"
+    assert engine.asked[-1].json == {"parent": "clinic"}
+
+
 def test_creating_sends_all_corpora_decompressed_in_order(
     engine: FakeEngine, run: Run, tmp_path: Path
 ) -> None:
@@ -77,6 +95,32 @@ def test_a_corpus_that_is_refused_leaves_no_domain(
     assert engine.calls("DELETE", "/v1/domains/reviews")
 
 
+def test_what_to_expect_of_a_tiny_corpus_is_told_beside_the_data(
+    engine: FakeEngine, run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("x\n")
+    _creates(engine)
+    receipt = {"domain": "reviews", "lines": 1, "bytes": 2, "sha256": "00"}
+    engine.on("PUT", "/v1/domains/reviews/corpus", {**receipt, "warnings": ["It is tiny."]})
+    result = run("domain", "create", "reviews", "--corpus", str(file))
+    assert result.stdout == "reviews\n"
+    assert "warning: It is tiny." in result.stderr
+    assert "warning: It is tiny." in run("domain", "corpus", "reviews", str(file)).stderr
+
+
+def test_a_refused_line_is_told_by_its_file(engine: FakeEngine, run: Run, tmp_path: Path) -> None:
+    files = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    for file in files:
+        file.write_text("x\ny\n")
+    _creates(engine)
+    problem = Problem(422, "bad_input", "Line 3 is bad.", line=3)
+    engine.on("PUT", "/v1/domains/reviews/corpus", problem)
+    given = [word for file in files for word in ("--corpus", str(file))]
+    result = run("domain", "create", "reviews", *given, code=1)
+    assert f"Line 1 of {files[1]} is bad." in result.stderr
+
+
 def test_a_missing_corpus_is_told_before_the_domain_is_made(engine: FakeEngine, run: Run) -> None:
     run("domain", "create", "reviews", "--corpus", "nowhere.txt", code=1)
     assert engine.asked == []
@@ -93,6 +137,45 @@ def test_rebuilding_waits_and_shows_the_new_table(engine: FakeEngine, run: Run) 
     assert (asked["budget_bytes"], asked["alpha"]) == (1 << 20, 0.3)
     assert "rebuild reviews  running   50%" in result.stderr
     assert "reviews" in result.stdout
+
+
+def test_what_traffic_counts_for_can_be_said(engine: FakeEngine, run: Run) -> None:
+    engine.on("POST", "/v1/domains/reviews/rebuild", {"id": "j1"})
+    run("domain", "rebuild", "reviews", "--traffic-weight", "0", "--no-wait")
+    assert engine.asked[-1].json["traffic_weight"] == 0
+    run("domain", "rebuild", "reviews", "--traffic-weight", "2", code=2)
+
+
+def test_set_sends_what_is_given_and_shows_the_policy(engine: FakeEngine, run: Run) -> None:
+    policy = {"update": "miss_rate", "miss_rate": 0.3, "min_lookups": 500, "cooldown_s": 60.0}
+    changed = a_domain("reviews", "general", policy=policy)
+    engine.on("PATCH", "/v1/domains/reviews", changed)
+    result = run("domain", "set", "reviews", "--update", "miss_rate", "--miss-rate", "0.3")
+    assert engine.asked[-1].json == {"update": "miss_rate", "miss_rate": 0.3}
+    told = "when more than 30.0 % of lookups miss, after 500 lookups; at most every 1 m 00 s"
+    assert told in result.stdout
+    run("domain", "set", "reviews", "--min-lookups", "9", "--cooldown", "2.5")
+    assert engine.asked[-1].json == {"min_lookups": 9, "cooldown_s": 2.5}
+
+
+def test_set_without_anything_to_set_is_a_usage_error(engine: FakeEngine, run: Run) -> None:
+    assert "Nothing to change" in run("domain", "set", "reviews", code=2).stderr
+    run("domain", "set", "reviews", "--update", "sometimes", code=2)
+    run("domain", "set", "reviews", "--miss-rate", "1", code=2)
+    assert engine.asked == []
+
+
+def test_show_tells_how_a_domain_learns(engine: FakeEngine, run: Run) -> None:
+    engine.on(
+        "GET",
+        "/v1/domains/reviews",
+        a_domain("reviews", "general", recent_lookups=1200, recent_miss_rate=0.25),
+    )
+    shown = run("domain", "show", "reviews").stdout
+    assert "1200 lookups, 25.0 % of them misses" in shown
+    assert "by hand" in shown
+    engine.on("GET", "/v1/domains/films", a_domain("films", "general", policy={"update": "idle"}))
+    assert "when idle, after 20000 lookups" in run("domain", "show", "films").stdout
 
 
 def test_rebuilding_without_waiting_prints_the_job(engine: FakeEngine, run: Run) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from tests.hmi_tui.cli.documents import ADAPTER_ID, a_job, a_vplm, an_adapter
+from tests.hmi_tui.cli.documents import ADAPTER_ID, a_job, a_vplm, an_adapter, an_answer
 from tests.hmi_tui.cli.fake_engine import FakeEngine, Problem, page, that_classifies
 
 Run = Callable[..., Result]
@@ -59,6 +59,33 @@ def test_pinning_asks_for_it(engine: FakeEngine, run: Run) -> None:
     assert engine.asked[-1].json == {"pin": True}
     run("vplm", "unpin", "acme/polarity")
     assert engine.asked[-1].json == {"pin": False}
+
+
+def test_a_vplm_is_made_with_a_miss_policy_or_the_engines(engine: FakeEngine, run: Run) -> None:
+    engine.on("POST", "/v1/vplms", a_vplm())
+    run("vplm", "create", "acme/polarity", "--labels", "no,yes", "--miss", "backoff")
+    assert engine.asked[-1].json["miss"] == "backoff"
+    run("vplm", "create", "acme/polarity", "--labels", "no,yes")
+    assert engine.asked[-1].json["miss"] is None
+
+
+def test_what_is_set_changes_and_the_rest_stays(engine: FakeEngine, run: Run) -> None:
+    engine.on("PATCH", "/v1/vplms/acme/polarity", a_vplm(miss="backoff"))
+    result = run("vplm", "set", "acme/polarity", "--mode", "plot", "--miss", "backoff")
+    assert engine.asked[-1].json == {"mode": "plot", "miss": "backoff"}
+    assert "backoff" in result.stdout
+    run("vplm", "set", "acme/polarity", "--miss", "engine", "--domain", "films")
+    assert engine.asked[-1].json == {"domain": "films", "miss": None}
+    assert "Nothing to change" in run("vplm", "set", "acme/polarity", code=2).stderr
+
+
+def test_an_answer_that_fell_back_says_so(engine: FakeEngine, run: Run) -> None:
+    answer = an_answer("acme/polarity", ["x"])
+    answer["timing"] |= {"mode": "exact", "fallback": "The table is damaged."}
+    engine.on("POST", "/v1/classify", answer)
+    result = run("classify", "acme/polarity", "x")
+    assert result.stdout == "yes\t0.9000\tx\n"
+    assert result.stderr == "Answered in exact mode: The table is damaged.\n"
 
 
 def test_a_prediction_is_a_line_of_label_probability_and_text(engine: FakeEngine, run: Run) -> None:

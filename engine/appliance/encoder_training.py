@@ -1,0 +1,149 @@
+"""Training a node's n-gram encoder inside a job, with checkpoints that outlive it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.appliance.core import Core
+from engine.knowledge.distil import Distillation, DistilPlan, DistilProgress
+from engine.knowledge.distil_checkpoint import Origin, resume, save_checkpoint
+from engine.knowledge.encoder_file import load_encoder, load_hplm, pack_encoder, pack_hplm
+from engine.knowledge.hplm import Hplm
+from engine.model.backbone import Backbone, load_backbone
+from engine.model.bridge import Bridge
+from engine.model.ngram_encoder import NgramEncoder
+from engine.schema import RebuildRequest
+from engine.training.jobs import JobContext
+from store.rows import DomainRow
+
+CHECKPOINT_S = 60.0
+FROM_THE_BACKBONE, FROM_A_TRAINED_ONE = 2e-3, 1e-3
+"""Learning rates. What has been trained before would lose more than it gains from the first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedEncoder:
+    """`blob` is where it is stored; for the root the bridge is in it too."""
+
+    hplm: Hplm
+    blob: str
+    result: dict[str, Any]
+
+
+def train_encoder(
+    core: Core,
+    row: DomainRow,
+    request: RebuildRequest,
+    context: JobContext,
+    progress: Callable[[float, str], None],
+) -> TrainedEncoder:
+    """Train the node's encoder on its corpus, the root's with the bridge; the upper layers stay.
+
+    Goes on where an earlier run of the same corpus, start and plan stopped. Raises Cancelled
+    and BadInput. However it ends it leaves a checkpoint, for the caller to remove once the encoder
+    is in use.
+    """
+    root = row.parent is None
+    backbone = _teacher(core)
+    hplm, fresh = _pupil(core, backbone, row, request)
+    lr = FROM_THE_BACKBONE if fresh else FROM_A_TRAINED_ONE
+    plan = DistilPlan(minutes=request.train_minutes, lr=lr, seed=request.seed)
+    corpus = core.corpora.sha256(row.name)
+    origin = Origin(corpus, hplm.encoder.fingerprint() + hplm.bridge.fingerprint(), plan)
+    progress(0.0, "reading the corpus")
+    run = Distillation(hplm, backbone, core.corpora.lines(row.name), plan, bridge=root)
+    path = checkpoint_of(core, row.name)
+    if resume(run, path, origin):
+        progress(run.share, f"going on where it stopped, after {run.tokens:,} tokens")
+    saved = time.perf_counter()
+
+    def report(now: DistilProgress) -> None:
+        nonlocal saved
+        context.loss = [*context.loss, (now.step, round(now.loss, 5))]
+        # One minus the error: the share of the hidden states' variance that is explained.
+        context.accuracy = [*context.accuracy, (now.step, round(1 - now.error, 5))]
+        progress(
+            now.share,
+            f"training the encoder: {now.tokens:,} tokens, held-out error {now.error:.3f} at "
+            f"layer {backbone.split}, {now.error_top:.3f} at the top",
+        )
+        if time.perf_counter() - saved > CHECKPOINT_S:
+            saved = time.perf_counter()
+            save_checkpoint(run, path, origin)
+
+    def tick(share: float) -> None:
+        progress(share, context.message)
+
+    try:
+        end = run.run(report, tick, context.cancelled)
+    finally:
+        save_checkpoint(run, path, origin)
+    hplm.freeze()
+    made = {
+        "command": f"hmi domain rebuild {row.name} --train-minutes {request.train_minutes:g}",
+        "corpus_sha256": corpus,
+        "seed": str(request.seed),
+        "tokens": str(end.tokens),
+        "error": f"{end.error:.4f}",
+        "error_top": f"{end.error_top:.4f}",
+        "torch": str(torch.__version__),
+    }
+    pack = pack_hplm(hplm, made) if root else pack_encoder(hplm.encoder, hplm.bridge, made)
+    arrays: dict[str, np.ndarray[Any, Any]] = {name: t.numpy() for name, t in pack[0].items()}
+    info = core.blobs.put(arrays, pack[1])
+    result = {
+        "trained_tokens": end.tokens,
+        "error": round(end.error, 4),
+        "error_top": round(end.error_top, 4),
+        "train_seconds": round(end.seconds, 1),
+    }
+    return TrainedEncoder(_served(core, info.id, root=root), info.id, result)
+
+
+def checkpoint_of(core: Core, domain: str) -> Path:
+    """Where a domain's half-trained encoder is, if there is one."""
+    return core.settings.paths.training / f"{domain}.safetensors"
+
+
+def _teacher(core: Core) -> Backbone:
+    """The backbone in float32 on the CPU, whatever this engine serves with."""
+    serving = core.backbone
+    if serving.device.type == "cpu" and serving.dtype == torch.float32:
+        return serving
+    return load_backbone(core.settings.backbone, split=serving.split)
+
+
+def _served(core: Core, blob: str, *, root: bool) -> Hplm:
+    """Read back what was stored: a row must be the same before and after a restart."""
+    path, backbone = core.blobs.path(blob), core.backbone
+    if root:
+        return load_hplm(path, backbone).to(backbone.device)
+    bridge = core.tree.general.bridge
+    return Hplm(load_encoder(path, backbone, bridge).to(backbone.device), bridge)
+
+
+def _pupil(
+    core: Core, backbone: Backbone, row: DomainRow, request: RebuildRequest
+) -> tuple[Hplm, bool]:
+    """A copy to train: of what the node uses now, or from scratch; whether nobody trained it."""
+    general = core.tree.general
+    if row.parent is None:
+        damage = core.tree.take(row.name).damage
+        lacking = damage is not None and damage.code == "no_encoder"
+        if request.train_from == "scratch" or lacking:
+            return Hplm.untrained(backbone), True
+    bridge = Bridge(backbone, general.bridge.widths)
+    bridge.load(general.bridge.state_dict())
+    start = core.tree.take(row.name).encoder
+    if request.train_from == "scratch" and row.parent is not None:
+        start = core.tree.take(row.parent).encoder
+    encoder = NgramEncoder(backbone, start.form.widths)
+    encoder.load(start.state_dict())
+    return Hplm(encoder, bridge.freeze()), False

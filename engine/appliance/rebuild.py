@@ -1,0 +1,144 @@
+"""The rebuild job: train a node's encoder if asked to, build its table, publish both at once."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from engine.appliance.core import Core
+from engine.appliance.encoder_training import checkpoint_of, train_encoder
+from engine.knowledge.build import BuildPlan, BuildReport, build_table
+from engine.knowledge.hplm import Hplm
+from engine.knowledge.view import TableView
+from engine.model.ngram_encoder import NgramEncoder
+from engine.model.rows import row_bytes
+from engine.schema import RebuildRequest
+from engine.training.jobs import JobContext
+from store.errors import StoreError
+from store.files import remove_file
+from store.rows import DomainRow
+
+_TRAINING = 0.9
+"""Share of the progress bar that training takes, where there is any."""
+
+
+class Rebuild:
+    """One run; the old epoch serves until the last step, and for ever if it fails."""
+
+    def __init__(self, core: Core, name: str, request: RebuildRequest, context: JobContext) -> None:
+        self._core, self._name = core, name
+        self._request, self._context = request, context
+        self._before = core.catalogue.domains.get(name)
+        self._blob: str | None = self._before.encoder
+        self._general: Hplm | None = None
+
+    def run(self) -> dict[str, Any]:
+        """Do it; the job's result. Raises Cancelled, BadInput or StoreError."""
+        core, name, before = self._core, self._name, self._before
+        core.catalogue.domains.change(name, state="rebuilding")
+        try:
+            result: dict[str, Any] = {}
+            encoder = core.tree.take(name).encoder
+            if self._request.train_minutes > 0:
+                encoder, result = self._train()
+            epoch = before.epoch + 1
+            report = self._build(epoch, encoder)
+            self._publish(epoch)
+        except BaseException:
+            with contextlib.suppress(StoreError):
+                core.catalogue.domains.change(name, state=before.state)
+            if self._blob is not None and self._blob != before.encoder:
+                core.forget_blob(self._blob)
+            raise
+        core.tables.remove(name, before.epoch)
+        if self._request.train_minutes > 0:
+            remove_file(checkpoint_of(core, name))
+        if before.encoder is not None and before.encoder != self._blob:
+            core.forget_blob(before.encoder)
+        core.ledger.save(name)
+        core.events.emit("epoch", {"domain": name, "epoch": epoch, "entries": report.entries})
+        self._context.message = f"epoch {epoch}: {_told(report)}"
+        shares = {key: round(getattr(report, key), 4) for key in ("coverage_before", "coverage")}
+        return result | asdict(report) | shares | {"epoch": epoch}
+
+    def _train(self) -> tuple[NgramEncoder, dict[str, Any]]:
+        trained = train_encoder(
+            self._core, self._before, self._request, self._context, self._progress(0.0, _TRAINING)
+        )
+        self._blob = trained.blob
+        if self._before.parent is None:
+            self._general = trained.hplm
+        return trained.hplm.encoder, trained.result
+
+    def _build(self, epoch: int, encoder: NgramEncoder) -> BuildReport:
+        core, name, request = self._core, self._name, self._request
+        parent = core.tree.inherited(name)
+        hidden = core.backbone.shape.hidden
+        start = _TRAINING if request.train_minutes > 0 else 0.0
+        with core.tables.writer(name, epoch, (row_bytes(hidden),), "int8") as writer:
+            report = build_table(
+                writer,
+                core.corpora.lines(name) if core.corpora.exists(name) else (),
+                self._before.corpus_lines,
+                core.backbone,
+                encoder,
+                TableView(name, (), hidden) if parent is None else parent.view,
+                self._plan(),
+                self._progress(start, 1.0),
+                self._context.cancelled,
+            )
+            writer.meta["alpha"] = request.alpha
+            writer.commit()
+        return report
+
+    def _plan(self) -> BuildPlan:
+        request, now = self._request, self._core.tree.take(self._name)
+        return BuildPlan(
+            alpha=request.alpha,
+            budget=request.budget_bytes,
+            threshold=request.threshold,
+            traffic_weight=request.traffic_weight,
+            asked=now.traffic.asked(now.view),
+            before=now.view,
+        )
+
+    def _publish(self, epoch: int) -> None:
+        core, name = self._core, self._name
+        with core.changing:
+            try:
+                row: DomainRow = core.catalogue.domains.change(
+                    name,
+                    epoch=epoch,
+                    state="ready",
+                    encoder=self._blob,
+                    params=self._before.params | self._request.model_dump(),
+                )
+            except BaseException:
+                core.tables.remove(name, epoch)
+                raise
+            began = time.perf_counter()
+            core.tree.put(row, self._general)
+            core.events.emit(
+                "publish", {"domain": name, "seconds": round(time.perf_counter() - began, 6)}
+            )
+
+    def _progress(self, start: float, end: float) -> Callable[[float, str], None]:
+        def update(share: float, message: str) -> None:
+            self._context.update(start + (end - start) * share, message)
+
+        return update
+
+
+def _told(report: BuildReport) -> str:
+    """What the rebuild came to, in a line."""
+    of = "the corpus's trigrams" if report.lookups == 0 else "corpus and traffic"
+    learnt = "" if report.lookups == 0 else f" (before: {report.coverage_before:.0%})"
+    moved = f", {report.promoted:,} promoted" if report.promoted else ""
+    moved += f", {report.evicted:,} evicted" if report.evicted else ""
+    return (
+        f"{report.entries:,} entries{moved}, {report.coverage:.0%} of {of} covered{learnt}, "
+        f"in {report.seconds:.0f} s"
+    )

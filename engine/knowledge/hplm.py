@@ -1,0 +1,38 @@
+"""The half of a hPLM that takes the place of the backbone's lower layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from engine.model.backbone import Backbone
+from engine.model.bridge import Bridge
+from engine.model.ngram_encoder import NgramEncoder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hplm:
+    """What takes the place of the lower layers: an n-gram encoder and the bridge above it."""
+
+    encoder: NgramEncoder
+    bridge: Bridge
+
+    def freeze(self) -> Hplm:
+        """Training is over; returns itself."""
+        self.encoder.freeze()
+        self.bridge.freeze()
+        return self
+
+    def to(self, device: torch.device) -> Hplm:
+        return Hplm(self.encoder.to(device), self.bridge.to(device))
+
+    @classmethod
+    def untrained(
+        cls,
+        backbone: Backbone,
+        widths: tuple[int, ...] | None = None,
+        bridge_widths: tuple[int, ...] | None = None,
+    ) -> Hplm:
+        """As warm-started from the backbone, before any distillation."""
+        return cls(NgramEncoder(backbone, widths), Bridge(backbone, bridge_widths))

@@ -1,0 +1,84 @@
+"""The bridge: from rows of single n-grams to the hidden state of layer k.
+
+Position enters here, and so does everything beyond three tokens: a few of the backbone's own
+layers, their feed-forwards cut down to the neurons that matter, trained with the general encoder
+and frozen. All domains and tenants share it, as they share the upper layers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.errors import Damaged
+from engine.model.backbone import Backbone
+from engine.model.layers import LayerWeights, run_layer
+from engine.model.packing import Packing
+from engine.model.rows import decode_rows
+
+
+class Bridge(nn.Module):
+    """Trainable; `widths` are the feed-forward widths of its layers."""
+
+    def __init__(self, backbone: Backbone, widths: tuple[int, ...] | None = None) -> None:
+        """Start from the last of the lower layers; one layer, its feed-forward halved, if no
+        `widths` are given."""
+        super().__init__()
+        shape = backbone.shape
+        self.shape = shape
+        self.widths = (shape.intermediate // 2,) if widths is None else widths
+        first = backbone.split - len(self.widths)
+        before = backbone.layers[max(first - 1, 0)]
+        self.position = nn.Parameter(torch.zeros(shape.positions, shape.hidden))
+        self.norm = nn.Parameter(before.norm2.float().clone())
+        self.norm_bias = nn.Parameter(before.norm2_bias.float().clone())
+        self.blocks = nn.ModuleList(
+            layer.trimmed(width).trainable()
+            for layer, width in zip(
+                backbone.layers[first : backbone.split], self.widths, strict=True
+            )
+        )
+
+    def forward(self, rows: Tensor, packing: Packing) -> Tensor:
+        """Each token's row (T, H) float32 -> the hidden state of layer k (T, H) float32."""
+        x = F.layer_norm(
+            rows + self.position[packing.position],
+            (self.shape.hidden,),
+            self.norm,
+            self.norm_bias,
+            self.shape.eps,
+        )
+        for block in self.blocks:
+            x = run_layer(LayerWeights.of(block), x, packing, self.shape)
+        return x
+
+    def assemble(self, rows: Tensor, which: Tensor, packing: Packing) -> Tensor:
+        """Stored rows (U, H + 4) int8 and each token's row number (T,) -> layer k (T, H)."""
+        return self.forward(decode_rows(rows)[which], packing)
+
+    def freeze(self) -> Bridge:
+        """Training is over; returns itself."""
+        return self.eval().requires_grad_(requires_grad=False)
+
+    def fingerprint(self) -> str:
+        """Sha256 of the weights as files keep them: an encoder is trained below one bridge."""
+        digest = hashlib.sha256(repr(self.widths).encode())
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().half().contiguous().numpy().data)
+        return digest.hexdigest()
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take weights of `state_dict`'s names and shapes (any float dtype); Damaged otherwise."""
+        try:
+            self.load_state_dict({name: t.float() for name, t in tensors.items()}, strict=True)
+        except RuntimeError as error:
+            raise Damaged(
+                f"The bridge's weights do not fit: {error}",
+                remedy="Train the general encoder again, or reinstall the project.",
+                code="encoder_damaged",
+            ) from error
