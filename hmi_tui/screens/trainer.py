@@ -56,7 +56,7 @@ class TrainerScreen(ModeScreen):
         )
         self.facts = FactList(id="job-facts")
         self.loss = CurvePlot("Loss", id="loss")
-        self.accuracy = CurvePlot("Held-out, %", shares=True, id="accuracy")
+        self.accuracy = CurvePlot("Held-out accuracy, %", shares=True, id="accuracy")
         self.job: Job | None = None
         self._ticks = 0
 
