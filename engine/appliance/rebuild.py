@@ -48,10 +48,7 @@ class Rebuild:
             report = self._build(epoch, encoder)
             self._publish(epoch)
         except BaseException:
-            with contextlib.suppress(StoreError):
-                core.catalogue.domains.change(name, state=before.state)
-            if self._blob is not None and self._blob != before.encoder:
-                core.forget_blob(self._blob)
+            self._undo()
             raise
         core.tables.remove(name, before.epoch)
         if self._request.train_minutes > 0:
@@ -108,22 +105,30 @@ class Rebuild:
     def _publish(self, epoch: int) -> None:
         core, name = self._core, self._name
         with core.changing:
-            try:
-                row: DomainRow = core.catalogue.domains.change(
-                    name,
-                    epoch=epoch,
-                    state="ready",
-                    encoder=self._blob,
-                    params=self._before.params | self._request.model_dump(),
-                )
-            except BaseException:
-                core.tables.remove(name, epoch)
-                raise
+            row: DomainRow = core.catalogue.domains.change(
+                name,
+                epoch=epoch,
+                state="ready",
+                encoder=self._blob,
+                params=self._before.params | self._request.model_dump(),
+            )
             began = time.perf_counter()
             core.tree.put(row, self._general)
             core.events.emit(
                 "publish", {"domain": name, "seconds": round(time.perf_counter() - began, 6)}
             )
+
+    def _undo(self) -> None:
+        """Leave nothing of an epoch that was not published. One that was, stays: what failed
+        after it is tried again at the next start."""
+        core, name, before = self._core, self._name, self._before
+        with contextlib.suppress(StoreError), core.changing:
+            if core.catalogue.domains.get(name).epoch != before.epoch:
+                return
+            core.catalogue.domains.change(name, state=before.state)
+            core.tables.remove(name, before.epoch + 1)
+            if self._blob is not None and self._blob != before.encoder:
+                core.forget_blob(self._blob)
 
     def _progress(self, start: float, end: float) -> Callable[[float, str], None]:
         def update(share: float, message: str) -> None:

@@ -7,18 +7,17 @@ and frozen. All domains and tenants share it, as they share the upper layers.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.errors import Damaged
 from engine.model.backbone import Backbone
 from engine.model.layers import LayerWeights, run_layer
 from engine.model.packing import Packing
 from engine.model.rows import decode_rows
+from engine.model.weights import fingerprint_of, load_weights
 
 
 class Bridge(nn.Module):
@@ -66,19 +65,8 @@ class Bridge(nn.Module):
 
     def fingerprint(self) -> str:
         """Sha256 of the weights as files keep them: an encoder is trained below one bridge."""
-        digest = hashlib.sha256(repr(self.widths).encode())
-        for name, tensor in sorted(self.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.cpu().half().contiguous().numpy().data)
-        return digest.hexdigest()
+        return fingerprint_of(self, self.widths, torch.float16)
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take weights of `state_dict`'s names and shapes (any float dtype); Damaged otherwise."""
-        try:
-            self.load_state_dict({name: t.float() for name, t in tensors.items()}, strict=True)
-        except RuntimeError as error:
-            raise Damaged(
-                f"The bridge's weights do not fit: {error}",
-                remedy="Train the general encoder again, or reinstall the project.",
-                code="encoder_damaged",
-            ) from error
+        load_weights(self, tensors, "bridge")

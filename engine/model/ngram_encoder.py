@@ -13,7 +13,6 @@ Absent slots are masked out, and a boundary is a learned token of its own.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,7 +20,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.errors import Damaged
 from engine.model.backbone import Backbone
 from engine.model.centre import finish, hear
 from engine.model.layers import LayerWeights, Shape
@@ -29,6 +27,7 @@ from engine.model.ngrams import ABSENT, SLOTS
 from engine.model.rows import encode_rows, row_bytes
 from engine.model.steady import height
 from engine.model.token_projections import TokenProjections
+from engine.model.weights import fingerprint_of, load_weights
 
 FORM = "centre-row"
 _SIDES = (0, 2)
@@ -148,20 +147,9 @@ class NgramEncoder(nn.Module):
 
     def fingerprint(self) -> str:
         """Sha256 of all that decides a row; tables made by another encoder must not be used."""
-        digest = hashlib.sha256(repr(self.form).encode())
-        for name, tensor in sorted(self.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.cpu().contiguous().numpy().data)
-        return digest.hexdigest()
+        return fingerprint_of(self, self.form)
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take weights of `state_dict`'s names and shapes (any float dtype); Damaged otherwise."""
-        try:
-            self.load_state_dict({name: t.float() for name, t in tensors.items()}, strict=True)
-        except RuntimeError as error:
-            raise Damaged(
-                f"The n-gram encoder's weights do not fit: {error}",
-                remedy="Build the domain's encoder again, or reinstall the project.",
-                code="encoder_damaged",
-            ) from error
+        load_weights(self, tensors, "n-gram encoder")
         self._projections = None

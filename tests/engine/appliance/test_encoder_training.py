@@ -375,3 +375,20 @@ def test_checkpoints_are_written_meanwhile(
     assert train(furnished, name).state == "succeeded"
     assert len(saved) > 2
     assert set(saved) == {settings.paths.training / f"{name}.safetensors"}
+
+
+def test_an_epoch_that_is_in_the_catalogue_is_never_taken_back(
+    settings: Settings, furnished: Appliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> None:
+        raise NoSpace("No space left.")
+
+    monkeypatch.setattr(core_of(furnished).tree, "put", stumble)
+    job = furnished.rebuild_domain("reviews", RebuildRequest(train_minutes=MINUTES)).id
+    assert ended(furnished, job).state == "failed"
+    furnished.close()
+    with opened(settings) as again:
+        found = again.domain("reviews")
+        assert (found.epoch, found.state, found.encoder) == (2, "ready", "own")
+        assert len(encoders(settings)) == 1
+        assert answers(again)
