@@ -51,7 +51,7 @@ class Knowledge:
 
     def assemble(self, found: Retrieved, packing: Packing) -> Tensor:
         """The hidden state of layer k (T, H) float32, on the packing's device."""
-        device = packing.lengths.device
+        device = packing.device
         return self.bridge.assemble(found.rows.to(device), found.which.to(device), packing)
 
 

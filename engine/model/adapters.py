@@ -1,8 +1,9 @@
 """Adapters: a tenant's whole state, and many tenants' at work in one batch.
 
 The bottleneck (Houlsby et al., 2019) y = x + up(gelu(down(x))) sits after the output projections
-of attention and feed-forward in each upper layer. In a batch every row may bring its own: one
-gathered, batched matrix product per place, no loop over tenants.
+of attention and feed-forward in each upper layer. In a batch every row may bring its own. On a
+device that is one gathered, batched matrix product per place; on the CPU, where copying the
+weights together costs more than calling twice, one product per adapter on the slots as they lie.
 """
 
 from __future__ import annotations
@@ -149,27 +150,37 @@ class SlotWeights:
 
 
 class BatchedAdapters:
-    """The adapters of one batch: `slots` (B,) int64, the slot of each row of `packing`.
+    """The adapters of one batch: `slots` (B,), the slot of each row of `packing`.
 
-    Rows of one slot are neighbours when `slots` is sorted; then they may be taken as one group.
+    Rows of one slot are neighbours when `slots` is sorted; then they are taken as one group.
     """
 
-    def __init__(self, weights: SlotWeights, slots: list[int], packing: Packing) -> None:
+    def __init__(
+        self,
+        weights: SlotWeights,
+        slots: list[int],
+        packing: Packing,
+        *,
+        gathered: bool | None = None,
+    ) -> None:
+        """`gathered` says how; by default as the device likes it."""
         self._weights = weights
-        lengths = packing.lengths.tolist()
-        groups: list[int] = []
-        sizes: list[int] = []
-        for slot, length in zip(slots, lengths, strict=True):
-            if groups and groups[-1] == slot:
-                sizes[-1] += length
+        self._slots: list[int] = []
+        self._sizes: list[int] = []
+        for slot, length in zip(slots, packing.sizes, strict=True):
+            if self._slots and self._slots[-1] == slot:
+                self._sizes[-1] += length
             else:
-                groups.append(slot)
-                sizes.append(length)
-        # Whichever rectangle is smaller: a row a line, or a slot's run of rows a line.
-        grouped = len(sizes) * max(sizes) <= packing.rows * packing.longest
-        device = packing.lengths.device
-        self._packing = Packing.of(sizes, device) if grouped else packing
-        self._slots = torch.tensor(groups if grouped else slots, device=device)
+                self._slots.append(slot)
+                self._sizes.append(length)
+        self._gathered: _Gathered | None = None
+        if packing.device.type != "cpu" if gathered is None else gathered:
+            # Whichever rectangle is smaller: a row a line, or a slot's run of rows a line.
+            runs = len(self._sizes) * max(self._sizes) <= packing.rows * packing.longest
+            self._gathered = _Gathered(
+                torch.tensor(self._slots if runs else slots, device=packing.device),
+                Packing.of(self._sizes, packing.device) if runs else packing,
+            )
         self._idle = not any(slots)
 
     def __call__(self, x: Tensor, layer: int, place: str) -> Tensor:
@@ -177,8 +188,36 @@ class BatchedAdapters:
         if self._idle:
             return x
         w, at = self._weights, len(PLACES) * layer + PLACES.index(place)
-        padded = self._packing.pad(x)
-        down, up = w.down[at][self._slots], w.up[at][self._slots]
-        narrow = F.gelu(torch.baddbmm(w.down_bias[at][self._slots][:, None], padded, down))
-        wide = torch.baddbmm(w.up_bias[at][self._slots][:, None], narrow, up)
-        return x + self._packing.pack(wide)
+        parts = w.down[at], w.down_bias[at], w.up[at], w.up_bias[at]
+        if self._gathered is not None:
+            return self._gathered.apply(x, *parts)
+        return self._in_turn(x, *parts)
+
+    def _in_turn(
+        self, x: Tensor, down: Tensor, down_bias: Tensor, up: Tensor, up_bias: Tensor
+    ) -> Tensor:
+        narrow, wide = x.new_empty(x.shape[0], down.shape[-1]), torch.empty_like(x)
+        self._multiply(x, down, down_bias, narrow)
+        self._multiply(F.gelu(narrow), up, up_bias, wide)
+        return wide.add_(x)
+
+    def _multiply(self, x: Tensor, weights: Tensor, biases: Tensor, out: Tensor) -> None:
+        sizes = self._sizes
+        runs = zip(self._slots, torch.split(x, sizes), torch.split(out, sizes), strict=True)
+        for slot, tokens, part in runs:
+            torch.addmm(biases[slot], tokens, weights[slot], out=part)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gathered:
+    """All of them at once: a slot (G,) for each row of a packing."""
+
+    slots: Tensor
+    packing: Packing
+
+    def apply(
+        self, x: Tensor, down: Tensor, down_bias: Tensor, up: Tensor, up_bias: Tensor
+    ) -> Tensor:
+        slots, padded = self.slots, self.packing.pad(x)
+        narrow = F.gelu(torch.baddbmm(down_bias[slots][:, None], padded, down[slots]))
+        return x + self.packing.pack(torch.baddbmm(up_bias[slots][:, None], narrow, up[slots]))

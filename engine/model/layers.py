@@ -102,13 +102,25 @@ class LayerWeights:
 
 def attend(w: LayerWeights, x: Tensor, packing: Packing, heads: int) -> Tensor:
     """Self-attention inside each row, with its output projection: (T, H) -> (T, H)."""
-    hidden = x.shape[-1]
-    qkv = packing.pad(F.linear(x, w.qkv, w.qkv_bias))
-    q, k, v = qkv.view(packing.rows, packing.longest, 3, heads, hidden // heads).permute(
-        2, 0, 3, 1, 4
-    )
+    qkv = F.linear(x, w.qkv, w.qkv_bias).view(packing.total, 3, heads, -1)
+    in_turn = x.device.type == "cpu" and not packing.even
+    mixed = mix_in_turn(qkv, packing) if in_turn else mix_padded(qkv, packing)
+    return F.linear(mixed.flatten(1), w.out, w.out_bias)
+
+
+def mix_in_turn(qkv: Tensor, packing: Packing) -> Tensor:
+    """What each token hears in its row, row after row: (T, 3, heads, d) -> (T, heads, d)."""
+    q, k, v = qkv.permute(1, 2, 0, 3)[:, None].unbind(0)
+    sizes = list(packing.sizes)
+    rows = zip(*(torch.split(each, sizes, dim=2) for each in (q, k, v)), strict=True)
+    return torch.cat([F.scaled_dot_product_attention(*row)[0].transpose(0, 1) for row in rows])
+
+
+def mix_padded(qkv: Tensor, packing: Packing) -> Tensor:
+    """The same in one call, the rows padded to the longest."""
+    q, k, v = packing.pad(qkv).permute(2, 0, 3, 1, 4)
     mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=packing.mask)
-    return F.linear(packing.pack(mixed.transpose(1, 2).flatten(2)), w.out, w.out_bias)
+    return packing.pack(mixed.transpose(1, 2))
 
 
 def run_layer(

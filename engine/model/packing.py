@@ -1,7 +1,8 @@
 """Sequences of different lengths side by side, without padding where it would cost.
 
-Linear layers see the packed form (T, H): all real tokens in a row, no padding. Only what needs a
-rectangle, attention and batched adapters, scatters into (B, L, H) and gathers back.
+Linear layers see the packed form (T, H): all real tokens in a row, no padding. On the CPU
+attention and adapters take one row after the other out of it. On a device, where a launch costs
+more than the padding, they scatter into a rectangle (B, L, H) and gather back.
 """
 
 from __future__ import annotations
@@ -17,22 +18,36 @@ from torch import Tensor
 class Packing:
     """How B rows of `lengths` (int64, on the device) lie in T packed places.
 
-    `longest` is L and `total` is T, known on the host so that no shape waits for the device.
+    `sizes` are the lengths on the host, so that no shape waits for the device.
     """
 
     lengths: Tensor
-    longest: int
-    total: int
+    sizes: tuple[int, ...]
 
     @classmethod
     def of(cls, lengths: list[int], device: torch.device | str = "cpu") -> Packing:
         if not lengths or min(lengths) < 1:
             raise ValueError("a packing needs at least one row, and no empty ones")
-        return cls(torch.tensor(lengths, device=device), max(lengths), sum(lengths))
+        return cls(torch.tensor(lengths, device=device), tuple(lengths))
 
     @property
     def rows(self) -> int:
-        return int(self.lengths.shape[0])
+        """B."""
+        return len(self.sizes)
+
+    @cached_property
+    def longest(self) -> int:
+        """L, the longest row."""
+        return max(self.sizes)
+
+    @cached_property
+    def total(self) -> int:
+        """T, the tokens of all rows."""
+        return sum(self.sizes)
+
+    @property
+    def device(self) -> torch.device:
+        return self.lengths.device
 
     @property
     def even(self) -> bool:
@@ -42,14 +57,14 @@ class Packing:
     @cached_property
     def row_of(self) -> Tensor:
         """(T,) the row that each packed place belongs to."""
-        rows = torch.arange(self.rows, device=self.lengths.device)
+        rows = torch.arange(self.rows, device=self.device)
         return torch.repeat_interleave(rows, self.lengths, output_size=self.total)
 
     @cached_property
     def position(self) -> Tensor:
         """(T,) each packed place's position inside its row."""
         starts = torch.cumsum(self.lengths, 0) - self.lengths
-        return torch.arange(self.total, device=self.lengths.device) - starts[self.row_of]
+        return torch.arange(self.total, device=self.device) - starts[self.row_of]
 
     @cached_property
     def _cells(self) -> Tensor:
@@ -60,7 +75,7 @@ class Packing:
         """(B, 1, 1, L) True at real tokens, or None where there is no padding."""
         if self.even:
             return None
-        columns = torch.arange(self.longest, device=self.lengths.device)
+        columns = torch.arange(self.longest, device=self.device)
         return (columns[None, :] < self.lengths[:, None])[:, None, None, :]
 
     def pad(self, packed: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ def compute_stage(batch: Batch, backbone: Backbone, tiers: AdapterTiers) -> list
     device = backbone.device
     works = batch.works
     packing = batch.packing(str(device))
-    states = torch.cat([_lower(group, backbone, packing.lengths.device) for group in batch.groups])
+    states = torch.cat([_lower(group, backbone, packing.device) for group in batch.groups])
     # A text whose adapter failed rides along in slot 0; its result is never looked at.
     slots = [batch.slots.get(w.model.adapter, 0) for w in works]
     arena = tiers.arena

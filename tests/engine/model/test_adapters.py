@@ -61,26 +61,35 @@ rows_of_a_batch = st.lists(
 
 
 @settings(max_examples=120, deadline=None)
-@given(rows_of_a_batch, st.integers(0, UPPER - 1), st.sampled_from(PLACES), st.booleans())
+@given(
+    rows_of_a_batch,
+    st.integers(0, UPPER - 1),
+    st.sampled_from(PLACES),
+    st.booleans(),
+    st.booleans(),
+)
 def test_a_batch_of_many_tenants_equals_each_row_alone(
-    rows: list[tuple[int, int]], layer: int, place: str, in_order: bool
+    rows: list[tuple[int, int]], layer: int, place: str, in_order: bool, gathered: bool
 ) -> None:
     rows = sorted(rows) if in_order else rows
     slots, lengths = [s for s, _ in rows], [n for _, n in rows]
     x = torch.randn(sum(lengths), HIDDEN, generator=torch.Generator().manual_seed(len(rows)))
-    adapt = BatchedAdapters(WEIGHTS, slots, Packing.of(lengths))
+    adapt = BatchedAdapters(WEIGHTS, slots, Packing.of(lengths), gathered=gathered)
     expected = _one_by_one(x, slots, lengths, layer, place)
     assert torch.allclose(adapt(x, layer, place), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("gathered", [True, False], ids=["gathered", "in turn"])
 @pytest.mark.parametrize(
     ("slots", "lengths"),
     [([3], [5]), ([2, 2, 2, 2], [1, 6, 2, 3]), ([4, 4], [5, 5]), ([1, 0], [1, 7]), ([5], [1])],
     ids=["one row", "one slot, ragged", "one slot, even", "beside the base model", "one token"],
 )
-def test_batches_at_the_edge_equal_each_row_alone(slots: list[int], lengths: list[int]) -> None:
+def test_batches_at_the_edge_equal_each_row_alone(
+    slots: list[int], lengths: list[int], gathered: bool
+) -> None:
     x = torch.randn(sum(lengths), HIDDEN)
-    adapt = BatchedAdapters(WEIGHTS, slots, Packing.of(lengths))
+    adapt = BatchedAdapters(WEIGHTS, slots, Packing.of(lengths), gathered=gathered)
     for layer in range(UPPER):
         for place in PLACES:
             expected = _one_by_one(x, slots, lengths, layer, place)
