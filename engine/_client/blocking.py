@@ -215,7 +215,7 @@ class Client:
         return self._send(calls.ngrams(name, q, limit))
 
     def encoder_file(self, name: str) -> bytes:
-        """The node's own n-gram encoder, a safetensors file; the root's has the bridge too."""
+        """The node's own n-gram encoder and bridge, a safetensors file."""
         return self._send(calls.encoder_file(name))
 
     def remove_domain(self, name: str) -> None:

@@ -220,7 +220,7 @@ class AsyncClient:
         return await self._send(calls.ngrams(name, q, limit))
 
     async def encoder_file(self, name: str) -> bytes:
-        """The node's own n-gram encoder, a safetensors file; the root's has the bridge too."""
+        """The node's own n-gram encoder and bridge, a safetensors file."""
         return await self._send(calls.encoder_file(name))
 
     async def remove_domain(self, name: str) -> None:

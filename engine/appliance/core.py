@@ -10,15 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-import torch
-
 from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.source import BlobSource
 from engine.config import Settings
 from engine.errors import HmiError
-from engine.knowledge.encoder_file import general_hplm, load_encoder, load_hplm
-from engine.knowledge.encoders import OwnEncoder
+from engine.knowledge.encoder_file import general_hplm, load_hplm
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.retrieve import Damage, MissPolicy
 from engine.knowledge.row_cache import RowCache
@@ -91,7 +88,7 @@ class Core:
         phase("opening the tables")
         self.row_cache = RowCache(settings.table_cache, self.backbone.shape.hidden)
         self.tree = DomainTree(
-            self.tables, general.to(device), damage, self.row_cache, self._own_encoder
+            self.tables, general.to(device), damage, self.row_cache, self._own_hplm
         )
         self.tree.load(self._domain_rows())
         self.ledger = TrafficLedger(self.traffic_files, self.tree, self.backbone.checkpoint.sha256)
@@ -207,7 +204,7 @@ class Core:
         return self.catalogue.domains.all()
 
     def _general(self) -> tuple[Hplm, Damage | None]:
-        """The root's own encoder and bridge if it was trained here, else --encoder's or ours."""
+        """The root's own if it was trained here, else --encoder's or ours."""
         for row in self.catalogue.domains.all():
             if row.parent is None and row.encoder is not None:
                 try:
@@ -216,9 +213,8 @@ class Core:
                     log.error("the trained general encoder is not used: %s %s", error, error.remedy)
         return general_hplm(self.settings.encoder, self.backbone)
 
-    def _own_encoder(self, blob: str) -> OwnEncoder:
-        path = self.blobs.path(blob)
-        return lambda bridge: load_encoder(path, self.backbone, bridge).to(self.backbone.device)
+    def _own_hplm(self, blob: str) -> Hplm:
+        return load_hplm(self.blobs.path(blob), self.backbone).to(self.backbone.device)
 
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""
@@ -265,29 +261,3 @@ class Core:
                 "message": context.message,
             },
         )
-
-
-def memory_of(core: Core) -> dict[str, int]:
-    """Bytes by owner, as far as the engine knows."""
-    known = core.tree.all()
-    table = sum(knowledge.view.index_bytes for knowledge in known)
-    counts = sum(knowledge.view.hits.nbytes + knowledge.traffic.nbytes for knowledge in known)
-    general = core.tree.general
-    encoder = sum(
-        t.numel() * t.element_size()
-        for part in (general.encoder, general.bridge)
-        for t in part.state_dict().values()
-    )
-    use = core.tiers.use()
-    owners = {
-        "backbone": core.backbone.bytes,
-        "encoder": encoder,
-        "table indexes": table,
-        "traffic counts": counts,
-        "row cache": core.row_cache.use().bytes,
-        "host cache": use["host"].bytes,
-        "adapter slots": core.tiers.arena.nbytes,
-    }
-    if core.backbone.device.type == "cuda":
-        owners["device, all"] = int(torch.cuda.memory_allocated(core.backbone.device))
-    return owners

@@ -130,7 +130,7 @@ class DomainCalls(Calls):
         return JobAccepted(id=job)
 
     def encoder_file(self, name: str) -> Path:
-        """The file of the node's own encoder, the root's with the bridge."""
+        """The file of the node's own encoder and bridge."""
         core = self._core
         row = core.catalogue.domains.get(name)
         if row.encoder is not None:

@@ -1,4 +1,4 @@
-"""Training a node's n-gram encoder inside a job, with checkpoints that outlive it."""
+"""Training a node's n-gram encoder and bridge inside a job, with checkpoints that outlive it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ import torch
 from engine.appliance.core import Core
 from engine.knowledge.distil import Distillation, DistilPlan, DistilProgress
 from engine.knowledge.distil_checkpoint import Origin, resume, save_checkpoint
-from engine.knowledge.encoder_file import load_encoder, load_hplm, pack_encoder, pack_hplm
+from engine.knowledge.encoder_file import load_hplm, pack_hplm
 from engine.knowledge.hplm import Hplm
 from engine.model.backbone import Backbone, load_backbone
-from engine.model.bridge import Bridge
-from engine.model.ngram_encoder import NgramEncoder
 from engine.schema import RebuildRequest
 from engine.training.jobs import JobContext
 from store.rows import DomainRow
@@ -30,7 +28,7 @@ FROM_THE_BACKBONE, FROM_A_TRAINED_ONE = 2e-3, 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedEncoder:
-    """`blob` is where it is stored; for the root the bridge is in it too."""
+    """`blob` is where it is stored."""
 
     hplm: Hplm
     blob: str
@@ -44,13 +42,12 @@ def train_encoder(
     context: JobContext,
     progress: Callable[[float, str], None],
 ) -> TrainedEncoder:
-    """Train the node's encoder on its corpus, the root's with the bridge; the upper layers stay.
+    """Train the node's encoder and bridge on its corpus; the upper layers stay.
 
     Goes on where an earlier run of the same corpus, start and plan stopped. Raises Cancelled
     and BadInput. However it ends it leaves a checkpoint, for the caller to remove once the encoder
     is in use.
     """
-    root = row.parent is None
     backbone = _teacher(core)
     hplm, fresh = _pupil(core, backbone, row, request)
     lr = FROM_THE_BACKBONE if fresh else FROM_A_TRAINED_ONE
@@ -58,7 +55,7 @@ def train_encoder(
     corpus = core.corpora.sha256(row.name)
     origin = Origin(corpus, hplm.encoder.fingerprint() + hplm.bridge.fingerprint(), plan)
     progress(0.0, "reading the corpus")
-    run = Distillation(hplm, backbone, core.corpora.lines(row.name), plan, bridge=root)
+    run = Distillation(hplm, backbone, core.corpora.lines(row.name), plan)
     path = checkpoint_of(core, row.name)
     if resume(run, path, origin):
         progress(run.share, f"going on where it stopped, after {run.tokens:,} tokens")
@@ -95,16 +92,16 @@ def train_encoder(
         "error_top": f"{end.error_top:.4f}",
         "torch": str(torch.__version__),
     }
-    pack = pack_hplm(hplm, made) if root else pack_encoder(hplm.encoder, hplm.bridge, made)
-    arrays: dict[str, np.ndarray[Any, Any]] = {name: t.numpy() for name, t in pack[0].items()}
-    info = core.blobs.put(arrays, pack[1])
+    tensors, metadata = pack_hplm(hplm, made)
+    arrays: dict[str, np.ndarray[Any, Any]] = {name: t.numpy() for name, t in tensors.items()}
+    info = core.blobs.put(arrays, metadata)
     result = {
         "trained_tokens": end.tokens,
         "error": round(end.error, 4),
         "error_top": round(end.error_top, 4),
         "train_seconds": round(end.seconds, 1),
     }
-    return TrainedEncoder(_served(core, info.id, root=root), info.id, result)
+    return TrainedEncoder(_served(core, info.id), info.id, result)
 
 
 def checkpoint_of(core: Core, domain: str) -> Path:
@@ -120,30 +117,25 @@ def _teacher(core: Core) -> Backbone:
     return load_backbone(core.settings.backbone, split=serving.split)
 
 
-def _served(core: Core, blob: str, *, root: bool) -> Hplm:
+def _served(core: Core, blob: str) -> Hplm:
     """Read back what was stored: a row must be the same before and after a restart."""
-    path, backbone = core.blobs.path(blob), core.backbone
-    if root:
-        return load_hplm(path, backbone).to(backbone.device)
-    bridge = core.tree.general.bridge
-    return Hplm(load_encoder(path, backbone, bridge).to(backbone.device), bridge)
+    return load_hplm(core.blobs.path(blob), core.backbone).to(core.backbone.device)
 
 
 def _pupil(
     core: Core, backbone: Backbone, row: DomainRow, request: RebuildRequest
 ) -> tuple[Hplm, bool]:
-    """A copy to train: of what the node uses now, or from scratch; whether nobody trained it."""
-    general = core.tree.general
+    """A copy to train: of what the node uses now, or from scratch; whether nobody trained it.
+
+    From scratch is from the backbone for the root, and from the parent's for another node.
+    """
+    scratch = request.train_from == "scratch"
     if row.parent is None:
         damage = core.tree.take(row.name).damage
-        lacking = damage is not None and damage.code == "no_encoder"
-        if request.train_from == "scratch" or lacking:
+        if scratch or (damage is not None and damage.code == "no_encoder"):
             return Hplm.untrained(backbone), True
-    bridge = Bridge(backbone, general.bridge.widths)
-    bridge.load(general.bridge.state_dict())
-    start = core.tree.take(row.name).encoder
-    if request.train_from == "scratch" and row.parent is not None:
-        start = core.tree.take(row.parent).encoder
-    encoder = NgramEncoder(backbone, start.form.widths)
-    encoder.load(start.state_dict())
-    return Hplm(encoder, bridge.freeze()), False
+    start = core.tree.take(row.parent if scratch and row.parent is not None else row.name)
+    pupil = Hplm.untrained(backbone, start.encoder.form.widths, start.bridge.widths)
+    pupil.encoder.load(start.encoder.state_dict())
+    pupil.bridge.load(start.bridge.state_dict())
+    return pupil, False

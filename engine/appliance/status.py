@@ -8,8 +8,9 @@ import time
 import torch
 
 from engine import __version__
-from engine.appliance.core import Core, memory_of
+from engine.appliance.core import Core
 from engine.appliance.domains import DomainCalls
+from engine.appliance.memory import memory_of
 from engine.appliance.training import TrainingCalls
 from engine.knowledge.tree import ROOT
 from engine.schema import (

@@ -22,7 +22,7 @@ _DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Settings
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """`own` are files of domains' own n-gram encoders, by domain."""
+    """`own` are files of domains' own hPLMs, by domain."""
 
     backbone: Backbone
     hplm: Hplm
@@ -67,10 +67,10 @@ def open_model(choice: ModelChoice) -> Model:
             remedy="Give one with --encoder FILE, or measure another --split.",
             code=damage.code,
         )
-    return Model(backbone, hplm.to(device), _own_encoders(choice.encoders))
+    return Model(backbone, hplm.to(device), _own_hplms(choice.encoders))
 
 
-def _own_encoders(folder: Path | None) -> dict[str, Path]:
+def _own_hplms(folder: Path | None) -> dict[str, Path]:
     if folder is None:
         return {}
     found = {path.stem: path for path in sorted(folder.glob("*.safetensors"))}

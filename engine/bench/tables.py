@@ -13,11 +13,11 @@ from engine.bench.model import Model
 from engine.bench.sources import Sources
 from engine.errors import Damaged
 from engine.knowledge.build import BuildPlan, build_table
-from engine.knowledge.encoder_file import load_encoder
+from engine.knowledge.encoder_file import load_hplm
+from engine.knowledge.hplm import Hplm
 from engine.knowledge.retrieve import Knowledge
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.tree import DomainTree
-from engine.model.ngram_encoder import NgramEncoder
 from engine.model.rows import row_bytes
 from store.rows import DomainRow
 from store.tables import TableFiles
@@ -31,11 +31,9 @@ class Tables:
     def __init__(self, folder: Path, model: Model) -> None:
         self._model = model
         self._files = TableFiles(folder)
-        self._own: dict[str, NgramEncoder] = {}
+        self._own: dict[str, Hplm] = {}
         # Loaded here and not by the tree, which would serve on without one that cannot be used.
-        self._tree = DomainTree(
-            self._files, model.hplm, read=lambda domain: lambda _bridge: self._own[domain]
-        )
+        self._tree = DomainTree(self._files, model.hplm, read=self._own.__getitem__)
 
     def build(
         self, sources: Sources, domains: Sequence[str], alpha: float, say: Callable[[str], None]
@@ -58,7 +56,8 @@ class Tables:
         taken = self._tree.take(domain)
         if taken.damage is not None:
             raise Damaged(taken.damage.detail, code=taken.damage.code)
-        if len(taken.view.segments) < len({ROOT, domain}):
+        needed = {domain} if domain in self._own else {ROOT, domain}
+        if not needed <= {segment.domain for segment in taken.view.segments}:
             raise Damaged(f'The table of domain "{domain}" or of the root is not in use.')
         hidden = self._model.backbone.shape.hidden
         cache = RowCache(cache_bytes, hidden).share(0) if cache_bytes else None
@@ -89,7 +88,6 @@ class Tables:
     def _put(self, name: str, epoch: int) -> None:
         model, parent = self._model, None if name == ROOT else ROOT
         if parent is not None and name in model.own and name not in self._own:
-            encoder = load_encoder(model.own[name], model.backbone, model.hplm.bridge)
-            self._own[name] = encoder.to(model.backbone.device)
+            self._own[name] = load_hplm(model.own[name], model.backbone).to(model.backbone.device)
         own = name if name in self._own else None
         self._tree.put(DomainRow(name, parent, epoch, "ready", own, 0, 0, {}, 0.0))

@@ -86,8 +86,13 @@ def build_table(
     progress: Progress,
     cancelled: Callable[[], bool],
 ) -> BuildReport:
-    """Fill `writer` with the node's overrides; the caller commits it. Raises Cancelled."""
+    """Fill `writer` with the node's overrides; the caller commits it. Raises Cancelled.
+
+    Without a threshold nothing is inherited but what the same encoder made.
+    """
     began = time.perf_counter()
+    if plan.threshold == 0:
+        inherited = inherited.of(encoder.fingerprint())
 
     def check() -> None:
         if cancelled():

@@ -9,7 +9,7 @@ slots at random, so that back-off to shorter n-grams degrades gently.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from engine.errors import BadInput, Cancelled
 from engine.knowledge.hplm import Hplm
-from engine.knowledge.passages import groups, windows
+from engine.knowledge.passages import groups, varied, vocabulary, windows
 from engine.knowledge.teacher import Teacher
 from engine.model.backbone import Backbone
 from engine.model.layers import run_layer
@@ -43,6 +43,8 @@ class DistilPlan:
     window: int = 128
     mask: float = 0.1
     """Share of the n-grams that lose one or two slots."""
+    varied: float = 0.3
+    """Share of the passages that are changed: other domains have shorter texts and other words."""
     seed: int = 0
     report_s: float = 20.0
 
@@ -64,18 +66,11 @@ class DistilProgress:
 class Distillation:
     """One run on one corpus: `run` trains, and can be stopped and taken up again in between.
 
-    Trains the encoder, and the bridge too if `bridge` is true (the root's). Needs a float32
-    backbone on the CPU. Raises BadInput for a corpus too small to hold anything out.
+    Needs a float32 backbone on the CPU. Raises BadInput if a corpus is too small to hold out any.
     """
 
     def __init__(
-        self,
-        hplm: Hplm,
-        backbone: Backbone,
-        lines: Iterable[str],
-        plan: DistilPlan,
-        *,
-        bridge: bool,
+        self, hplm: Hplm, backbone: Backbone, lines: Iterable[str], plan: DistilPlan
     ) -> None:
         self.hplm, self.plan = hplm, plan
         self._backbone = backbone
@@ -93,7 +88,8 @@ class Distillation:
         size = sum(self._lengths[i] for i in held_out)
         self._held_out = held_out[: max(2, HELD_OUT_TOKENS * len(held_out) // size)]
         self._teacher = Teacher(backbone, self._rows)
-        learning = [hplm.encoder, *([hplm.bridge] if bridge else [])]
+        self._vocabulary = vocabulary(backbone)
+        learning = (hplm.encoder, hplm.bridge)
         for part in learning:
             part.train().requires_grad_(requires_grad=True)
         self.parameters = [p for part in learning for p in part.parameters()]
@@ -153,7 +149,7 @@ class Distillation:
         weight = 0
         for batch in groups(self._held_out, self._lengths, self.plan.batch_tokens, rng):
             size = sum(self._lengths[i] for i in batch)
-            errors = self._errors(batch, 0.0, rng, low=False)
+            errors = self._errors(batch, 0.0, rng, {}, low=False)
             totals += np.array([errors[0].item(), errors[-1].item()]) * size
             weight += size
         return float(totals[0] / weight), float(totals[1] / weight)
@@ -162,24 +158,36 @@ class Distillation:
         plan = self.plan
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = plan.lr * _schedule(self.share, plan.warmup)
-        errors = self._errors(batch, plan.mask, rng, low=self.share < plan.low)
+        instead = {
+            i: varied(self._rows[i], self._vocabulary, rng)
+            for i in batch
+            if rng.random() < plan.varied
+        }
+        errors = self._errors(batch, plan.mask, rng, instead, low=self.share < plan.low)
         loss = errors[0] + torch.stack(errors[1:]).mean() if errors[1:] else 2 * errors[0]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
-        self.tokens += sum(self._lengths[i] for i in batch)
+        self.tokens += sum(len(instead.get(i, self._rows[i])) for i in batch)
         low = errors[0].item()
         self._running = low if self.step == 0 else 0.98 * self._running + 0.02 * low
         self.step += 1
 
     def _errors(
-        self, batch: list[int], mask: float, rng: np.random.Generator, *, low: bool
+        self,
+        batch: list[int],
+        mask: float,
+        rng: np.random.Generator,
+        instead: Mapping[int, list[int]],
+        *,
+        low: bool,
     ) -> list[Tensor]:
         """Errors at layer k and, unless `low`, after every upper layer."""
         backbone, hplm = self._backbone, self.hplm
-        lengths = [self._lengths[i] for i in batch]
-        ids = np.fromiter((t for i in batch for t in self._rows[i]), np.int64, sum(lengths))
+        passages = [instead.get(i, self._rows[i]) for i in batch]
+        lengths = [len(row) for row in passages]
+        ids = np.fromiter((t for row in passages for t in row), np.int64, sum(lengths))
         grams = trigrams(ids, np.array(lengths), hplm.encoder.boundary)
         if mask > 0:
             lost = rng.random(len(grams))
@@ -189,7 +197,7 @@ class Distillation:
         rows = hplm.encoder.rows(torch.from_numpy(distinct))
         packing = Packing.of(lengths)
         student = hplm.bridge(rows[torch.from_numpy(which.reshape(-1))], packing)
-        teacher = self._teacher.states(batch)
+        teacher = self._teacher.states(batch, instead)
         errors = [_error(student, teacher)]
         for weights in backbone.layers[backbone.split :] if not low else ():
             with torch.no_grad():

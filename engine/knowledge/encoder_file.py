@@ -1,8 +1,5 @@
-"""What distillation made, as files: float16 safetensors that say how they were made.
-
-The general file holds an n-gram encoder and the bridge; a domain's own holds an encoder alone, and
-names the bridge it was trained with.
-"""
+"""What distillation made, as files: an n-gram encoder and its bridge, float16 safetensors that say
+how they were made."""
 
 from __future__ import annotations
 
@@ -26,16 +23,9 @@ _ENCODER, _BRIDGE = "encoder.", "bridge."
 
 
 def pack_hplm(hplm: Hplm, made: dict[str, str]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a general file, with `made` as provenance."""
+    """Tensors and metadata of a file, with `made` as provenance."""
     tensors = _half(hplm.encoder.state_dict(), _ENCODER) | _half(hplm.bridge.state_dict(), _BRIDGE)
     return tensors, _metadata(hplm.encoder, hplm.bridge) | made
-
-
-def pack_encoder(
-    encoder: NgramEncoder, bridge: Bridge, made: dict[str, str]
-) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a domain's own file."""
-    return _half(encoder.state_dict(), _ENCODER), _metadata(encoder, bridge) | made
 
 
 def save_hplm(hplm: Hplm, path: Path, made: dict[str, str]) -> None:
@@ -71,7 +61,7 @@ def bundled_file(split: int) -> Path:
 
 
 def load_hplm(path: Path, backbone: Backbone) -> Hplm:
-    """The general file `path`, checked against the backbone it was distilled from.
+    """The file `path`, checked against the backbone it was distilled from.
 
     Raises Damaged if it cannot be read and Unavailable if it belongs to another backbone.
     """
@@ -84,21 +74,6 @@ def load_hplm(path: Path, backbone: Backbone) -> Hplm:
     return Hplm(encoder, bridge).freeze()
 
 
-def load_encoder(path: Path, backbone: Backbone, bridge: Bridge) -> NgramEncoder:
-    """A domain's own encoder; Unavailable if it was trained with another bridge than `bridge`."""
-    metadata, tensors = _read(path)
-    _check(metadata, path.name, backbone)
-    if metadata.get("bridge") != bridge.fingerprint():
-        raise Unavailable(
-            "The domain's own n-gram encoder was trained below another general one.",
-            remedy="Train it again: hmi domain rebuild NAME --train-minutes 10.",
-            code="encoder_mismatch",
-        )
-    encoder = NgramEncoder(backbone, _widths(metadata["widths"]))
-    encoder.load(_part(tensors, _ENCODER))
-    return encoder.freeze()
-
-
 def _metadata(encoder: NgramEncoder, bridge: Bridge) -> dict[str, str]:
     form = encoder.form
     return {
@@ -108,7 +83,6 @@ def _metadata(encoder: NgramEncoder, bridge: Bridge) -> dict[str, str]:
         "hidden": str(form.hidden),
         "widths": _spell(form.widths),
         "bridge_widths": _spell(bridge.widths),
-        "bridge": bridge.fingerprint(),
         "backbone_sha256": form.backbone_sha256,
     }
 

@@ -27,6 +27,13 @@ class Hplm:
     def to(self, device: torch.device) -> Hplm:
         return Hplm(self.encoder.to(device), self.bridge.to(device))
 
+    @property
+    def nbytes(self) -> int:
+        """Weights, and what the encoder remembers of tokens."""
+        parts = (*self.encoder.parameters(), *self.bridge.parameters())
+        weights = sum(p.numel() * p.element_size() for p in parts)
+        return weights + self.encoder.remembered_bytes
+
     @classmethod
     def untrained(
         cls,

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.model.backbone import Backbone
 
 _BLOCK = 512
 _POOL = 2048
+_PIECE = (3, 24)
+"""A piece has at least so many tokens and at most."""
+_FOREIGN = 0.2
+"""Share of the tokens that give way to others."""
 
 
 def windows(backbone: Backbone, lines: Iterable[str], length: int) -> list[list[int]]:
@@ -30,6 +35,27 @@ def windows(backbone: Backbone, lines: Iterable[str], length: int) -> list[list[
             flush()
     flush()
     return rows
+
+
+def vocabulary(backbone: Backbone) -> NDArray[np.int64]:
+    """The ids of all tokens that stand for text; not [CLS], [unused7] and their like."""
+    tokens: dict[str, int] = backbone.tokenizer.get_vocab()
+    told = [i for token, i in tokens.items() if not (token[0] == "[" and token[-1] == "]")]
+    return np.array(sorted(told), dtype=np.int64)
+
+
+def varied(row: list[int], vocabulary: NDArray[np.int64], rng: np.random.Generator) -> list[int]:
+    """Another passage than the corpus has: a short piece of `row`, or `row` with tokens of the
+    whole `vocabulary` strewn in. Its first and last token stay."""
+    first, last, body = row[0], row[-1], np.array(row[1:-1], dtype=np.int64)
+    if rng.random() < 0.5:
+        size = int(rng.integers(*_PIECE, endpoint=True))
+        at = int(rng.integers(0, max(1, len(body) - size + 1)))
+        body = body[at : at + size]
+    else:
+        strewn = rng.random(len(body)) < _FOREIGN
+        body[strewn] = rng.choice(vocabulary, int(strewn.sum()))
+    return [first, *body.tolist(), last]
 
 
 def groups(

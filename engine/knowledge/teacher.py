@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -26,21 +28,29 @@ class Teacher:
         self._kept: dict[int, Tensor] = {}
 
     @torch.no_grad()
-    def states(self, which: list[int]) -> Tensor:
-        """Layer k of distinct rows `which`, packed in that order (T, H) float32."""
-        found = self._compute([row for row in which if row not in self._kept])
+    def states(self, which: list[int], instead: Mapping[int, list[int]] | None = None) -> Tensor:
+        """Layer k of distinct rows `which`, packed in that order (T, H) float32.
+
+        `instead` has other token ids for some of them; nothing of those is remembered.
+        """
+        instead = instead or {}
+        found = self._compute(
+            {row: self._rows[row] for row in which if row not in self._kept} | dict(instead)
+        )
+        self._keep({row: states for row, states in found.items() if row not in instead})
         kept = self._kept
         return torch.cat([found[row] if row in found else kept[row].float() for row in which])
 
-    def _compute(self, which: list[int]) -> dict[int, Tensor]:
-        if not which:
+    def _compute(self, rows: Mapping[int, list[int]]) -> dict[int, Tensor]:
+        if not rows:
             return {}
-        lengths = [len(self._rows[row]) for row in which]
-        ids = torch.tensor([token for row in which for token in self._rows[row]])
+        lengths = [len(ids) for ids in rows.values()]
+        ids = torch.tensor([token for ids in rows.values() for token in ids])
         states = self._backbone.lower(ids, Packing.of(lengths))
-        found: dict[int, Tensor] = dict(zip(which, states.split(lengths), strict=True))  # type: ignore[no-untyped-call]
-        cost = states.numel() * 2
+        return dict(zip(rows, torch.split(states, lengths), strict=True))
+
+    def _keep(self, found: dict[int, Tensor]) -> None:
+        cost = sum(states.numel() for states in found.values()) * 2
         if cost <= self._left:
             self._left -= cost
             self._kept |= {row: part.to(torch.float16, copy=True) for row, part in found.items()}
-        return found

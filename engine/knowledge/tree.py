@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from engine.errors import HmiError, NotFound
-from engine.knowledge.encoders import Encoders, OwnEncoder
 from engine.knowledge.hplm import Hplm
+from engine.knowledge.hplms import Hplms, KnownHplm
 from engine.knowledge.retrieve import Damage, Knowledge
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.traffic import Traffic
@@ -31,16 +31,16 @@ class DomainTree:
         general: Hplm,
         damage: Damage | None = None,
         cache: RowCache | None = None,
-        read: Callable[[str], OwnEncoder] | None = None,
+        read: Callable[[str], Hplm] | None = None,
     ) -> None:
         """`damage` says why `general` cannot serve; then no domain can, but in exact mode.
 
-        `cache` keeps computed rows, for all nodes; `read` loads a node's own encoder by blob id.
+        `cache` keeps computed rows, for all nodes; `read` loads a node's own hPLM by blob id.
         """
         self._cache = cache
         self._tables = tables
         self._encoder_damage = damage
-        self._encoders = Encoders(general, read)
+        self._hplms = Hplms(general, read)
         self._rows: dict[str, DomainRow] = {}
         self._own: dict[str, Segment | None] = {}
         self._damage: dict[str, Damage] = {}
@@ -53,8 +53,12 @@ class DomainTree:
 
     @property
     def general(self) -> Hplm:
-        """The root's encoder and the bridge that the whole tree shares."""
-        return self._encoders.general
+        """The root's, which serves all nodes but those that have their own and their children."""
+        return self._hplms.general
+
+    def hplms(self) -> list[Hplm]:
+        """All that are in memory."""
+        return self._hplms.loaded()
 
     def take(self, name: str) -> Knowledge:
         """What serving in domain `name` uses now; NotFound."""
@@ -92,13 +96,13 @@ class DomainTree:
     def put(self, row: DomainRow, general: Hplm | None = None) -> None:
         """A node is new, or has published an epoch or an encoder, or changed its parent.
 
-        With `general` the root was trained again: tables and encoders that were made with the old
-        one are stale from now on.
+        With `general` the root was trained again: tables that were made with the old one are stale
+        from now on.
         """
         with self._changing:
             if general is not None:
                 self._encoder_damage = None
-                self._encoders.put_general(general)
+                self._hplms.put_general(general)
             before = self._rows.get(row.name)
             self._rows[row.name] = row
             moved = before is None or before.parent != row.parent or before.encoder != row.encoder
@@ -143,13 +147,13 @@ class DomainTree:
         self._damage.pop(row.name, None)
         self._stale.discard(row.name)
         try:
-            encoder = self._encoders.of(self._lineage(row.name))
+            used = self._hplms.of(self._lineage(row.name))
             if row.epoch == 0:
                 return
             table = self._tables.open(row.name, row.epoch)
             self._check(row, table)
             # A row of another encoder would be a wrong answer: a hit must equal a computed miss.
-            if table.manifest.meta.get("encoder") != encoder.fingerprint:
+            if table.manifest.meta.get("encoder") != used.fingerprint:
                 self._stale.add(row.name)
             elif before is not None and before.epoch == row.epoch:
                 self._own[row.name] = before
@@ -182,26 +186,37 @@ class DomainTree:
             own = next((self._damage[n] for n in chain if n in self._damage), None)
             before = self._nodes.get(name)
             traffic = Traffic() if before is None else before.traffic
-            segments = tuple(s for s in (self._own[n] for n in chain) if s is not None)
+            used = self._hplms.of(self._lineage(name))
+            segments = self._segments(row, chain, used)
             if before is not None and before.view.segments == segments:
                 view = before.view
             else:
                 view = TableView(name, segments, self.general.encoder.shape.hidden)
                 if before is not None:
                     traffic.move(before.view, view, decay=name == published)
-            encoder = self._encoders.of(self._lineage(name))
             nodes[name] = Knowledge(
                 name,
                 row.epoch,
                 view,
-                encoder.encoder,
-                self.general.bridge,
+                used.hplm.encoder,
+                used.hplm.bridge,
                 self._encoder_damage or own,
-                None if self._cache is None else self._cache.share(encoder.number),
+                None if self._cache is None else self._cache.share(used.number),
                 traffic,
             )
         self.traffic = {name: knowledge.traffic for name, knowledge in nodes.items()}
         self._nodes = nodes
+        self._hplms.keep({row.encoder for row in self._rows.values() if row.encoder is not None})
+
+    def _segments(self, row: DomainRow, chain: list[str], used: KnownHplm) -> tuple[Segment, ...]:
+        """What a lookup in the node may be answered from, nearest first.
+
+        Rows of another encoder than the node's are left out, or a hit would say something else
+        than a computed miss. With a threshold the operator has allowed just that.
+        """
+        loose = float(row.params.get("threshold", 0.0)) > 0
+        known = (self._own[name] for name in chain)
+        return tuple(s for s in known if s is not None and (loose or s.encoder == used.fingerprint))
 
     def _lineage(self, name: str) -> list[str]:
         """The blob ids of own encoders on the way up from `name`, nearest first, root excluded."""

@@ -43,7 +43,8 @@ class TableView:
         """
         self.domain = domain
         self.segments = segments
-        self._width = row_bytes(width)
+        self.width = width
+        self._row_bytes = row_bytes(width)
         sizes = [len(s.keys) for s in segments]
         self._bases = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         rows = np.arange(int(self._bases[-1]), dtype=np.int32)
@@ -72,7 +73,7 @@ class TableView:
 
     def gather(self, rows: Rows) -> RowArray:
         """Row numbers (N,), none of them MISS -> (N, H + 4) int8."""
-        out = np.empty((len(rows), self._width), dtype=np.int8)
+        out = np.empty((len(rows), self._row_bytes), dtype=np.int8)
         for segment, start, end in zip(
             self.segments, self._bases[:-1], self._bases[1:], strict=True
         ):
@@ -84,6 +85,13 @@ class TableView:
     def source(self, row: int) -> str:
         """The node that row number `row` belongs to."""
         return self.segments[int(np.searchsorted(self._bases, row, side="right")) - 1].domain
+
+    def of(self, encoder: str) -> TableView:
+        """Only the rows that the encoder of that fingerprint computed."""
+        kept = tuple(s for s in self.segments if encoder != "" and s.encoder == encoder)
+        if len(kept) == len(self.segments):
+            return self
+        return TableView(self.domain, kept, self.width)
 
     def made_by(self, rows: Rows, encoder: str) -> NDArray[np.bool_]:
         """(N,) which of the row numbers `rows` the encoder of that fingerprint computed."""

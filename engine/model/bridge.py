@@ -1,8 +1,8 @@
 """The bridge: from rows of single n-grams to the hidden state of layer k.
 
 Position enters here, and so does everything beyond three tokens: a few of the backbone's own
-layers, their feed-forwards cut down to the neurons that matter, trained with the general encoder
-and frozen. All domains and tenants share it, as they share the upper layers.
+layers, their feed-forwards cut down to the neurons that matter, trained with the encoder below
+them. Who shares the encoder shares the bridge.
 """
 
 from __future__ import annotations

@@ -52,10 +52,11 @@ class NgramEncoder(nn.Module):
     """Trainable; the word vectors stay the backbone's own and are not part of its state."""
 
     def __init__(self, backbone: Backbone, widths: tuple[int, ...] | None = None) -> None:
-        """Start from the backbone's first layers, their feed-forwards cut to `widths`."""
+        """Start from the backbone's first layers, their feed-forwards cut to `widths`; one layer,
+        its feed-forward halved, if none are given."""
         super().__init__()
         shape, e = backbone.shape, backbone.embeddings
-        widths = (shape.intermediate,) if widths is None else widths
+        widths = (shape.intermediate // 2,) if widths is None else widths
         self.shape: Shape = shape
         self.boundary = shape.vocab
         self.form = EncoderForm(
@@ -139,6 +140,11 @@ class NgramEncoder(nn.Module):
                 own = F.linear(x, w.qkv, w.qkv_bias)
             x = finish(w, x, hear(own, left, right, present, self.shape), self.shape)
         return x
+
+    @property
+    def remembered_bytes(self) -> int:
+        """What tokens contribute, of those met so far."""
+        return 0 if self._projections is None else self._projections.nbytes
 
     def freeze(self) -> NgramEncoder:
         """Training is over; returns itself."""

@@ -43,6 +43,11 @@ class TokenProjections:
             for depth in range(len(encoder.blocks))
         ]
 
+    @property
+    def nbytes(self) -> int:
+        """Of the tokens met so far."""
+        return int(self._known.sum()) * sum(t.shape[1] * t.element_size() for t in self._layers)
+
     def take(self, tokens: Tensor, depth: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """Of (N, 3) token ids at layer `depth`: left's (N, 2H), right's (N, 2H), the centre's
         (N, 3H) at the first layer, else None; float32."""

@@ -1,4 +1,4 @@
-"""Rebuilds that train an n-gram encoder: a domain's own, or the root's with the bridge."""
+"""Rebuilds that train an n-gram encoder and its bridge: a domain's own, or the root's."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 from safetensors import safe_open
 
 from engine.appliance import Appliance, encoder_training
+from engine.appliance.memory import memory_of
 from engine.config import Settings
 from engine.knowledge.distil import Distillation, DistilPlan
 from engine.knowledge.distil_checkpoint import Origin, save_checkpoint
@@ -74,7 +75,7 @@ def encoders(settings: Settings) -> list[str]:
     found = []
     for path in settings.paths.blobs.glob("*/*.safetensors"):
         with safe_open(path, framework="np") as file:
-            if "bridge" in (file.metadata() or {}):
+            if "bridge_widths" in (file.metadata() or {}):
                 found.append(path.stem)
     return found
 
@@ -168,18 +169,24 @@ def test_a_trained_root_changes_every_domain_and_answers_the_same_after_a_restar
         assert same(answers(again)["acme/general"], after["acme/general"], 0)
 
 
-def test_a_root_trained_again_leaves_own_encoders_unused_until_they_are_trained_again(
+def test_a_root_trained_again_changes_no_domain_that_has_its_own_encoder(
     settings: Settings, furnished: Appliance
 ) -> None:
-    for name in ("reviews", "general"):
-        assert train(furnished, name).state == "succeeded"
-    assert states(furnished) == {"general": "ready", "reviews": "stale", "films": "stale"}
-    core = core_of(furnished)
-    assert core.tree.take("reviews").encoder is core.tree.general.encoder
     assert train(furnished, "reviews").state == "succeeded"
-    assert states(furnished)["reviews"] == "ready"
+    before = answers(furnished)["acme/reviews"]
+    assert train(furnished, "general").state == "succeeded"
+    assert states(furnished) == {"general": "ready", "reviews": "ready", "films": "stale"}
+    assert same(answers(furnished)["acme/reviews"], before, 0)
+    core = core_of(furnished)
+    assert core.tree.take("films").encoder is core.tree.take("reviews").encoder
     assert core.tree.take("reviews").encoder is not core.tree.general.encoder
     assert len(encoders(settings)) == 2
+
+
+def test_memory_counts_every_encoder(furnished: Appliance) -> None:
+    before = memory_of(core_of(furnished))["encoders"]
+    assert train(furnished, "reviews").state == "succeeded"
+    assert memory_of(core_of(furnished))["encoders"] > 1.5 * before
 
 
 def test_an_encoder_says_how_it_was_made(settings: Settings, furnished: Appliance) -> None:
@@ -191,7 +198,7 @@ def test_an_encoder_says_how_it_was_made(settings: Settings, furnished: Applianc
     assert made["corpus_sha256"] == core_of(furnished).corpora.sha256("reviews")
     assert made["seed"] == "7"
     assert made["tokens"] == str(job.result["trained_tokens"])
-    assert all(name.startswith("encoder.") for name in tensors)
+    assert {name.split(".")[0] for name in tensors} == {"encoder", "bridge"}
 
 
 def test_a_cancelled_training_leaves_a_checkpoint_and_the_epoch_before_and_goes_on_later(

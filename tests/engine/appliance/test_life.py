@@ -78,7 +78,7 @@ def test_status_says_how_everything_is(appliance: Appliance) -> None:
     assert [d.name for d in found.domains] == ["general", "reviews"]
     assert found.device.kind == "cpu"
     assert found.host.threads == 1
-    assert {"backbone", "encoder", "table indexes", "adapter slots"} <= set(found.host.by_owner)
+    assert {"backbone", "encoders", "table indexes", "adapter slots"} <= set(found.host.by_owner)
     assert (found.tiers["disk"].resident, found.tiers["device"].resident) == (1, 1)
     assert found.queue.depth == 0
     assert found.totals["requests"] == 1

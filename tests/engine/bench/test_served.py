@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from engine.bench.model import Model
 from engine.bench.plain import PlainTransformers
@@ -14,7 +13,7 @@ from engine.bench.served import ModelPath
 from engine.bench.sources import Sources, open_sources
 from engine.bench.tables import Tables
 from engine.errors import Damaged
-from engine.knowledge.encoder_file import pack_encoder
+from engine.knowledge.encoder_file import save_hplm
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.index import MISS
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
@@ -115,12 +114,11 @@ def test_a_domain_with_an_encoder_of_its_own_has_a_table_of_it(
     model: Model, adapters: list[AdapterWeights], sources: Sources, tmp_path: Path
 ) -> None:
     torch.manual_seed(5)
-    own = Hplm.untrained(model.backbone).encoder
+    own = Hplm.untrained(model.backbone)
     with torch.no_grad():
-        own.edge.add_(1.0)
-        own.place.add_(0.5)
-    tensors, made = pack_encoder(own, model.hplm.bridge, {})
-    save_file(tensors, tmp_path / "reviews.safetensors", metadata=made)
+        own.encoder.edge.add_(1.0)
+        own.encoder.place.add_(0.5)
+    save_hplm(own, tmp_path / "reviews.safetensors", {})
     with_own = replace(model, own={"reviews": tmp_path / "reviews.safetensors"})
     tables = Tables(tmp_path / "own", with_own)
     tables.build(sources, ["reviews"], 0.5, lambda _line: None)

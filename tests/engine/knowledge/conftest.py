@@ -93,8 +93,13 @@ def publish(tables: TableFiles, backbone: Backbone, encoder: NgramEncoder) -> Pu
 
 
 def domain_row(
-    name: str, parent: str | None, epoch: int = 0, encoder: str | None = None
+    name: str,
+    parent: str | None,
+    epoch: int = 0,
+    encoder: str | None = None,
+    **params: float,
 ) -> DomainRow:
+    """`params` are those that the node was last rebuilt with."""
     return DomainRow(
         name=name,
         parent=parent,
@@ -103,7 +108,7 @@ def domain_row(
         encoder=encoder,
         corpus_bytes=0,
         corpus_lines=0,
-        params={},
+        params=params,
         created_at=0.0,
     )
 

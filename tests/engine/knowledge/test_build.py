@@ -81,7 +81,7 @@ def test_what_an_inherited_row_of_another_encoder_says_differently_is_kept(
     assert table.manifest.meta["encoder"] == own.fingerprint()
 
 
-@pytest.mark.parametrize(("threshold", "kept"), [(0.0, 5), (0.2, 3), (0.6, 1), (2.0, 0)])
+@pytest.mark.parametrize(("threshold", "kept"), [(0.01, 5), (0.2, 3), (0.6, 1), (2.0, 0)])
 def test_only_what_differs_by_more_than_the_threshold_is_kept(
     publish: Callable[..., building.BuildReport],
     tables: TableFiles,
@@ -98,6 +98,17 @@ def test_only_what_differs_by_more_than_the_threshold_is_kept(
     report = publish("reviews", 1, corpus, _view(stored, rows), threshold=threshold)
     assert report.entries == kept
     assert np.array_equal(tables.open("reviews", 1).keys, stored.keys[5 - kept : 5])
+
+
+def test_without_a_threshold_nothing_is_inherited_but_what_the_same_encoder_made(
+    publish: Callable[..., building.BuildReport], tables: TableFiles, corpus: list[str]
+) -> None:
+    publish("general", 1, corpus)
+    stored = tables.open("general", 1)
+    unknown = publish("reviews", 1, corpus, _view(stored, np.array(stored.rows)))
+    assert (unknown.inherited, unknown.entries) == (0, len(stored.keys))
+    known = publish("reviews", 2, corpus, _view(stored))
+    assert (known.inherited, known.entries) == (len(stored.keys), 0)
 
 
 def test_a_rebuild_says_what_it_kept_evicted_and_promoted(

@@ -32,7 +32,7 @@ def start(backbone: Backbone, lines: list[str]) -> Start:
         hplm = Hplm.untrained(backbone)
         hplm.encoder.load(first.encoder.state_dict())
         hplm.bridge.load(first.bridge.state_dict())
-        return Distillation(hplm, backbone, lines, PLAN, bridge=True)
+        return Distillation(hplm, backbone, lines, PLAN)
 
     return begin
 

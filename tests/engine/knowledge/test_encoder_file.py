@@ -12,15 +12,12 @@ from engine.errors import Damaged, Unavailable
 from engine.knowledge.encoder_file import (
     bundled_file,
     general_hplm,
-    load_encoder,
     load_hplm,
-    pack_encoder,
+    pack_hplm,
     save_hplm,
 )
 from engine.knowledge.hplm import Hplm
 from engine.model.backbone import Backbone
-from engine.model.bridge import Bridge
-from engine.model.ngram_encoder import NgramEncoder
 
 SHIPPED_SPLIT = 4
 MOST_BYTES = 20_000_000
@@ -30,12 +27,6 @@ MOST_BYTES = 20_000_000
 def general(hplm: Hplm, tmp_path: Path) -> Path:
     path = tmp_path / "small.safetensors"
     save_hplm(hplm, path, {"command": "for tests"})
-    return path
-
-
-def _save_own(encoder: NgramEncoder, bridge: Bridge, path: Path) -> Path:
-    tensors, metadata = pack_encoder(encoder, bridge, {})
-    save_file(tensors, path, metadata=metadata)
     return path
 
 
@@ -77,37 +68,23 @@ def test_a_file_says_what_form_it_has(
         assert file.metadata()["seed"] == "3"
 
 
-def test_an_own_encoder_is_read_below_the_bridge_it_was_trained_with_and_no_other(
-    encoder: NgramEncoder, bridge: Bridge, backbone: Backbone, tmp_path: Path
-) -> None:
-    path = _save_own(encoder, bridge, tmp_path / "own.safetensors")
-    again = load_encoder(path, backbone, bridge)
-    assert _same_but_for_rounding(encoder, again)
-    assert not any(p.requires_grad for p in again.parameters())
-    with pytest.raises(Unavailable, match="another general one") as caught:
-        load_encoder(path, backbone, Bridge(backbone))
-    assert caught.value.code == "encoder_mismatch"
-    assert "--train-minutes" in caught.value.remedy
-
-
-def test_an_own_encoder_is_no_general_file(
-    encoder: NgramEncoder, bridge: Bridge, backbone: Backbone, tmp_path: Path
-) -> None:
-    path = _save_own(encoder, bridge, tmp_path / "own.safetensors")
+def test_a_file_without_a_bridge_is_refused(hplm: Hplm, general: Path, backbone: Backbone) -> None:
+    tensors, metadata = pack_hplm(hplm, {})
+    half = {name: t for name, t in tensors.items() if not name.startswith("bridge.")}
+    save_file(half, general, metadata=metadata)
     with pytest.raises(Damaged, match="bridge"):
-        load_hplm(path, backbone)
+        load_hplm(general, backbone)
 
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors at all"], ids=["empty", "text"])
 def test_a_broken_file_is_refused_by_name(
-    backbone: Backbone, bridge: Bridge, tmp_path: Path, content: bytes
+    backbone: Backbone, tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "broken.safetensors"
     path.write_bytes(content)
-    for read in (load_hplm, lambda p, b: load_encoder(p, b, bridge)):
-        with pytest.raises(Damaged, match="broken") as caught:
-            read(path, backbone)
-        assert caught.value.code == "encoder_damaged"
+    with pytest.raises(Damaged, match="broken") as caught:
+        load_hplm(path, backbone)
+    assert caught.value.code == "encoder_damaged"
     path.unlink()
     with pytest.raises(Damaged, match="broken"):
         load_hplm(path, backbone)

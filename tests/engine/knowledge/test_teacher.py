@@ -77,3 +77,17 @@ def test_what_is_remembered_stays_within_the_budget(
         teacher.states(which)
     kept = sum(t.numel() * t.element_size() for t in teacher._kept.values())
     assert 0 < kept <= 900
+
+
+def test_other_tokens_instead_of_a_row_are_seen_and_not_remembered(
+    backbone: Backbone, rows: list[list[int]]
+) -> None:
+    teacher = Teacher(backbone, rows)
+    for which in ([1, 0], [0, 2, 1]):
+        changed = [*rows[1][:3], rows[2][1], rows[1][-1]]
+        expected = [changed if row == 1 else rows[row] for row in which]
+        states = teacher.states(which, {1: changed})
+        truth = _truth(backbone, expected, list(range(len(expected))))
+        torch.testing.assert_close(states, truth, rtol=HALF, atol=HALF)
+    truth = _truth(backbone, rows, [1, 2])
+    torch.testing.assert_close(teacher.states([1, 2]), truth, rtol=HALF, atol=HALF)

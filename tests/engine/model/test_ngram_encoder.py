@@ -137,7 +137,7 @@ def test_a_computed_row_of_the_bundled_shape_is_the_graphs_within_its_rounding(
 def test_one_whole_layer_is_the_backbones_first_on_three_tokens_of_which_the_middle_goes_on(
     backbone: Backbone,
 ) -> None:
-    encoder = NgramEncoder(backbone)
+    encoder = NgramEncoder(backbone, (backbone.shape.intermediate,))
     grams = torch.randint(0, encoder.boundary, (6, 3))
     packing = Packing.of([3] * 6)
     states = backbone.embed(grams.flatten(), packing)

@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import Unavailable
 from engine.knowledge.build import BuildReport, compute_rows
-from engine.knowledge.encoders import Encoders, OwnEncoder
 from engine.knowledge.hplm import Hplm
+from engine.knowledge.hplms import Hplms
 from engine.knowledge.retrieve import Knowledge, retrieve
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.tree import DomainTree
 from engine.model.backbone import Backbone
-from engine.model.bridge import Bridge
-from engine.model.ngram_encoder import NgramEncoder
 from engine.model.ngrams import Keys, pack, trigrams
 from store.errors import NotFound
 from store.rows import DomainRow
@@ -32,32 +29,26 @@ RETURNS = "refund my money back please"
 
 
 class Blobs:
-    """Own encoders by blob id; each was trained below one bridge."""
+    """Own hPLMs by blob id."""
 
-    def __init__(self, backbone: Backbone, bridge: Bridge) -> None:
-        self.encoders = {
-            blob: NgramEncoder(backbone, widths).freeze()
+    def __init__(self, backbone: Backbone) -> None:
+        self.hplms = {
+            blob: Hplm.untrained(backbone, widths).freeze()
             for blob, widths in (("shops", (8,)), ("news", (16,)))
         }
-        self.below = bridge
+        self.encoders = {blob: hplm.encoder for blob, hplm in self.hplms.items()}
         self.read_times = 0
 
-    def read(self, blob: str) -> OwnEncoder:
-        if blob not in self.encoders:
+    def read(self, blob: str) -> Hplm:
+        if blob not in self.hplms:
             raise NotFound(f"There is no blob {blob}.")
-
-        def load(bridge: Bridge) -> NgramEncoder:
-            self.read_times += 1
-            if bridge is not self.below:
-                raise Unavailable("below another", remedy="train", code="encoder_mismatch")
-            return self.encoders[blob]
-
-        return load
+        self.read_times += 1
+        return self.hplms[blob]
 
 
 @pytest.fixture
-def blobs(backbone: Backbone, bridge: Bridge) -> Blobs:
-    return Blobs(backbone, bridge)
+def blobs(backbone: Backbone) -> Blobs:
+    return Blobs(backbone)
 
 
 @pytest.fixture
@@ -97,7 +88,9 @@ def test_a_node_is_served_by_its_own_encoder_and_its_children_by_the_nearest(
     own = blobs.encoders["shops"]
     used = {name: tree.take(name).encoder for name in ("general", "films", "shop", "returns")}
     assert used == {"general": hplm.encoder, "films": hplm.encoder, "shop": own, "returns": own}
-    assert {knowledge.bridge for knowledge in tree.all()} == {hplm.bridge}
+    below = {name: tree.take(name).bridge for name in used}
+    assert below["shop"] is below["returns"] is blobs.hplms["shops"].bridge
+    assert below["general"] is below["films"] is hplm.bridge
     assert not any(tree.stale(name) for name in used)
 
 
@@ -117,13 +110,22 @@ def test_its_own_ngrams_have_rows_of_its_own_encoder_also_where_an_ancestor_has_
     assert np.array_equal(rows.numpy(), compute_rows(blobs.encoders["shops"], keys))
 
 
-def test_what_it_lacks_shows_through_from_its_ancestors(
-    tree: DomainTree, backbone: Backbone, hplm: Hplm
+def test_what_it_lacks_is_computed_by_its_own_encoder_though_an_ancestor_has_a_row(
+    tree: DomainTree, backbone: Backbone, blobs: Blobs
 ) -> None:
-    rows, keys = _rows(GENERAL, tree.take("shop"), backbone)
-    shop = tree.own("shop")
-    assert shop is not None
-    inherited = ~np.isin(keys, shop.keys)
+    shop = tree.take("shop")
+    rows, keys = _rows(GENERAL, shop, backbone)
+    assert not np.isin(keys, shop.view.segments[0].keys).all()
+    assert np.array_equal(rows.numpy(), compute_rows(blobs.encoders["shops"], keys))
+
+
+def test_with_a_threshold_an_ancestors_row_shows_through(
+    tree: DomainTree, backbone: Backbone, hplm: Hplm, row: Row
+) -> None:
+    tree.put(row("shop", "general", 1, "shops", threshold=0.1))
+    shop = tree.take("shop")
+    rows, keys = _rows(GENERAL, shop, backbone)
+    inherited = ~np.isin(keys, shop.view.segments[0].keys)
     assert inherited.any()
     assert np.array_equal(rows[inherited].numpy(), compute_rows(hplm.encoder, keys[inherited]))
 
@@ -146,8 +148,9 @@ def test_a_table_of_its_ancestors_encoder_is_stale_below_its_own(
     """Its encoder was trained after its child's table was built."""
     tree.put(row("returns", "shop", 1, "news"))
     assert tree.stale("returns")
-    assert [s.domain for s in tree.take("returns").view.segments] == ["shop", "general"]
+    assert not tree.take("returns").view.segments
     tree.put(row("returns", "shop", 1))
+    assert [s.domain for s in tree.take("returns").view.segments] == ["returns", "shop"]
     assert not tree.stale("returns")
 
 
@@ -176,27 +179,32 @@ def test_an_encoder_that_cannot_be_used_leaves_the_inherited_one_and_a_stale_tab
     assert tree.stale("returns")
 
 
-def test_below_another_bridge_an_own_encoder_is_not_used(
-    tree: DomainTree, row: Row, backbone: Backbone
+def test_a_root_trained_again_leaves_own_encoders_and_their_tables_as_they_were(
+    tree: DomainTree, row: Row, backbone: Backbone, blobs: Blobs
 ) -> None:
-    trained = Hplm.untrained(backbone).freeze()
+    trained = Hplm.untrained(backbone, (24,)).freeze()
     tree.put(row("general", None, 1), trained)
-    for name in ("general", "shop", "returns"):
-        assert tree.take(name).encoder is trained.encoder
-        assert tree.take(name).bridge is trained.bridge
-    assert tree.stale("shop")
+    assert tree.take("general").encoder is trained.encoder
+    assert tree.stale("general")
+    for name in ("shop", "returns"):
+        assert tree.take(name).encoder is blobs.encoders["shops"]
+        assert not tree.stale(name)
 
 
 def test_an_encoder_is_read_once_and_no_number_comes_twice(hplm: Hplm, blobs: Blobs) -> None:
-    encoders = Encoders(hplm, blobs.read)
-    shops, again, nearest = (
-        encoders.of(line) for line in (["shops"], ["shops"], ["shops", "news"])
-    )
+    known = Hplms(hplm, blobs.read)
+    shops, again, nearest = (known.of(line) for line in (["shops"], ["shops"], ["shops", "news"]))
     assert shops is again is nearest
     assert blobs.read_times == 1
-    assert encoders.of(["gone", "news"]).encoder is blobs.encoders["news"]
-    before = {encoders.of(line).number for line in ([], ["shops"], ["news"])}
-    encoders.put_general(hplm)
-    after = {encoders.of(line).number for line in ([], ["shops"], ["news"])}
-    assert len(before) == len(after) == 3
-    assert not before & after
+    assert known.of(["gone", "news"]).hplm is blobs.hplms["news"]
+    before = [known.of(line).number for line in ([], ["shops"], ["news"])]
+    known.put_general(hplm)
+    after = [known.of(line).number for line in ([], ["shops"], ["news"])]
+    assert after[1:] == before[1:]
+    assert len({*before, *after}) == 4
+
+
+def test_what_no_node_uses_any_more_is_let_go(tree: DomainTree, hplm: Hplm, row: Row) -> None:
+    assert len(tree.hplms()) == 2
+    tree.put(row("shop", "general", 1))
+    assert tree.hplms() == [hplm]
