@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
+from engine.appliance.recovery import mend, sweep_debris
 from engine.appliance.source import BlobSource
 from engine.config import Settings
 from engine.errors import HmiError
@@ -20,7 +21,7 @@ from engine.knowledge.hplm import Hplm
 from engine.knowledge.retrieve import Damage, MissPolicy
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.traffic_file import TrafficLedger
-from engine.knowledge.tree import ROOT, DomainTree
+from engine.knowledge.tree import DomainTree
 from engine.memory.arena import AdapterArena
 from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
@@ -38,8 +39,7 @@ from engine.training.jobs import JobContext, Jobs
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
 from store.errors import NotFound
-from store.files import sweep
-from store.rows import DomainRow, JobRow
+from store.rows import JobRow
 from store.tables import TableFiles
 from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
@@ -72,10 +72,10 @@ class Core:
         self.traffic_files = TrafficFiles(paths.tables)
         self.corpora = CorpusFiles(paths.corpora)
         self.datasets = DatasetFiles(paths.datasets)
-        self.mended = self._mend()
+        self.mended = mend(self.catalogue)
         """Domains that hung from nothing or in a ring, and hang below the root since the start."""
         phase("sweeping what an earlier engine left unfinished")
-        self._sweep()
+        sweep_debris(self)
         phase("loading the backbone")
         self.threads = ThreadShare(settings.threads or os.cpu_count() or 1)
         self.threads.apply()
@@ -90,7 +90,7 @@ class Core:
         self.tree = DomainTree(
             self.tables, general.to(device), damage, self.row_cache, self._own_hplm
         )
-        self.tree.load(self._domain_rows())
+        self.tree.load(self.catalogue.domains.all())
         self.ledger = TrafficLedger(self.traffic_files, self.tree, self.backbone.checkpoint.sha256)
         self.ledger.load()
         self.inspection = TableInspection(self.tables, self.tree)
@@ -172,36 +172,6 @@ class Core:
         # Its file may have been lost already; gone is gone.
         with contextlib.suppress(NotFound):
             self.blobs.delete(adapter)
-
-    def _mend(self) -> set[str]:
-        root = DomainRow(ROOT, None, 0, "empty", None, 0, 0, {}, time.time())
-        mended = self.catalogue.domains.mend(root)
-        for name in mended:
-            log.warning('domain "%s" hung from nothing or in a ring; the tree is mended', name)
-        return set(mended) - {ROOT}
-
-    def _sweep(self) -> None:
-        domains = self.catalogue.domains.all()
-        for adapter in self.catalogue.adapters.unused():
-            # An engine that was killed had published its successor but not let go of it.
-            self.catalogue.adapters.remove(adapter)
-        swept = (
-            self.blobs.sweep(self.catalogue.blob_ids())
-            + self.traffic_files.sweep({row.name for row in domains})
-            + self.tables.sweep({(row.name, row.epoch) for row in domains})
-            + self.corpora.sweep()
-            + self.datasets.sweep({row.path_name for row in self.catalogue.datasets.all()})
-            + sweep(self.settings.paths.training)
-        )
-        if swept:
-            log.info("swept %d files that nothing refers to", swept)
-
-    def _domain_rows(self) -> list[DomainRow]:
-        for row in self.catalogue.domains.all():
-            if row.state == "rebuilding":
-                # The engine was killed meanwhile; the epoch before goes on.
-                self.catalogue.domains.change(row.name, state="ready" if row.epoch else "empty")
-        return self.catalogue.domains.all()
 
     def _general(self) -> tuple[Hplm, Damage | None]:
         """The root's own if it was trained here, else --encoder's or ours."""

@@ -6,26 +6,22 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 from engine.appliance.calls import Calls
+from engine.appliance.domain_pages import domain_of, ngram_page
 from engine.appliance.encoder_training import checkpoint_of
 from engine.appliance.rebuild import Rebuild
-from engine.appliance.updates import policy_of
 from engine.errors import BadInput, Conflict, NotFound
 from engine.knowledge.build import entry_bytes
 from engine.knowledge.encoder_file import bundled_file
 from engine.knowledge.expected import expect
-from engine.model.ngrams import ABSENT, unpack
 from engine.schema import (
     CorpusReceipt,
     Domain,
     DomainCreate,
-    DomainState,
     DomainTree,
     DomainUpdate,
     JobAccepted,
-    NgramEntry,
     NgramPage,
     RebuildRequest,
 )
@@ -46,7 +42,7 @@ class DomainCalls(Calls):
             depth[row.name] = depth[row.parent] + 1
             # One that comes or goes right now is in the catalogue alone.
             with contextlib.suppress(NotFound):
-                data.append(self._domain(row, depth[row.name]))
+                data.append(domain_of(self._core, row, depth[row.name]))
         return DomainTree(data=data)
 
     def domain(self, name: str) -> Domain:
@@ -152,33 +148,7 @@ class DomainCalls(Calls):
         return path
 
     def ngrams(self, name: str, q: str, limit: int) -> NgramPage:
-        core = self._core
-        view = core.tree.take(name).view
-        keys, counts, hits, rows = view.used()
-        grams = unpack(keys)
-        wanted = q.casefold()
-        data: list[NgramEntry] = []
-        total = 0
-        for i in range(len(keys)):
-            # Without a filter there is no need to spell out what will not be shown.
-            if not wanted and len(data) == limit:
-                total = len(keys)
-                break
-            text = self._spell(grams[i].tolist())
-            if wanted not in text.casefold():
-                continue
-            total += 1
-            if len(data) < limit:
-                data.append(
-                    NgramEntry(
-                        text=text,
-                        ids=grams[i].tolist(),
-                        count=int(counts[i]),
-                        hits=int(hits[i]),
-                        source=view.source(int(rows[i])),
-                    )
-                )
-        return NgramPage(data=data, total=total)
+        return ngram_page(self._core, name, q, limit)
 
     def remove_domain(self, name: str) -> None:
         core = self._core
@@ -233,47 +203,3 @@ class DomainCalls(Calls):
             "the rest is inherited or computed. More text raises that."
         )
         return [told]
-
-    def _domain(self, row: DomainRow, depth: int) -> Domain:
-        core = self._core
-        knowledge = core.tree.take(row.name)
-        own, traffic = core.tree.own(row.name), knowledge.traffic
-        seen = traffic.hits + traffic.misses
-        return Domain(
-            name=row.name,
-            parent=row.parent,
-            depth=depth,
-            epoch=row.epoch,
-            entries=0 if own is None else len(own.keys),
-            bytes=0 if own is None else own.nbytes,
-            view_entries=knowledge.view.entries,
-            hits=traffic.hits,
-            misses=traffic.misses,
-            hit_rate=traffic.hits / seen if seen else None,
-            corpus_bytes=row.corpus_bytes,
-            corpus_lines=row.corpus_lines,
-            encoder="inherited" if row.encoder is None else "own",
-            state=self._state(row, knowledge.damage is not None),
-            vplms=core.catalogue.vplms.count(domain=row.name),
-            created_at=row.created_at,
-            damage=None if knowledge.damage is None else knowledge.damage.detail,
-            policy=policy_of(row),
-            recent_lookups=traffic.recent.lookups,
-            recent_miss_rate=traffic.recent.miss_rate,
-        )
-
-    def _state(self, row: DomainRow, damaged: bool) -> DomainState:
-        if damaged:
-            return "damaged"
-        return "stale" if self._core.tree.stale(row.name) else cast("DomainState", row.state)
-
-    def _spell(self, ids: list[int]) -> str:
-        """An n-gram as text; a boundary is shown as a bar, an absent slot not at all."""
-        core = self._core
-        boundary = core.tree.general.encoder.boundary
-        words = [
-            "|" if i == boundary else str(core.backbone.tokenizer.convert_ids_to_tokens(i))
-            for i in ids
-            if i != ABSENT
-        ]
-        return " ".join(words)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from hmi_tui.cli.domain_text import domain_pairs, ngram_table
 from hmi_tui.cli.grammar import SIZE, Branch, connect, flag, say
-from hmi_tui.cli.output import instant, percent, readable, record, show, table
+from hmi_tui.cli.output import readable, record, show
 from hmi_tui.cli.tree import tree_table
-from hmi_tui.figures import seconds, size
+from hmi_tui.figures import size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.client import Client
-    from engine.schema import Domain, NgramPage, UpdatePolicy
 
 FILE = click.Path(path_type=Path)
 
@@ -47,7 +47,7 @@ def show_one(name: str) -> None:
     """Show one domain."""
     with connect() as client:
         found = client.domain(name)
-    show(found, [found.name], lambda: record(_pairs(found)))
+    show(found, [found.name], lambda: record(domain_pairs(found)))
 
 
 @domain.command()
@@ -164,7 +164,7 @@ def ngrams(name: str, q: str, limit: int) -> None:
     """List a domain's most used table entries and where their rows come from."""
     with connect() as client:
         page = client.ngrams(name, q, limit)
-    show(page, [one.text for one in page.data], lambda: _ngrams(page))
+    show(page, [one.text for one in page.data], lambda: ngram_table(page))
 
 
 @domain.command("set")
@@ -196,7 +196,7 @@ def set_policy(
             min_lookups=min_lookups,
             cooldown_s=cooldown,
         )
-    show(found, [found.name], lambda: record(_pairs(found)))
+    show(found, [found.name], lambda: record(domain_pairs(found)))
 
 
 @domain.command()
@@ -239,40 +239,3 @@ def _upload(client: Client, name: str, files: Sequence[Path]) -> None:
     say(f"{name}: {receipt.lines} lines, {size(receipt.bytes)} of text")
     for warning in receipt.warnings:
         say(f"warning: {warning}")
-
-
-def _ngrams(page: NgramPage) -> str:
-    rows = ((one.text, str(one.count), str(one.hits), one.source) for one in page.data)
-    return table(("N-GRAM", ">COUNT", ">HITS", "FROM"), rows)
-
-
-def _pairs(one: Domain) -> list[tuple[str, str]]:
-    return [
-        ("name", one.name),
-        ("parent", one.parent or "none; the root"),
-        ("state", one.state if one.damage is None else f"{one.state}: {one.damage}"),
-        ("epoch", str(one.epoch)),
-        ("own entries", f"{one.entries}, {size(one.bytes)}"),
-        ("seen entries", str(one.view_entries)),
-        ("hit rate", f"{percent(one.hit_rate)} ({one.hits} hits, {one.misses} misses)"),
-        (
-            "this epoch",
-            f"{one.recent_lookups} lookups, {percent(one.recent_miss_rate)} of them misses",
-        ),
-        ("updates", _updates(one.policy)),
-        ("corpus", f"{one.corpus_lines} lines, {size(one.corpus_bytes)}"),
-        ("encoder", one.encoder),
-        ("vPLMs", str(one.vplms)),
-        ("created", instant(one.created_at)),
-    ]
-
-
-def _updates(policy: UpdatePolicy) -> str:
-    """When a domain learns from its traffic, in words."""
-    if policy.update == "manual":
-        return "by hand"
-    when = "when idle"
-    if policy.update == "miss_rate":
-        when = f"when more than {percent(policy.miss_rate)} of lookups miss"
-    pause = seconds(policy.cooldown_s)
-    return f"{when}, after {policy.min_lookups} lookups; at most every {pause}"

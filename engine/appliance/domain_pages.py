@@ -1,0 +1,87 @@
+"""Nodes of the tree and what their tables hold, as the API shows them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from engine.appliance.core import Core
+from engine.appliance.updates import policy_of
+from engine.model.ngrams import ABSENT, unpack
+from engine.schema import Domain, DomainState, NgramEntry, NgramPage
+from store.rows import DomainRow
+
+
+def domain_of(core: Core, row: DomainRow, depth: int) -> Domain:
+    """A node as the API shows it. NotFound if it is in the catalogue alone."""
+    knowledge = core.tree.take(row.name)
+    own, traffic = core.tree.own(row.name), knowledge.traffic
+    seen = traffic.hits + traffic.misses
+    return Domain(
+        name=row.name,
+        parent=row.parent,
+        depth=depth,
+        epoch=row.epoch,
+        entries=0 if own is None else len(own.keys),
+        bytes=0 if own is None else own.nbytes,
+        view_entries=knowledge.view.entries,
+        hits=traffic.hits,
+        misses=traffic.misses,
+        hit_rate=traffic.hits / seen if seen else None,
+        corpus_bytes=row.corpus_bytes,
+        corpus_lines=row.corpus_lines,
+        encoder="inherited" if row.encoder is None else "own",
+        state=_state(core, row, damaged=knowledge.damage is not None),
+        vplms=core.catalogue.vplms.count(domain=row.name),
+        created_at=row.created_at,
+        damage=None if knowledge.damage is None else knowledge.damage.detail,
+        policy=policy_of(row),
+        recent_lookups=traffic.recent.lookups,
+        recent_miss_rate=traffic.recent.miss_rate,
+    )
+
+
+def _state(core: Core, row: DomainRow, *, damaged: bool) -> DomainState:
+    if damaged:
+        return "damaged"
+    return "stale" if core.tree.stale(row.name) else cast("DomainState", row.state)
+
+
+def _spell(core: Core, ids: list[int]) -> str:
+    """An n-gram as text; a boundary is shown as a bar, an absent slot not at all."""
+    boundary = core.tree.general.encoder.boundary
+    words = [
+        "|" if i == boundary else str(core.backbone.tokenizer.convert_ids_to_tokens(i))
+        for i in ids
+        if i != ABSENT
+    ]
+    return " ".join(words)
+
+
+def ngram_page(core: Core, name: str, q: str, limit: int) -> NgramPage:
+    """The most used n-grams that a lookup in a node sees, those whose text holds `q`."""
+    view = core.tree.take(name).view
+    keys, counts, hits, rows = view.used()
+    grams = unpack(keys)
+    wanted = q.casefold()
+    data: list[NgramEntry] = []
+    total = 0
+    for i in range(len(keys)):
+        # Without a filter there is no need to spell out what will not be shown.
+        if not wanted and len(data) == limit:
+            total = len(keys)
+            break
+        text = _spell(core, grams[i].tolist())
+        if wanted not in text.casefold():
+            continue
+        total += 1
+        if len(data) < limit:
+            data.append(
+                NgramEntry(
+                    text=text,
+                    ids=grams[i].tolist(),
+                    count=int(counts[i]),
+                    hits=int(hits[i]),
+                    source=view.source(int(rows[i])),
+                )
+            )
+    return NgramPage(data=data, total=total)
