@@ -79,7 +79,7 @@ class Backbone:
     def embed(self, ids: Tensor, packing: Packing) -> Tensor:
         """Token ids (T,) -> (T, H), the first layer's input."""
         e = self.embeddings
-        x = e.word[ids] + e.position[packing.position] + e.segment
+        x = F.embedding(ids, e.word) + F.embedding(packing.position, e.position) + e.segment
         x = F.layer_norm(x, (self.shape.hidden,), e.norm, e.norm_bias, self.shape.eps)
         return x.to(self.dtype)
 

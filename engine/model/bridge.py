@@ -45,7 +45,7 @@ class Bridge(nn.Module):
     def forward(self, rows: Tensor, packing: Packing) -> Tensor:
         """Each token's row (T, H) float32 -> the hidden state of layer k (T, H) float32."""
         x = F.layer_norm(
-            rows + self.position[packing.position],
+            rows + self.position.index_select(0, packing.position),
             (self.shape.hidden,),
             self.norm,
             self.norm_bias,
@@ -57,7 +57,7 @@ class Bridge(nn.Module):
 
     def assemble(self, rows: Tensor, which: Tensor, packing: Packing) -> Tensor:
         """Stored rows (U, H + 4) int8 and each token's row number (T,) -> layer k (T, H)."""
-        return self.forward(decode_rows(rows)[which], packing)
+        return self.forward(decode_rows(rows).index_select(0, which), packing)
 
     def freeze(self) -> Bridge:
         """Training is over; returns itself."""

@@ -54,10 +54,12 @@ class TokenProjections:
         if depth == 0:
             self._learn(tokens)
         table, wide = self._layers[depth], 2 * self._hidden
-        left = table[tokens[:, 0], :wide].float()
-        right = table[tokens[:, 2], wide : 2 * wide].float()
-        own = table[tokens[:, 1], 2 * wide :].float() if depth == 0 else None
-        return left, right, own
+        # index_select copies whole rows, where indexing goes number by number.
+        left = table[:, :wide].index_select(0, tokens[:, 0]).float()
+        right = table[:, wide : 2 * wide].index_select(0, tokens[:, 2]).float()
+        if depth > 0:
+            return left, right, None
+        return left, right, table[:, 2 * wide :].index_select(0, tokens[:, 1]).float()
 
     def _learn(self, tokens: Tensor) -> None:
         distinct = torch.unique(tokens)
