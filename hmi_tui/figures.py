@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.schema import UpdatePolicy
 
 NOTHING = "–"  # noqa: RUF001
 """Stands where there is no number."""
@@ -144,3 +148,14 @@ def _level(value: float | None, scale: float) -> int:
     if value is None:
         return 0
     return max(1, round(min(1.0, value / scale) * 7)) if scale > 0 else 1
+
+
+def update_rule(policy: UpdatePolicy) -> str:
+    """When a domain learns from its traffic, in words."""
+    if policy.update == "manual":
+        return "by hand"
+    when = "when idle"
+    if policy.update == "miss_rate":
+        when = f"when more than {share(policy.miss_rate)} of lookups miss"
+    pause = seconds(policy.cooldown_s)
+    return f"{when}, after {policy.min_lookups} lookups; at most every {pause}"

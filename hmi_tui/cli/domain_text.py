@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hmi_tui.cli.output import instant, percent, table
-from hmi_tui.figures import seconds, size
+from hmi_tui.figures import size, update_rule
 
 if TYPE_CHECKING:
-    from engine.schema import Domain, NgramPage, UpdatePolicy
+    from engine.schema import Domain, NgramPage
 
 
 def ngram_table(page: NgramPage) -> str:
@@ -31,20 +31,9 @@ def domain_pairs(one: Domain) -> list[tuple[str, str]]:
             "this epoch",
             f"{one.recent_lookups} lookups, {percent(one.recent_miss_rate)} of them misses",
         ),
-        ("updates", _updates(one.policy)),
+        ("updates", update_rule(one.policy)),
         ("corpus", f"{one.corpus_lines} lines, {size(one.corpus_bytes)}"),
         ("encoder", one.encoder),
         ("vPLMs", str(one.vplms)),
         ("created", instant(one.created_at)),
     ]
-
-
-def _updates(policy: UpdatePolicy) -> str:
-    """When a domain learns from its traffic, in words."""
-    if policy.update == "manual":
-        return "by hand"
-    when = "when idle"
-    if policy.update == "miss_rate":
-        when = f"when more than {percent(policy.miss_rate)} of lookups miss"
-    pause = seconds(policy.cooldown_s)
-    return f"{when}, after {policy.min_lookups} lookups; at most every {pause}"

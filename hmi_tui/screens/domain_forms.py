@@ -33,7 +33,8 @@ def domain_form(client: AsyncClient, domains: Sequence[str], parent: str) -> For
         if corpus is None:
             return f"Created domain {wanted.name}; u uploads its text."
         receipt = await client.put_corpus(wanted.name, corpus)
-        return f"Created domain {wanted.name} with {receipt.lines:,} lines; r builds its table."
+        made = f"Created domain {wanted.name} with {receipt.lines:,} lines; r builds its table."
+        return " ".join([made, *receipt.warnings])
 
     fields = (
         Field("name", "Name", hint="small letters, digits, . _ -"),
@@ -53,10 +54,8 @@ def corpus_form(client: AsyncClient, domain: str) -> Form:
 
     async def submit(values: Values) -> str:
         receipt = await client.put_corpus(domain, file_at(values["corpus"]))
-        return (
-            f"{domain} has {receipt.lines:,} lines ({figures.size(receipt.bytes)}) of text;"
-            " r builds its table."
-        )
+        has = f"{domain} has {receipt.lines:,} lines ({figures.size(receipt.bytes)}) of text;"
+        return " ".join([has, "r builds its table.", *receipt.warnings])
 
     field = Field("corpus", "Corpus file", hint="text, a document a line; .gz works", kind="file")
     return Form(f"Upload text for {domain}", (field,), submit, "Upload")

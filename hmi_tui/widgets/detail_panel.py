@@ -47,7 +47,9 @@ class DetailPanel(Panel):
         if not self.answers:
             return [muted("Type a text and press enter.")]
         modes = "".join(answer.timing.mode.rjust(VALUES) for answer in self.answers)
-        lines = [muted(" " * 12 + modes)]
+        reasons = dict.fromkeys(answer.timing.fallback for answer in self.answers)
+        lines = [muted(f"Exact instead of plot: {why}") for why in reasons if why is not None]
+        lines.append(muted(" " * 12 + modes))
         for name, read, meaning in ROWS:
             values = "".join(read(answer).rjust(VALUES) for answer in self.answers)
             room = width - 12 - len(values) - 3

@@ -89,6 +89,7 @@ def domain_facts(domain: Domain) -> list[tuple[str, str]]:
         ("misses", figures.count(domain.misses)),
         ("hit rate", figures.share(domain.hit_rate, 1)),
         ("encoder", domain.encoder),
+        ("updates", figures.update_rule(domain.policy)),
         ("corpus", corpus if domain.corpus_bytes else "none; u uploads one"),
         ("vPLMs", figures.count(domain.vplms)),
     ]

@@ -71,6 +71,7 @@ class ScriptedEngine:
     ready: bool = True
     reasons: list[str] = field(default_factory=list)
     failing: HmiError | None = None
+    fallback: str | None = None
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     statuses: int = 0
     pages: int = 0
@@ -215,7 +216,8 @@ class ScriptedEngine:
 
     async def put_corpus(self, name: str, data: Path) -> CorpusReceipt:
         self._answer("put_corpus", name, data)
-        return CorpusReceipt(domain=name, lines=3, bytes=30, sha256=sha("c"))
+        warnings = ["The corpus is tiny."]
+        return CorpusReceipt(domain=name, lines=3, bytes=30, sha256=sha("c"), warnings=warnings)
 
     async def rebuild_domain(self, name: str, request: RebuildRequest | None = None) -> JobAccepted:
         self._answer("rebuild_domain", name, request)
@@ -347,6 +349,7 @@ class ScriptedEngine:
                 batch_models=2,
                 tier="host" if plot else "device",
                 mode=mode or "plot",
+                fallback=self.fallback if plot else None,
             ),
         )
 

@@ -98,7 +98,7 @@ async def test_text_is_uploaded(paths: Paths, engine: ScriptedEngine, tmp_path: 
         await sees(pilot, "Upload text for news")
         await fill(pilot, corpus=str(corpus))
         await pilot.press("enter")
-        await sees(pilot, "news has 3 lines")
+        await sees(pilot, "news has 3 lines", "tiny")
 
 
 async def test_a_rebuild_shows_its_progress_and_its_end(

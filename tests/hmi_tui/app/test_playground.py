@@ -26,6 +26,16 @@ async def test_a_wide_screen_explains_each_figure(paths: Paths, engine: Scripted
         await sees(pilot, "waiting for its batch", "rrr", "ccc")
 
 
+async def test_an_answer_in_exact_mode_for_want_of_a_table_says_why(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    engine.fallback = "The table of reviews is damaged."
+    async with open_app(paths, engine, "playground").run_test(size=NARROW) as pilot:
+        await sees(pilot, "Ask acme/polarity")
+        await pilot.press(*"witty", "enter")
+        await sees(pilot, "Exact instead of plot: The table of reviews is damaged.")
+
+
 async def test_another_vplm_is_chosen_by_a_part_of_its_name(
     paths: Paths, engine: ScriptedEngine
 ) -> None:

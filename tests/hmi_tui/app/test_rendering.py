@@ -44,7 +44,7 @@ CONTENT = {
 WIDE_CONTENT = {
     "overview": ("all-MiniLM-L6-v2: 6 layers", "top"),
     "tenants": ("labels", "negative, pos", "weight"),
-    "domains": ("vPLMs", "in corpus", "seen entries"),
+    "domains": ("vPLMs", "in corpus", "seen entries", "by hand"),
     "adapters": ("made by", "used by", "rank"),
     "trainer": ("type", "accuracy", "age"),
     "playground": ("domain reviews",),

@@ -152,7 +152,7 @@ def test_set_sends_what_is_given_and_shows_the_policy(engine: FakeEngine, run: R
     engine.on("PATCH", "/v1/domains/reviews", changed)
     result = run("domain", "set", "reviews", "--update", "miss_rate", "--miss-rate", "0.3")
     assert engine.asked[-1].json == {"update": "miss_rate", "miss_rate": 0.3}
-    told = "when more than 30.0 % of lookups miss, after 500 lookups; at most every 1 m 00 s"
+    told = "when more than 30 % of lookups miss, after 500 lookups; at most every 1 m 00 s"
     assert told in result.stdout
     run("domain", "set", "reviews", "--min-lookups", "9", "--cooldown", "2.5")
     assert engine.asked[-1].json == {"min_lookups": 9, "cooldown_s": 2.5}
