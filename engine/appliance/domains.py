@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.appliance.calls import Calls
 from engine.appliance.domain_pages import domain_of, ngram_page
 from engine.appliance.encoder_training import checkpoint_of
-from engine.appliance.rebuild import Rebuild
+from engine.appliance.rebuild import Rebuild, wanted_below
 from engine.errors import BadInput, Conflict, NotFound
 from engine.knowledge.build import entry_bytes
 from engine.knowledge.encoder_file import bundled_file
@@ -98,12 +98,13 @@ class DomainCalls(Calls):
         core = self._core
         core.catalogue.domains.get(name)
         known = core.tree.take(name)
-        unasked = known.traffic.asked(known.view).lookups == 0
+        unasked = known.traffic.asked(known.view).lookups == 0 and len(wanted_below(core, name)) < 2
         if (unasked or request.train_minutes > 0) and not core.corpora.exists(name):
             raise BadInput(
                 f'Domain "{name}" has no corpus to build its table from.',
                 remedy=f"Upload one: PUT /v1/domains/{name}/corpus, or hmi domain create with "
-                "--corpus. A table can also be made of its traffic alone, once there is some.",
+                "--corpus. A table can also be made of its traffic, once there is some, or of what "
+                "domains below it share.",
                 code="no_corpus",
             )
         needed = entry_bytes(core.backbone.shape.hidden)

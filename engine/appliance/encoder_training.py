@@ -84,7 +84,8 @@ def train_encoder(
         save_checkpoint(run, path, origin)
     hplm.freeze()
     made = {
-        "command": f"hmi domain rebuild {row.name} --train-minutes {request.train_minutes:g}",
+        "command": f"hmi domain rebuild {row.name} --train-minutes {request.train_minutes:g} "
+        f"--train-from {request.train_from}",
         "corpus_sha256": corpus,
         "seed": str(request.seed),
         "tokens": str(end.tokens),

@@ -8,12 +8,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from engine.appliance.core import Core
 from engine.appliance.encoder_training import checkpoint_of, train_encoder
-from engine.knowledge.build import BuildPlan, BuildReport, build_table
+from engine.knowledge.build import WANTED, BuildPlan, BuildReport, build_table
+from engine.knowledge.choice import wanted_by_several
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.view import TableView
 from engine.model.ngram_encoder import NgramEncoder
+from engine.model.ngrams import Keys
 from engine.model.rows import row_bytes
 from engine.schema import RebuildRequest
 from engine.training.jobs import JobContext
@@ -100,6 +104,7 @@ class Rebuild:
             traffic_weight=request.traffic_weight,
             asked=now.traffic.asked(now.view),
             before=now.view,
+            shared=wanted_by_several(wanted_below(self._core, self._name)),
         )
 
     def _publish(self, epoch: int) -> None:
@@ -137,12 +142,25 @@ class Rebuild:
         return update
 
 
+def wanted_below(core: Core, name: str) -> list[Keys]:
+    """What each child that has a table and the node's own encoder would store if it stood alone."""
+    found: list[Keys] = []
+    for row in core.catalogue.domains.all():
+        if row.parent == name and row.encoder is None and row.epoch:
+            # A child whose table is damaged, or changes right now, has its say next time.
+            with contextlib.suppress(StoreError):
+                table = core.tables.open(row.name, row.epoch)
+                found.append(np.asarray(table.arrays.get(WANTED, table.keys), dtype=np.int64))
+    return found
+
+
 def _told(report: BuildReport) -> str:
     """What the rebuild came to, in a line."""
     of = "the corpus's trigrams" if report.lookups == 0 else "corpus and traffic"
     learnt = "" if report.lookups == 0 else f" (before: {report.coverage_before:.0%})"
     moved = f", {report.promoted:,} promoted" if report.promoted else ""
     moved += f", {report.evicted:,} evicted" if report.evicted else ""
+    moved += f", {report.shared:,} shared by nodes below" if report.shared else ""
     return (
         f"{report.entries:,} entries{moved}, {report.coverage:.0%} of {of} covered{learnt}, "
         f"in {report.seconds:.0f} s"

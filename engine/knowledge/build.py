@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from engine.errors import Cancelled
-from engine.knowledge.choice import TRAFFIC_WEIGHT, Demand, choose, coverage, merge
+from engine.knowledge.choice import NO_KEYS, TRAFFIC_WEIGHT, Demand, choose, coverage, merge
 from engine.knowledge.counts import count_ngrams
 from engine.knowledge.index import LOAD, MISS
 from engine.knowledge.traffic import NOTHING_ASKED, Asked
@@ -25,6 +25,9 @@ from store.tables import TableWriter
 _COUNTING = 0.1
 """Share of the progress bar that counting takes."""
 _CHUNK = 1024
+_NO_LIMIT = 1 << 50
+WANTED = "wanted"
+"""The table's array of keys that the node would store if it stood alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +35,8 @@ class BuildPlan:
     """`alpha`: share of occurrences to cover; `budget`: bytes; `threshold`: least difference.
 
     `asked` is the traffic to weigh along, at most `traffic_weight` of 1, and `before` the view that
-    counted it, which the new table is to replace.
+    counted it, which the new table is to replace. `shared` are n-grams that several nodes below
+    would each store: kept here, they are stored once.
     """
 
     alpha: float = 0.5
@@ -41,12 +45,13 @@ class BuildPlan:
     traffic_weight: float = TRAFFIC_WEIGHT
     asked: Asked = NOTHING_ASKED
     before: TableView | None = None
+    shared: Keys = field(default_factory=lambda: NO_KEYS)
 
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
     """What a build did: `entries` were written; `inherited` n-grams of corpus and traffic were
-    left to the ancestors.
+    left to the ancestors, `shared` ones are kept for the nodes below.
 
     Beside the node's table before: `kept` entries were in it, `evicted` ones are no more, and
     `promoted` ones had been asked for and missed.
@@ -57,6 +62,7 @@ class BuildReport:
     distinct: int
     entries: int
     inherited: int
+    shared: int
     kept: int
     evicted: int
     promoted: int
@@ -103,7 +109,7 @@ def build_table(
         progress(_COUNTING * done / max(total_lines, 1), f"counting: {done:,} lines")
 
     found = count_ngrams(backbone, lines, encoder.boundary, counted)
-    demand = merge(found, plan.asked, plan.traffic_weight)
+    demand = merge(found, plan.asked, plan.traffic_weight, plan.shared)
     progress(_COUNTING, "comparing with what is inherited")
     free = _answered(demand.keys, encoder, inherited, plan.threshold, check)
     chosen = choose(demand, free, plan.alpha, plan.budget, entry_bytes(backbone.shape.hidden))
@@ -118,6 +124,7 @@ def build_table(
     writer.meta["encoder"] = encoder.fingerprint()
     writer.meta["backbone_sha256"] = backbone.checkpoint.sha256
     writer.set("counts", chosen.counts)
+    writer.set(WANTED, _alone(demand, plan.alpha))
     return _report(demand, keys, free, inherited, plan, time.perf_counter() - began)
 
 
@@ -154,6 +161,12 @@ def _answered(
     return answered
 
 
+def _alone(demand: Demand, alpha: float) -> Keys:
+    """What the node would store if it inherited nothing and had all the room it liked."""
+    nothing = np.zeros(len(demand.keys), dtype=np.bool_)
+    return choose(demand, nothing, alpha, _NO_LIMIT, 1).keys
+
+
 def _report(
     demand: Demand,
     keys: Keys,
@@ -168,14 +181,16 @@ def _report(
     stays = np.isin(had, keys, assume_unique=True)
     answered = inherited.find(demand.keys) != MISS
     seen = answered if before is None else before.find(demand.keys) != MISS
+    named = (demand.counts > 0) | (demand.times > 0)
     # Lookups ask for trigrams; the shorter ones are what those back off to.
     missed = demand.keys[(demand.times > 0) & ~seen & (order(demand.keys) == SLOTS)]
     return BuildReport(
         tokens=demand.tokens,
         lookups=demand.lookups,
-        distinct=len(demand.keys),
+        distinct=int(named.sum()),
         entries=len(keys),
-        inherited=int(free.sum()),
+        inherited=int((free & named).sum()),
+        shared=int(np.isin(keys, demand.keys[demand.shared], assume_unique=True).sum()),
         kept=int(stays.sum()),
         evicted=int((~stays).sum()),
         promoted=int(np.isin(missed, keys, assume_unique=True).sum()),

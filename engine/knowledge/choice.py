@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,13 +26,15 @@ class Demand:
 
     `counts` (N,) are occurrences in the corpus of `tokens`, `times` (N,) in the traffic of
     `lookups`, some of which went by without a name being kept. `weights` (N,) are what they are
-    worth together, in shares of all occurrences of their order.
+    worth together, in shares of all occurrences of their order; `shared` (N,) are those that
+    several nodes below would each store.
     """
 
     keys: Keys
     counts: Counts
     times: Counts
     weights: NDArray[np.float64]
+    shared: NDArray[np.bool_]
     tokens: int
     lookups: int
 
@@ -44,8 +47,21 @@ class Choice:
     counts: Counts
 
 
+NO_KEYS: Keys = np.empty(0, dtype=np.int64)
+
+
+def wanted_by_several(wanted: Sequence[Keys]) -> Keys:
+    """Sorted keys that at least two of the `wanted`, each without repetition, have."""
+    keys, times = np.unique(np.concatenate([NO_KEYS, *wanted]), return_counts=True)
+    common: Keys = keys[times > 1]
+    return common
+
+
 def merge(
-    found: NgramCounts, asked: Asked = NOTHING_ASKED, weight: float = TRAFFIC_WEIGHT
+    found: NgramCounts,
+    asked: Asked = NOTHING_ASKED,
+    weight: float = TRAFFIC_WEIGHT,
+    shared: Keys = NO_KEYS,
 ) -> Demand:
     """Weigh corpus and traffic, each taken as shares of its own occurrences.
 
@@ -58,7 +74,9 @@ def merge(
     three = asked.keys
     two = shortened_keys(three)
     of_traffic = np.concatenate([three, two, shortened_keys(two)])
-    keys, which = np.unique(np.concatenate([found.keys, of_traffic]), return_inverse=True)
+    named = np.concatenate([found.keys, of_traffic, shared])
+    keys, which = np.unique(named, return_inverse=True)
+    which = which[: len(named) - len(shared)]
     counts = np.zeros(len(keys), dtype=np.int64)
     counts[which[: len(found.keys)]] = found.counts
     times = np.zeros(len(keys), dtype=np.int64)
@@ -69,7 +87,7 @@ def merge(
     else:
         share = weight * lookups / (lookups + weight * tokens / WORTH) if lookups else 0.0
     weights = (1 - share) * counts / max(tokens, 1) + share * times / max(lookups, 1)
-    return Demand(keys, counts, times, weights, tokens, lookups)
+    return Demand(keys, counts, times, weights, np.isin(keys, shared), tokens, lookups)
 
 
 def choose(
@@ -79,12 +97,13 @@ def choose(
 
     `inherited` (N,) tells which of the demand's n-grams an ancestor answers as this node would:
     they count as covered and take no room. Every other unigram is kept, for there all back-off
-    ends; then the trigrams worth most, then the bigrams, until own and inherited ones cover a
-    share `alpha` of the corpus and of the traffic, or the budget is spent. BadInput if it is too
-    small for the unigrams.
+    ends, and whatever is shared, for it saves more than it takes; then the trigrams worth most,
+    then the bigrams, until own and inherited ones cover a share `alpha` of the corpus and of the
+    traffic, or the budget is spent. BadInput if it is too small for the unigrams.
     """
     orders = order(demand.keys)
-    chosen = np.flatnonzero((orders == 1) & ~inherited)
+    named = (demand.counts > 0) | (demand.times > 0)
+    chosen = np.flatnonzero((orders == 1) & named & ~inherited)
     room = budget // entry_bytes - len(chosen)
     if room < 0:
         needed = len(chosen) * entry_bytes
@@ -95,9 +114,16 @@ def choose(
             code="budget_too_small",
         )
     parts = [chosen]
+    covered = inherited.copy()
+    covered[chosen] = True
+    for size in (1, 3, 2):
+        common = _rank(demand, np.flatnonzero((orders == size) & demand.shared & ~covered))[:room]
+        room -= len(common)
+        parts.append(common)
+        covered[common] = True
     for size in (3, 2):
         here = orders == size
-        wanted = _wanted(demand, here & ~inherited, here & inherited, alpha)[:room]
+        wanted = _wanted(demand, here & ~covered, here & covered, alpha)[:room]
         room -= len(wanted)
         parts.append(wanted)
     taken = np.sort(np.concatenate(parts))

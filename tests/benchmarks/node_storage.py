@@ -5,6 +5,9 @@
 Both tables are built from the domain's corpus, the node's below a root built from `general`. The
 hit rates are those on the test texts of the domain's datasets. `alpha` is what the table standing
 alone has to cover; the node covers just as much of its corpus as gives it the same hit rate.
+
+With --shared the root has what several domains would each store besides its own, as a rebuild of
+it gives it; measured is, in the same run, a node below either root.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from engine.bench.about import about_run
 from engine.bench.document import Document, write_document
 from engine.bench.domains import ROOT
 from engine.bench.sources import open_sources
-from engine.bench.table import number, share, table
-from engine.knowledge.choice import Demand, merge
+from engine.bench.table import number, table
+from engine.knowledge.choice import Demand, merge, wanted_by_several
+from engine.knowledge.counts import NgramCounts
 from engine.model.backbone import Backbone, load_backbone
 from engine.model.ngrams import Keys
 from tests.benchmarks.keyed_tables import Shelf, count, keys_of
@@ -101,8 +105,11 @@ def render(found: list[Storage]) -> str:
 )
 @click.option("--alpha", "alphas", type=float, multiple=True, default=(0.3, 0.5, 0.7))
 @click.option("--root-alpha", type=float, default=0.5, show_default=True)
+@click.option("--shared", is_flag=True, help="Also below a root that has what domains share.")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write JSON here.")
-def main(data: Path, alphas: tuple[float, ...], root_alpha: float, out: Path | None) -> None:
+def main(
+    data: Path, alphas: tuple[float, ...], root_alpha: float, shared: bool, out: Path | None
+) -> None:
     """Storage of every domain in --data, alone and as a node."""
     backbone = load_backbone()
     sources = open_sources(data, (), {})
@@ -110,22 +117,52 @@ def main(data: Path, alphas: tuple[float, ...], root_alpha: float, out: Path | N
     for name in sources.datasets:
         dataset = sources.dataset(name)
         texts[dataset.domain] += keys_of(backbone, [text for text, _ in dataset.test])
-    root = Shelf(backbone, ROOT)
-    root.put(root.choose(merge(count(backbone, sources.corpus(ROOT))), root_alpha))
-    found: list[Storage] = []
+    general = count(backbone, sources.corpus(ROOT))
+    demands = {}
     for domain in sorted(texts):
         click.echo(f"counting {domain}", err=True)
-        demand = merge(count(backbone, sources.corpus(domain)))
-        found += [measure(backbone, root, domain, demand, texts[domain], a) for a in alphas]
+        demands[domain] = merge(count(backbone, sources.corpus(domain)))
+    root = Shelf(backbone, ROOT)
+    root.put(root.choose(merge(general), root_alpha))
     about = about_run(threads=1, seed=0)
-    root_size = f"{root.nbytes / (1 << 20):.1f} MiB"
-    click.echo(
-        f"{about.line()}\nthe root covers {share(root_alpha)} of its corpus in {root_size}\n"
-    )
-    click.echo(render(found))
+    click.echo(about.line())
+    results = {}
+    for alpha in alphas:
+        roots = {"root": root}
+        if shared:
+            sharing = _sharing(backbone, general, demands, root_alpha, alpha)
+            roots["root with what is shared"] = sharing
+        for what, above in roots.items():
+            found = [
+                measure(backbone, above, domain, demand, texts[domain], alpha)
+                for domain, demand in demands.items()
+            ]
+            sizes = [above.nbytes, sum(s.node_bytes for s in found)]
+            together = " and ".join(f"{size / (1 << 20):.1f}" for size in sizes)
+            click.echo(f"\nalpha {alpha:g}; a {what}, alpha {root_alpha:g}: {together} MiB\n")
+            click.echo(render(found))
+            ratios = [s.ratio for s in found]
+            click.echo(f"ratio: mean {sum(ratios) / len(ratios):.2f}, worst {max(ratios):.2f}")
+            results[f"{what}, {alpha:g}"] = {
+                "root_bytes": above.nbytes,
+                "domains": [asdict(s) for s in found],
+            }
     if out is not None:
-        results = {"root_bytes": root.nbytes, "domains": [asdict(s) for s in found]}
         write_document(Document("node_storage", about, {"root_alpha": root_alpha}, results), out)
+
+
+def _sharing(
+    backbone: Backbone,
+    general: NgramCounts,
+    demands: dict[str, Demand],
+    root_alpha: float,
+    alpha: float,
+) -> Shelf:
+    """A root that a rebuild has given what at least two domains would store at `alpha`."""
+    wanted = [Shelf(backbone, name).choose(each, alpha).keys for name, each in demands.items()]
+    root = Shelf(backbone, ROOT)
+    root.put(root.choose(merge(general, shared=wanted_by_several(wanted)), root_alpha))
+    return root
 
 
 if __name__ == "__main__":

@@ -149,6 +149,28 @@ def test_ngrams_are_shown_most_used_first_with_their_source(appliance: Appliance
         appliance.ngrams("nowhere", "", 5)
 
 
+def test_what_domains_share_moves_up_and_is_stored_once(appliance: Appliance) -> None:
+    for name, text in (("films", CORPUS), ("shop", CORPUS + b"refund my card\n")):
+        make_domain(appliance, name)
+        appliance.put_corpus(name, iter([text]))
+        rebuild(appliance, name, alpha=1.0)
+    make_vplm(appliance, domain="films")
+    before = classify(appliance, "acme/a", "a good film")
+    alone = {domain.name: domain.entries for domain in appliance.domains().data}
+    up = rebuild(appliance, "general")
+    assert up["entries"] == up["shared"] == alone["films"] > 0
+    down = {name: rebuild(appliance, name, alpha=1.0) for name in ("films", "shop")}
+    assert down["films"]["entries"] == 0
+    assert down["shop"]["entries"] == alone["shop"] - alone["films"]
+    # It stays so, though the nodes below store nothing of it any more.
+    assert rebuild(appliance, "general")["shared"] == up["shared"]
+    assert rebuild(appliance, "films", alpha=1.0)["entries"] == 0
+    after = classify(appliance, "acme/a", "a good film")
+    assert after.timing.hit_rate == before.timing.hit_rate == 1.0
+    first, second = ([answer.data[0].probs] for answer in (after, before))
+    assert same(first, second, tolerance_of(appliance))
+
+
 def test_a_rebuild_needs_a_corpus_and_a_budget(appliance: Appliance) -> None:
     appliance.create_domain(DomainCreate(name="reviews"))
     with pytest.raises(BadInput) as error:

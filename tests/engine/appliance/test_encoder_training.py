@@ -194,7 +194,10 @@ def test_an_encoder_says_how_it_was_made(settings: Settings, furnished: Applianc
     (blob,) = encoders(settings)
     with safe_open(core_of(furnished).blobs.path(blob), framework="np") as file:
         made, tensors = file.metadata(), list(file.keys())
-    assert made["command"] == f"hmi domain rebuild reviews --train-minutes {MINUTES:g}"
+    assert (
+        made["command"]
+        == f"hmi domain rebuild reviews --train-minutes {MINUTES:g} --train-from current"
+    )
     assert made["corpus_sha256"] == core_of(furnished).corpora.sha256("reviews")
     assert made["seed"] == "7"
     assert made["tokens"] == str(job.result["trained_tokens"])

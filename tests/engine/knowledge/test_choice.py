@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import BadInput
-from engine.knowledge.choice import WORTH, Choice, Demand, choose, coverage, merge
+from engine.knowledge.choice import (
+    WORTH,
+    Choice,
+    Demand,
+    choose,
+    coverage,
+    merge,
+    wanted_by_several,
+)
 from engine.knowledge.counts import NgramCounts
 from engine.knowledge.traffic import NOTHING_ASKED, Asked
 from engine.model.ngrams import ABSENT, order, pack, shortened_keys, unpack
@@ -64,12 +72,20 @@ def _reference(demand: Demand, alpha: float, room: int, free: set[int]) -> set[i
         )
     )
     worth = {key: weight for key, *_, weight in rows}
-    kept = {key for key, size, *_ in rows if size == 1 and key not in free}
+    named = {key for key, _, counts, times, _ in rows if counts or times}
+    kept = {key for key, size, *_ in rows if size == 1 and key in named and key not in free}
+    common = set(demand.keys[demand.shared].tolist()) - free - kept
+    for size in (1, 3, 2):
+        ranked = (key for key, order_, *_ in rows if order_ == size and key in common)
+        for key in sorted(ranked, key=lambda k: _place(k, worth)):
+            if len(kept) < room:
+                kept.add(key)
+    held = free | kept
     for size in (3, 2):
         here = [row for row in rows if row[1] == size]
-        corpus = sum(counts for key, _, counts, _, _ in here if key in free)
-        traffic = sum(times for key, _, _, times, _ in here if key in free)
-        mine = [row for row in here if row[0] not in free]
+        corpus = sum(counts for key, _, counts, _, _ in here if key in held)
+        traffic = sum(times for key, _, _, times, _ in here if key in held)
+        mine = [row for row in here if row[0] not in held]
         for key, _, counts, times, _ in sorted(mine, key=lambda r: _place(r[0], worth)):
             for_corpus = corpus < alpha * demand.tokens
             for_traffic = traffic < alpha * demand.lookups and times > 0
@@ -88,7 +104,7 @@ def _place(key: int, worth: dict[int, float]) -> tuple[float, float, int]:
             worth.get(int(_keys([gram])[0]), 0.0)
             for gram in ((ABSENT, a, b), (ABSENT, b, c), (ABSENT, b, ABSENT))
         )
-        expected = (first or middle) * second / middle
+        expected = (first or middle) * second / middle if middle else 0.0
     return -worth[key], -expected, key
 
 
@@ -99,6 +115,7 @@ def _place(key: int, worth: dict[int, float]) -> tuple[float, float, int]:
     st.sampled_from([0.05, 0.25, 0.5, 0.9, 1.0]),
     st.integers(5, 80),
     st.sets(gram),
+    st.sets(gram, max_size=12),
 )
 def test_the_choice_equals_the_rule_by_brute_force(
     corpus: dict[tuple[int, int, int], int],
@@ -106,8 +123,10 @@ def test_the_choice_equals_the_rule_by_brute_force(
     alpha: float,
     room: int,
     held: set[tuple[int, int, int]],
+    common: set[tuple[int, int, int]],
 ) -> None:
-    demand = merge(_corpus(corpus), _traffic(traffic))
+    shared = _corpus(dict.fromkeys(common, 1)).keys
+    demand = merge(_corpus(corpus), _traffic(traffic), shared=shared)
     inherited = np.isin(demand.keys, _corpus(dict.fromkeys(held, 1)).keys)
     chosen = _choose(demand, alpha, room, inherited)
     expected = _reference(demand, alpha, room, set(demand.keys[inherited].tolist()))
@@ -207,6 +226,24 @@ def test_what_is_inherited_covers_for_nothing() -> None:
     assert not (order(below.keys) == 3).any()
     deeper = _choose(demand, 0.8, inherited=inherited)
     assert set(deeper.keys[order(deeper.keys) == 3]) == set(_keys([(2, 2, 2)]))
+
+
+def test_what_several_nodes_want_is_what_at_least_two_have() -> None:
+    first, second, third = (np.array(keys) for keys in ([1, 2, 3], [2, 3, 9], [3, 4]))
+    assert wanted_by_several([first, second, third]).tolist() == [2, 3]
+    assert wanted_by_several([first]).tolist() == []
+    assert wanted_by_several([]).tolist() == []
+
+
+def test_what_is_shared_is_kept_whether_the_corpus_has_it_or_not() -> None:
+    corpus = _corpus({(1, 1, 1): 6, (2, 2, 2): 3})
+    shared = _keys([(2, 2, 2), (3, 3, 3)])
+    chosen = _choose(merge(corpus, shared=shared), 0.5)
+    assert set(shared) <= set(chosen.keys)
+    assert dict(zip(chosen.keys.tolist(), chosen.counts.tolist(), strict=True))[shared[1]] == 0
+    demand = merge(corpus, shared=shared)
+    inherited = np.isin(demand.keys, shared)
+    assert not set(shared) & set(_choose(demand, 0.5, inherited=inherited).keys)
 
 
 def test_unigrams_come_first_then_trigrams_then_bigrams() -> None:
