@@ -6,7 +6,6 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -381,7 +380,8 @@ def test_checkpoints_are_written_meanwhile(
 
     monkeypatch.setattr(encoder_training, "save_checkpoint", spy)
     monkeypatch.setattr(encoder_training, "CHECKPOINT_S", 0.0)
-    monkeypatch.setattr(encoder_training, "DistilPlan", partial(DistilPlan, report_s=0.01))
+    by_steps = {"minutes": 1000.0, "tokens": 2_000, "report_s": 0.0}
+    monkeypatch.setattr(encoder_training, "DistilPlan", lambda **kw: DistilPlan(**kw | by_steps))
     assert train(furnished, name).state == "succeeded"
     assert len(saved) > 2
     assert set(saved) == {settings.paths.training / f"{name}.safetensors"}
