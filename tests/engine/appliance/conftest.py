@@ -8,8 +8,9 @@ import pytest
 from engine.appliance import Appliance
 from engine.config import Settings
 from tests.engine.appliance.small import encoder_file, make_tenant, opened, small_settings
+from tests.engine.appliance.trained import furnished, mid_training
 
-__all__ = ["encoder_file"]
+__all__ = ["encoder_file", "furnished", "mid_training"]
 
 
 @pytest.fixture

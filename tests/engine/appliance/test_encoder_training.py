@@ -2,120 +2,41 @@
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
 
-from engine.appliance import Appliance, encoder_training
+from engine.appliance import Appliance
 from engine.appliance.memory import memory_of
 from engine.config import Settings
-from engine.knowledge.distil import Distillation, DistilPlan
-from engine.knowledge.distil_checkpoint import Origin, save_checkpoint
+from engine.knowledge.distil import Distillation
 from engine.model.backbone import Backbone
-from engine.schema import Job, RebuildRequest
-from store.errors import NoSpace
+from engine.schema import RebuildRequest
 from tests.engine.appliance.small import (
     CORPUS,
     classify,
     core_of,
     ended,
-    make_domain,
     make_tenant,
     make_vplm,
     opened,
     probs,
     same,
     tolerance_of,
-    until,
 )
-
-MINUTES = 0.005
-WORDS = [
-    *("the", "a", "good", "bad", "film", "movie", "was", "is", "very", "not"),
-    *("dull", "great", "plot", "order", "money", "late"),
-]
-MODELS = ("acme/general", "acme/reviews", "acme/films")
-
-
-def corpus(lines: int = 160) -> bytes:
-    rng = random.Random(0)
-    return b"".join(
-        " ".join(rng.choices(WORDS, k=rng.randint(4, 12))).encode() + b"\n" for _ in range(lines)
-    )
-
-
-def train(appliance: Appliance, name: str, minutes: float = MINUTES, **more: Any) -> Job:
-    request = RebuildRequest(alpha=0.9, train_minutes=minutes, **more)
-    return ended(appliance, appliance.rebuild_domain(name, request).id)
-
-
-def answers(appliance: Appliance) -> dict[str, list[list[float]]]:
-    return {model: probs(appliance, model) for model in MODELS}
-
-
-def states(appliance: Appliance) -> dict[str, str]:
-    return {d.name: d.state for d in appliance.domains().data}
-
-
-def checkpoints(settings: Settings) -> list[str]:
-    folder = settings.paths.training
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-
-
-def encoders(settings: Settings) -> list[str]:
-    """Encoder files in the blob store."""
-    found = []
-    for path in settings.paths.blobs.glob("*/*.safetensors"):
-        with safe_open(path, framework="np") as file:
-            if "bridge_widths" in (file.metadata() or {}):
-                found.append(path.stem)
-    return found
-
-
-@pytest.fixture
-def furnished(appliance: Appliance) -> Appliance:
-    """general over reviews over films, all with corpora, the two with tables and a vPLM in each."""
-    appliance.put_corpus("general", iter([corpus()]))
-    make_domain(appliance, "reviews")
-    appliance.put_corpus("reviews", iter([corpus()]))
-    make_domain(appliance, "films", "reviews")
-    for model in MODELS:
-        make_vplm(appliance, model, domain=model.removeprefix("acme/"))
-    return appliance
-
-
-@pytest.fixture
-def mid_training(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Training waits, once a few steps are done, for its cancellation; the event says that it is
-    there. It is set from then on, and training does not wait again."""
-    reached = threading.Event()
-    learn = Distillation._learn
-    run = Distillation.run
-
-    def slow(self: Distillation, *arguments: Any) -> None:
-        learn(self, *arguments)
-        if self.step == 5:
-            reached.set()
-
-    def held(self: Distillation, report: Any, tick: Any, cancelled: Callable[[], bool]) -> Any:
-        def asked() -> bool:
-            if self.step == 5:
-                until(cancelled, "the cancellation")
-            return cancelled()
-
-        return run(self, report, tick, asked)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Distillation, "_learn", slow)
-        patch.setattr(Distillation, "run", held)
-        yield reached
+from tests.engine.appliance.trained import (
+    MINUTES,
+    MODELS,
+    answers,
+    checkpoints,
+    corpus,
+    encoders,
+    states,
+    train,
+)
 
 
 def test_a_trained_domain_has_its_own_encoder_and_answers_the_same_after_a_restart(
@@ -203,66 +124,6 @@ def test_an_encoder_says_how_it_was_made(settings: Settings, furnished: Applianc
     assert {name.split(".")[0] for name in tensors} == {"encoder", "bridge"}
 
 
-def test_a_cancelled_training_leaves_a_checkpoint_and_the_epoch_before_and_goes_on_later(
-    settings: Settings, furnished: Appliance, mid_training: threading.Event
-) -> None:
-    before = answers(furnished)
-    request = RebuildRequest(train_minutes=10)
-    job = furnished.rebuild_domain("reviews", request).id
-    assert mid_training.wait(20)
-    assert furnished.domain("reviews").state == "rebuilding"
-    furnished.cancel_job(job)
-    assert ended(furnished, job).state == "cancelled"
-    assert checkpoints(settings) == ["reviews.safetensors"]
-    found = furnished.domain("reviews")
-    assert (found.epoch, found.state, found.encoder) == (1, "ready", "inherited")
-    assert answers(furnished) == before
-    assert encoders(settings) == []
-    again = furnished.rebuild_domain("reviews", request).id
-    until(lambda: "going on where it stopped" in furnished.job(again).message, "going on")
-    furnished.cancel_job(again)
-    assert ended(furnished, again).state == "cancelled"
-
-
-def test_an_engine_that_stops_leaves_a_checkpoint(
-    settings: Settings, furnished: Appliance, mid_training: threading.Event
-) -> None:
-    job = furnished.rebuild_domain("general", RebuildRequest(train_minutes=10)).id
-    assert mid_training.wait(20)
-    furnished.close()
-    assert checkpoints(settings) == ["general.safetensors"]
-    with opened(settings) as again:
-        assert again.job(job).state == "cancelled"
-        assert states(again) == {"general": "empty", "reviews": "ready", "films": "ready"}
-        assert checkpoints(settings) == ["general.safetensors"]
-
-
-def test_what_was_trained_is_not_lost_when_its_table_cannot_be_built(
-    settings: Settings, furnished: Appliance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: object, lines: Iterator[str], *more: object) -> None:
-        assert next(lines)
-        list(lines)
-        raise NoSpace("No space is left for the table.")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("engine.appliance.rebuild.build_table", full)
-        first = train(furnished, "reviews")
-    assert (first.state, str(first.error)[:8]) == ("failed", "No space")
-    assert furnished.domain("reviews").encoder == "inherited"
-    assert encoders(settings) == []
-    assert checkpoints(settings) == ["reviews.safetensors"]
-
-    def never(*_: object) -> None:
-        raise AssertionError("it was trained already")
-
-    monkeypatch.setattr(Distillation, "_learn", never)
-    second = train(furnished, "reviews")
-    assert second.state == "succeeded", second.error
-    assert second.result["trained_tokens"] > 0
-    assert checkpoints(settings) == []
-
-
 def test_training_again_replaces_the_encoder_and_forgets_the_one_before(
     settings: Settings, furnished: Appliance
 ) -> None:
@@ -284,22 +145,6 @@ def test_a_rebuild_without_training_keeps_the_encoder(
     assert encoders(settings) == kept
     assert furnished.domain("reviews").encoder == "own"
     assert same(probs(furnished, "acme/reviews"), expected, tolerance_of(furnished))
-
-
-def test_a_removed_domain_takes_its_encoder_and_its_checkpoint_with_it(
-    settings: Settings, furnished: Appliance, mid_training: threading.Event
-) -> None:
-    for name in ("reviews", "films"):
-        furnished.put_corpus(name, iter([corpus()]))
-    job = furnished.rebuild_domain("reviews", RebuildRequest(train_minutes=10)).id
-    assert mid_training.wait(20)
-    furnished.cancel_job(job)
-    ended(furnished, job)
-    assert checkpoints(settings) == ["reviews.safetensors"]
-    furnished.remove_domain("reviews")
-    assert checkpoints(settings) == []
-    core = core_of(furnished)
-    assert core.tree.take("films").encoder is core.tree.general.encoder
 
 
 def test_removing_a_domain_hands_its_children_back_to_the_encoder_above(
@@ -365,40 +210,3 @@ def test_an_engine_that_serves_in_half_precision_trains_in_float32(
     assert {backbone.dtype for backbone in taught} == {torch.float32}
     with opened(settings) as again:
         assert answers(again) == after
-
-
-@pytest.mark.parametrize("name", ["reviews", "general"])
-def test_checkpoints_are_written_meanwhile(
-    settings: Settings, furnished: Appliance, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """So that an engine that is killed loses a minute of training, not all of it."""
-    saved: list[Path] = []
-
-    def spy(run: Distillation, path: Path, origin: Origin) -> None:
-        save_checkpoint(run, path, origin)
-        saved.append(path)
-
-    monkeypatch.setattr(encoder_training, "save_checkpoint", spy)
-    monkeypatch.setattr(encoder_training, "CHECKPOINT_S", 0.0)
-    by_steps = {"minutes": 1000.0, "tokens": 2_000, "report_s": 0.0}
-    monkeypatch.setattr(encoder_training, "DistilPlan", lambda **kw: DistilPlan(**kw | by_steps))
-    assert train(furnished, name).state == "succeeded"
-    assert len(saved) > 2
-    assert set(saved) == {settings.paths.training / f"{name}.safetensors"}
-
-
-def test_an_epoch_that_is_in_the_catalogue_is_never_taken_back(
-    settings: Settings, furnished: Appliance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stumble(*_: object) -> None:
-        raise NoSpace("No space left.")
-
-    monkeypatch.setattr(core_of(furnished).tree, "put", stumble)
-    job = furnished.rebuild_domain("reviews", RebuildRequest(train_minutes=MINUTES)).id
-    assert ended(furnished, job).state == "failed"
-    furnished.close()
-    with opened(settings) as again:
-        found = again.domain("reviews")
-        assert (found.epoch, found.state, found.encoder) == (2, "ready", "own")
-        assert len(encoders(settings)) == 1
-        assert answers(again)

@@ -18,40 +18,17 @@ from hmi_tui.cli.root import hmi
 Run = Callable[..., Result]
 
 
-class Became(BaseException):
-    def __init__(self, command: list[str]) -> None:
-        super().__init__(command)
-        self.command = command
-
-
-@pytest.fixture
-def become(monkeypatch: pytest.MonkeyPatch, run: Run) -> Callable[..., list[str]]:
-    """What `hmi bench ARGUMENTS...` would turn into."""
-
-    def execv(_program: str, command: list[str]) -> None:
-        raise Became(command)
-
-    monkeypatch.setattr("os.execv", execv)
-
-    def ask(*arguments: str) -> list[str]:
-        with pytest.raises(Became) as became:
-            run("bench", *arguments)
-        return became.value.command
-
-    return ask
-
-
 def test_a_measurement_is_a_process_with_the_same_flags(
     become: Callable[..., list[str]],
 ) -> None:
-    command = become("lookup", "--sizes", "10k,1M", "--seed", "3", "--json")
+    command = become("bench", "lookup", "--sizes", "10k,1M", "--seed", "3", "--json")
     assert command[:5] == [sys.executable, "-P", "-m", "engine.bench", "lookup"]
     assert command[5:] == ["--sizes", "10k,1M", "--seed", "3", "--json"]
 
 
 def test_flags_that_may_be_repeated_are_passed_on_each(become: Callable[..., list[str]]) -> None:
     against = ("--against", "transformers")
-    command = become("throughput", "--domain", "a=x", *against, "--domain", "b=y")
+    command = become("bench", "throughput", "--domain", "a=x", *against, "--domain", "b=y")
     assert command[4:] == ["throughput", *against, "--domain", "a=x", "--domain", "b=y"]
 
 
@@ -59,7 +36,7 @@ def test_flags_can_come_from_variables(
     become: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HMI_BENCH_ACCURACY_EPOCHS", "5")
-    assert become("accuracy", "--resume")[4:] == ["accuracy", "--epochs", "5", "--resume"]
+    assert become("bench", "accuracy", "--resume")[4:] == ["accuracy", "--epochs", "5", "--resume"]
 
 
 @pytest.mark.parametrize("name", ["lookup", "throughput", "accuracy"])

@@ -15,29 +15,6 @@ from hmi_tui.cli import load, serve
 Run = Callable[..., Result]
 
 
-class Became(BaseException):
-    def __init__(self, command: list[str]) -> None:
-        super().__init__(command)
-        self.command = command
-
-
-@pytest.fixture
-def become(monkeypatch: pytest.MonkeyPatch, run: Run) -> Callable[..., list[str]]:
-    """What `hmi ARGUMENTS...` would turn into."""
-
-    def execv(_program: str, command: list[str]) -> None:
-        raise Became(command)
-
-    monkeypatch.setattr("os.execv", execv)
-
-    def ask(*arguments: str) -> list[str]:
-        with pytest.raises(Became) as became:
-            run(*arguments)
-        return became.value.command
-
-    return ask
-
-
 def test_serve_becomes_the_engine_with_the_same_flags(
     become: Callable[..., list[str]], tmp_path: Path
 ) -> None:
