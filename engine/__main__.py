@@ -61,6 +61,13 @@ def main() -> None:
     type=click.Path(path_type=Path),
     help="The n-gram encoder distilled for that backbone, instead of the bundled one.",
 )
+@_option(
+    "--split",
+    type=click.IntRange(min=1),
+    default=_DEFAULTS["split"],
+    show_default=True,
+    help="How many of the backbone's layers come from tables.",
+)
 @_option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @_cache("--host-cache", help="Host memory for adapters.")
 @_cache("--device-cache", help="Device memory for adapters.")

@@ -11,6 +11,12 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
 @click.command(cls=Leaf)
 @flag("--backbone", envvar="HMI_BACKBONE", metavar="DIR", help="A checkpoint of the BERT family.")
 @flag("--encoder", envvar="HMI_ENCODER", metavar="FILE", help="An n-gram encoder for it.")
+@flag(
+    "--split",
+    envvar="HMI_SPLIT",
+    type=click.IntRange(1),
+    help="How many of its layers come from tables (4).",
+)
 @flag("--device", envvar="HMI_DEVICE", metavar="NAME", help="auto, cpu, cuda or cuda:N.")
 @flag("--host-cache", envvar="HMI_HOST_CACHE", type=SIZE, help="Host memory for adapters.")
 @flag("--device-cache", envvar="HMI_DEVICE_CACHE", type=SIZE, help="Device memory for adapters.")
