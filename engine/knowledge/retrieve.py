@@ -50,7 +50,7 @@ class Knowledge:
     """What is asked for here; it outlives the view."""
 
     def assemble(self, found: Retrieved, packing: Packing) -> Tensor:
-        """The hidden state of layer k (T, H) float32, on the packing's device."""
+        """The hidden state of layer k (T, H) in the backbone's dtype, on the packing's device."""
         device = packing.device
         return self.bridge.assemble(found.rows.to(device), found.which.to(device), packing)
 

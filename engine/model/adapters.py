@@ -3,7 +3,8 @@
 The bottleneck (Houlsby et al., 2019) y = x + up(gelu(down(x))) sits after the output projections
 of attention and feed-forward in each upper layer. In a batch every row may bring its own. On a
 device that is one gathered, batched matrix product per place; on the CPU, where copying the
-weights together costs more than calling twice, one product per adapter on the slots as they lie.
+weights together costs more than calling twice, one product per adapter on the slots as they lie
+(in bfloat16, where a call costs more, that holds for texts of very different lengths alone).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from engine.model.packing import Packing
 
 FORMAT = "hmi-adapter-1"
 PLACES = ("attention", "feed_forward")
+_MOST_PADDING = 2.0
+"""Places for a token at which gathering in bfloat16 no longer pays on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ class BatchedAdapters:
         *,
         gathered: bool | None = None,
     ) -> None:
-        """`gathered` says how; by default as the device likes it."""
+        """`gathered` says how; by default as the device and the dtype like it."""
         self._weights = weights
         self._slots: list[int] = []
         self._sizes: list[int] = []
@@ -174,9 +177,15 @@ class BatchedAdapters:
                 self._slots.append(slot)
                 self._sizes.append(length)
         self._gathered: _Gathered | None = None
-        if packing.device.type != "cpu" if gathered is None else gathered:
-            # Whichever rectangle is smaller: a row a line, or a slot's run of rows a line.
-            runs = len(self._sizes) * max(self._sizes) <= packing.rows * packing.longest
+        # Whichever rectangle is smaller: a row a line, or a slot's run of rows a line.
+        by_run, by_row = len(self._sizes) * max(self._sizes), packing.rows * packing.longest
+        runs = by_run <= by_row
+        if gathered is None:
+            padding = min(by_run, by_row) / packing.total
+            gathered = packing.device.type != "cpu" or (
+                weights.down.dtype == torch.bfloat16 and padding <= _MOST_PADDING
+            )
+        if gathered:
             self._gathered = _Gathered(
                 torch.tensor(self._slots if runs else slots, device=packing.device),
                 Packing.of(self._sizes, packing.device) if runs else packing,

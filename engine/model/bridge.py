@@ -29,6 +29,8 @@ class Bridge(nn.Module):
         super().__init__()
         shape = backbone.shape
         self.shape = shape
+        self.dtype = backbone.dtype
+        self._cast: list[LayerWeights] | None = None
         self.widths = (shape.intermediate // 2,) if widths is None else widths
         first = backbone.split - len(self.widths)
         before = backbone.layers[max(first - 1, 0)]
@@ -43,24 +45,40 @@ class Bridge(nn.Module):
         )
 
     def forward(self, rows: Tensor, packing: Packing) -> Tensor:
-        """Each token's row (T, H) float32 -> the hidden state of layer k (T, H) float32."""
-        x = F.layer_norm(
+        """Each token's row (T, H) float32 -> the hidden state of layer k (T, H) float32, with
+        gradients."""
+        x = self._placed(rows, packing)
+        for block in self.blocks:
+            x = run_layer(LayerWeights.of(block), x, packing, self.shape)
+        return x
+
+    def assemble(self, rows: Tensor, which: Tensor, packing: Packing) -> Tensor:
+        """Stored rows (U, H + 4) int8 and each token's row number (T,) -> layer k (T, H), computed
+        in the backbone's dtype. The weights must not change any more (`freeze`)."""
+        x = self._placed(decode_rows(rows).index_select(0, which), packing).to(self.dtype)
+        for weights in self._served():
+            x = run_layer(weights, x, packing, self.shape)
+        return x
+
+    def _placed(self, rows: Tensor, packing: Packing) -> Tensor:
+        return F.layer_norm(
             rows + self.position.index_select(0, packing.position),
             (self.shape.hidden,),
             self.norm,
             self.norm_bias,
             self.shape.eps,
         )
-        for block in self.blocks:
-            x = run_layer(LayerWeights.of(block), x, packing, self.shape)
-        return x
 
-    def assemble(self, rows: Tensor, which: Tensor, packing: Packing) -> Tensor:
-        """Stored rows (U, H + 4) int8 and each token's row number (T,) -> layer k (T, H)."""
-        return self.forward(decode_rows(rows).index_select(0, which), packing)
+    def _served(self) -> list[LayerWeights]:
+        """The layers in the backbone's dtype, where the module is now."""
+        device = self.position.device
+        if self._cast is None or self._cast[0].out.device != device:
+            self._cast = [LayerWeights.of(b).to(device, self.dtype) for b in self.blocks]
+        return self._cast
 
     def freeze(self) -> Bridge:
         """Training is over; returns itself."""
+        self._cast = None
         return self.eval().requires_grad_(requires_grad=False)
 
     def fingerprint(self) -> str:
@@ -70,3 +88,4 @@ class Bridge(nn.Module):
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take weights of `state_dict`'s names and shapes (any float dtype); Damaged otherwise."""
         load_weights(self, tensors, "bridge")
+        self._cast = None

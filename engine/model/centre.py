@@ -27,10 +27,17 @@ def hear(own: Tensor, left: Tensor, right: Tensor, present: Tensor, shape: Shape
 
 
 def finish(w: LayerWeights, x: Tensor, mixed: Tensor, shape: Shape) -> Tensor:
-    """What follows attention in a post-norm layer: (*, H) and what was heard (*, H) -> (*, H)."""
-    width = (shape.hidden,)
+    """What follows attention in a post-norm layer: (*, H) and what was heard (*, H) -> (*, H).
+
+    In the weights' dtype, whatever comes in.
+    """
+    width, dtype = (shape.hidden,), w.out.dtype
     x = F.layer_norm(
-        x + F.linear(mixed, w.out, w.out_bias), width, w.norm1, w.norm1_bias, shape.eps
+        x.to(dtype) + F.linear(mixed.to(dtype), w.out, w.out_bias),
+        width,
+        w.norm1,
+        w.norm1_bias,
+        shape.eps,
     )
     h = F.linear(F.gelu(F.linear(x, w.up, w.up_bias)), w.down, w.down_bias)
     return F.layer_norm(x + h, width, w.norm2, w.norm2_bias, shape.eps)

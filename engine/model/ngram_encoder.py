@@ -59,6 +59,8 @@ class NgramEncoder(nn.Module):
         widths = (shape.intermediate // 2,) if widths is None else widths
         self.shape: Shape = shape
         self.boundary = shape.vocab
+        self.dtype = backbone.dtype
+        """What rows are computed in; it decides their last bits."""
         self.form = EncoderForm(
             FORM, backbone.split, shape.hidden, widths, backbone.checkpoint.sha256
         )
@@ -72,11 +74,19 @@ class NgramEncoder(nn.Module):
             for layer, width in zip(backbone.layers, widths, strict=False)
         )
         self._projections: TokenProjections | None = None
-        self._steady = False
+        self._cast: list[LayerWeights] | None = None
 
     def layers(self) -> list[LayerWeights]:
         """The layers' weights as they are now."""
         return [LayerWeights.of(block) for block in self.blocks]
+
+    def served(self) -> list[LayerWeights]:
+        """The layers that compute rows: in `dtype`, where the module is now. The weights must not
+        change any more."""
+        device = self.edge.device
+        if self._cast is None or self._cast[0].out.device != device:
+            self._cast = [each.to(device, self.dtype) for each in self.layers()]
+        return self._cast
 
     def embed(self, tokens: Tensor, slot: int) -> Tensor:
         """Token ids (N,), the boundary among them, standing in `slot` -> (N, H)."""
@@ -119,7 +129,7 @@ class NgramEncoder(nn.Module):
         known = self._projections = self._projections or TokenProjections(self)
         count, hidden = grams.shape[0], self.shape.hidden
         out = torch.empty(count, row_bytes(hidden), dtype=torch.int8, device=grams.device)
-        layers = self.layers()
+        layers = self.served()
         start = 0
         while start < count:
             high = height(count - start, is_steady=known.steady)
@@ -137,9 +147,9 @@ class NgramEncoder(nn.Module):
         for depth, w in enumerate(layers):
             left, right, own = known.take(tokens, depth)
             if own is None:
-                own = F.linear(x, w.qkv, w.qkv_bias)
+                own = F.linear(x, w.qkv, w.qkv_bias).float()
             x = finish(w, x, hear(own, left, right, present, self.shape), self.shape)
-        return x
+        return x.float()
 
     @property
     def remembered_bytes(self) -> int:
@@ -148,14 +158,18 @@ class NgramEncoder(nn.Module):
 
     def freeze(self) -> NgramEncoder:
         """Training is over; returns itself."""
-        self._projections = None
+        self._forget()
         return self.eval().requires_grad_(requires_grad=False)
 
     def fingerprint(self) -> str:
         """Sha256 of all that decides a row; tables made by another encoder must not be used."""
-        return fingerprint_of(self, self.form)
+        exact = self.dtype == torch.float32
+        return fingerprint_of(self, self.form if exact else (self.form, str(self.dtype)))
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take weights of `state_dict`'s names and shapes (any float dtype); Damaged otherwise."""
         load_weights(self, tensors, "n-gram encoder")
-        self._projections = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._projections = self._cast = None

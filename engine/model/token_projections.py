@@ -77,7 +77,8 @@ class TokenProjections:
 
     def _everything(self, x: Tensor) -> Tensor:
         """Every product that a row goes through, one after the other."""
-        for w in self._encoder.layers():
+        for w in self._encoder.served():
+            x = x.to(w.qkv.dtype)
             heard = F.linear(x, w.qkv, w.qkv_bias)[:, : self._hidden]
             x = finish(w, x, heard, self._encoder.shape)
         return x

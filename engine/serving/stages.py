@@ -65,4 +65,4 @@ def _lower(group: Group, backbone: Backbone, device: torch.device) -> Tensor:
     if group.knowledge is None:
         return backbone.lower(torch.from_numpy(group.ids).to(device), packing)
     assert group.retrieved is not None, "retrieve comes before compute"
-    return group.knowledge.assemble(group.retrieved, packing).to(backbone.dtype)
+    return group.knowledge.assemble(group.retrieved, packing)

@@ -66,6 +66,12 @@ def backbone(checkpoint: Path) -> Backbone:
 
 
 @pytest.fixture(scope="session")
+def brief_backbone(checkpoint: Path) -> Backbone:
+    """The same weights as a machine that computes in bfloat16 serves them."""
+    return load_backbone(checkpoint, split=2, dtype=torch.bfloat16)
+
+
+@pytest.fixture(scope="session")
 def bundled() -> Backbone:
     """The backbone that ships: all-MiniLM-L6-v2."""
     return load_backbone()

@@ -29,6 +29,29 @@ def test_stored_rows_are_put_where_each_token_points(bridge: Bridge) -> None:
     assert torch.equal(states, bridge(decode_rows(stored)[which], packing))
 
 
+def test_it_serves_in_the_backbones_dtype_whatever_it_was_trained_in(
+    bridge: Bridge, brief_backbone: Backbone
+) -> None:
+    brief = Bridge(brief_backbone, bridge.widths)
+    brief.load(bridge.state_dict())
+    brief.freeze()
+    stored, which = encode_rows(_rows(4, bridge)), torch.tensor([3, 0, 0, 2, 1])
+    packing = Packing.of([3, 2])
+    states, exact = (each.assemble(stored, which, packing) for each in (brief, bridge))
+    assert states.dtype == torch.bfloat16
+    assert torch.allclose(states.float(), exact, atol=0.05)
+    assert not torch.equal(states.float(), exact)
+
+
+def test_new_weights_are_served_at_once(bridge: Bridge, backbone: Backbone) -> None:
+    other = Bridge(backbone, bridge.widths)
+    stored, packing = encode_rows(_rows(3, bridge)), Packing.of([3])
+    before = other.assemble(stored, torch.arange(3), packing)
+    other.load({name: t + 0.1 for name, t in other.state_dict().items()})
+    after = other.assemble(stored, torch.arange(3), packing)
+    assert (after - before).abs().max() > 1e-3
+
+
 def test_one_row_in_two_places_gives_two_states(bridge: Bridge) -> None:
     """Position is not in a row: it enters here."""
     row = _rows(1, bridge)

@@ -21,6 +21,8 @@ from engine.model.token_projections import TokenProjections
 GRAPH = 5e-3
 """How far a served row may be from the float32 graph it was trained as, beside half a step of its
 own: the tables by token are float16."""
+BRIEF = 0.08
+"""The same where layers compute in bfloat16: eight bits of numbers up to four."""
 
 
 def _grams(count: int, encoder: NgramEncoder, seed: int = 0) -> Tensor:
@@ -132,6 +134,21 @@ def test_a_computed_row_of_the_bundled_shape_is_the_graphs_within_its_rounding(
     rows = encoder.rows(grams)
     half_step = rows.abs().amax(1, keepdim=True) / 254
     assert ((decode_rows(encoder.compute(grams)) - rows).abs() <= half_step + GRAPH).all()
+
+
+def test_rows_in_bfloat16_are_steady_close_to_the_graph_and_of_their_own_fingerprint(
+    encoder: NgramEncoder, brief_backbone: Backbone, threads: int
+) -> None:
+    brief = _copy(encoder, brief_backbone)
+    grams = _grams(MOST + 20, encoder)
+    together = brief.compute(grams)
+    alone = _copy(encoder, brief_backbone)
+    assert torch.equal(torch.cat([alone.compute(gram[None]) for gram in grams]), together)
+    rows = encoder.rows(grams)
+    half_step = rows.abs().amax(1, keepdim=True) / 254
+    assert ((decode_rows(together) - rows).abs() <= half_step + BRIEF).all()
+    assert not torch.equal(together, encoder.compute(grams))
+    assert brief.fingerprint() != encoder.fingerprint()
 
 
 def test_one_whole_layer_is_the_backbones_first_on_three_tokens_of_which_the_middle_goes_on(
