@@ -87,6 +87,13 @@ def main() -> None:
     help="vPLMs whose tables are damaged: answer 503, or serve in exact mode and say so.",
 )
 @_option(
+    "--pipeline",
+    type=click.Choice(["on", "off"]),
+    default="on",
+    show_default=True,
+    help="Fetch the next batch's rows and adapters while one is computed.",
+)
+@_option(
     "--threads",
     type=click.IntRange(min=0),
     default=0,

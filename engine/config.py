@@ -130,6 +130,7 @@ class Settings:
     miss: str = "compute"
     damaged: str = "refuse"
     threads: int = 0
+    pipeline: str = "on"
     split: int = 4
     batch_tokens: int = 2048
     queue_tokens: int = 200_000

@@ -27,8 +27,9 @@ from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import load_backbone, pick_device, pick_dtype
-from engine.serving.pipeline import BatchRecord, Pipeline
+from engine.serving.pipeline import Pipeline
 from engine.serving.queue import BatchLimits, RequestQueue
+from engine.serving.record import BatchRecord
 from engine.serving.threads import ThreadShare
 from engine.telemetry.events import EventLog
 from engine.telemetry.gpu import GpuSampler
@@ -48,6 +49,8 @@ log = logging.getLogger(__name__)
 
 ARENA_RANK = 64
 """The rank of the arena's slots, and so the highest a vPLM may have."""
+_IN_FLIGHT = 2
+"""A batch may take up so large a share of the slots: the next one needs some too."""
 _IDLE_RATE = 1.0
 """Requests a second under which the engine counts as idle."""
 
@@ -77,9 +80,11 @@ class Core:
         phase("sweeping what an earlier engine left unfinished")
         sweep_debris(self)
         phase("loading the backbone")
-        self.threads = ThreadShare(settings.threads or os.cpu_count() or 1)
-        self.threads.apply()
         device = pick_device(settings.device)
+        overlap = settings.pipeline == "on"
+        cores = settings.threads or os.cpu_count() or 1
+        self.threads = ThreadShare.divided(cores, overlap=overlap, device=device)
+        self.threads.apply()
         self.backbone = load_backbone(
             settings.backbone, device=device, dtype=pick_dtype(device), split=settings.split
         )
@@ -113,11 +118,12 @@ class Core:
             self.tree,
             self.tiers,
             self.queue,
-            BatchLimits(settings.batch_tokens, arena.slots),
+            BatchLimits(settings.batch_tokens, max(1, arena.slots // _IN_FLIGHT)),
             miss,
             self.threads,
             self._on_batch,
             "exact" if settings.damaged == "exact" else "refuse",
+            overlap=overlap,
         )
         self.jobs = Jobs(
             self.catalogue.jobs, self.threads, self.idle, self._on_job, self._job_ended
@@ -192,12 +198,12 @@ class Core:
 
     def _on_batch(self, record: BatchRecord) -> None:
         stages: dict[Stage, float] = {"queue": record.taken - record.oldest}
-        at = record.oldest
+        began = {"queue": record.oldest} | record.began
         for stage in ("queue", "retrieve", "load", "compute"):
             name: Stage = stage
             seconds = stages.setdefault(name, record.seconds.get(stage, 0.0))
+            at = began[stage]
             self.spans.record(Span(record.number, name, at, seconds, record.texts, record.tokens))
-            at += seconds
         self.metrics.observe_batch(stages, record.texts)
         for domain, found in record.lookups:
             self.metrics.observe_lookups(

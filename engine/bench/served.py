@@ -85,7 +85,7 @@ class ModelPath:
         batch = form_batch(0, works, take, marks[0], self._miss)
         retrieve_stage(batch)
         marks.append(time.perf_counter())
-        load_stage(batch, self._tiers)
+        load_stage(batch, self._tiers, batch.adapters)
         marks.append(time.perf_counter())
         try:
             found = compute_stage(batch, self._backbone, self._tiers)

@@ -83,6 +83,16 @@ class Retrieved:
     backed_off: NDArray[np.bool_]
     cached: NDArray[np.bool_]
 
+    def part(self, start: int, end: int) -> Retrieved:
+        """Of the tokens `start` to `end`."""
+        return Retrieved(
+            self.rows,
+            self.which[start:end],
+            self.hit[start:end],
+            self.backed_off[start:end],
+            self.cached[start:end],
+        )
+
     def lookups(self, start: int = 0, end: int | None = None) -> Lookups:
         """Of the tokens `start` to `end`."""
         hits, cached, shorter = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -34,6 +36,13 @@ class Group:
         count = sum(self.lengths)
         return np.fromiter((t for w in self.works for t in w.ids), dtype=np.int64, count=count)
 
+    def part(self, start: int, end: int | None = None) -> Group:
+        """Its works `start` to `end`, with what was retrieved for them."""
+        lengths = self.lengths
+        first, last = sum(lengths[:start]), sum(lengths[:end])
+        found = None if self.retrieved is None else self.retrieved.part(first, last)
+        return Group(self.works[start:end], self.knowledge, self.miss, found)
+
 
 @dataclass(slots=True, eq=False)
 class Batch:
@@ -43,12 +52,16 @@ class Batch:
     groups: list[Group]
     taken: float
     """When it left the queue (perf_counter)."""
+    began: dict[str, float] = field(default_factory=dict)
+    """By stage (perf_counter)."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By stage."""
     slots: dict[str, int] = field(default_factory=dict)
     """The arena slot of each adapter that could be loaded."""
     errors: dict[str, Exception] = field(default_factory=dict)
     """Why the other adapters could not."""
+    later: list[Work] = field(default_factory=list)
+    """Works that get no answer here: their adapters find room once this batch is through."""
 
     @property
     def works(self) -> list[Work]:
@@ -62,6 +75,13 @@ class Batch:
     @property
     def tokens(self) -> int:
         return sum(len(w.ids) for w in self.works)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note when `stage` began and what it took, once it has succeeded."""
+        began = self.began[stage] = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - began
 
     def packing(self, device: str) -> Packing:
         return Packing.of([len(w.ids) for w in self.works], device)

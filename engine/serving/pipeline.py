@@ -1,50 +1,43 @@
-"""The thread that takes batches through the stages and hands out the answers."""
+"""The threads that take batches through the stages: retrieve, load, compute.
+
+While a batch is computed, the next one's rows and adapters are fetched. On the CPU several workers
+compute, each its own batch. `overlap` off runs the same stages one after the other.
+"""
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from engine.errors import HmiError, Unavailable
-from engine.knowledge.retrieve import Damage, Knowledge, Lookups, MissPolicy
+from engine.knowledge.retrieve import Damage, Knowledge, MissPolicy
 from engine.knowledge.tree import DomainTree
 from engine.memory.tiers import AdapterTiers
 from engine.model.backbone import Backbone
+from engine.serving.answers import answer, refuse
 from engine.serving.batch import Batch, form_batch
+from engine.serving.cadence import Cadence
+from engine.serving.handoff import Handoff
 from engine.serving.queue import BatchLimits, RequestQueue
-from engine.serving.stages import compute_stage, load_stage, retrieve_stage
+from engine.serving.record import BatchRecord
+from engine.serving.room import Room
+from engine.serving.shortage import compute_in_parts
+from engine.serving.stages import compute_stage, retrieve_stage
 from engine.serving.threads import ThreadShare
-from engine.serving.work import Outcome, Work
+from engine.serving.work import Work
 
 log = logging.getLogger(__name__)
-
-ARENA_FULL = "arena_full"
 
 DamagedPolicy = Literal["refuse", "exact"]
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRecord:
-    """What one batch was and how long its stages took. Instants are perf_counter seconds."""
-
-    number: int
-    texts: int
-    tokens: int
-    models: int
-    lookups: tuple[tuple[str, Lookups], ...]
-    """By domain."""
-    oldest: float
-    taken: float
-    seconds: dict[str, float]
-    failed: int
-
-
 class Pipeline:
-    """Owns the compute thread. `start` once, `stop` once."""
+    """Owns the stages' threads. `start` once, `stop` once."""
 
     def __init__(
         self,
@@ -57,74 +50,144 @@ class Pipeline:
         threads: ThreadShare,
         on_batch: Callable[[BatchRecord], None],
         damaged: DamagedPolicy = "refuse",
+        *,
+        overlap: bool = True,
     ) -> None:
         """`miss` holds for vPLMs without a policy of their own; `damaged` says whether a domain
         whose tables are damaged refuses, or serves in exact mode and says so."""
         self._backbone = backbone
         self._tree = tree
+        self._room = Room(tiers)
         self._tiers = tiers
         self._queue = queue
         self._limits = limits
         self._miss: MissPolicy = miss
         self._damaged: DamagedPolicy = damaged
-        self._threads = threads
+        self._team = threads
         self._on_batch = on_batch
-        self._number = 0
-        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+        self._numbers = itertools.count(1)
+        # What is counted of lookups and batches is counted by one thread at a time.
+        self._retrieving, self._recording = threading.Lock(), threading.Lock()
+        self._cadence = Cadence(threads.workers)
+        self._retrieved: Handoff[Batch] = Handoff()
+        self._loaded: Handoff[Batch] = Handoff()
+        jobs: list[Callable[[], None]] = [self._in_turn]
+        if overlap:
+            jobs = [self._retrieve_ahead, self._load_ahead, *[self._compute] * threads.workers]
+        names = (job.__name__.strip("_").replace("_", "-") for job in jobs)
+        self._threads = [
+            threading.Thread(target=job, name=f"{name}-{i}", daemon=True)
+            for i, (job, name) in enumerate(zip(jobs, names, strict=True))
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, timeout: float = 8.0) -> None:
-        """Finish the batch under way; what waits is refused, nothing is dropped silently."""
-        for work in self._queue.close():
-            work.ticket.fail(
-                Unavailable("The engine is stopping.", remedy="Ask again once it is back.")
-            )
-        self._thread.join(timeout)
+        """Finish the batches under way; what waits is refused, nothing is dropped silently."""
+        refuse(
+            self._queue.close(),
+            Unavailable("The engine is stopping.", remedy="Ask again once it is back."),
+        )
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _run(self) -> None:
+    def _in_turn(self) -> None:
         while works := self._queue.take(self._limits):
-            self._threads.apply()
+            while works:
+                batch = self._retrieve(works)
+                if batch is None or not self._load(batch):
+                    break
+                self._finish(batch)
+                works = batch.later
+
+    def _retrieve_ahead(self) -> None:
+        while True:
+            self._cadence.wait()
+            tokens = self._cadence.share(self._queue.size()[1], self._limits.tokens)
+            works = self._queue.take(replace(self._limits, tokens=tokens))
+            if not works:
+                break
+            batch = self._retrieve(works)
+            if batch is None:
+                self._cadence.drop()
+            else:
+                self._retrieved.put(batch)
+        self._retrieved.close()
+
+    def _load_ahead(self) -> None:
+        while (batch := self._retrieved.take()) is not None:
+            if not self._load(batch):
+                self._cadence.drop()
+                continue
+            self._loaded.put(batch)
+            while batch is not None and batch.later:
+                batch = self._retrieve(batch.later)
+                if batch is not None and self._load(batch):
+                    self._cadence.add()
+                    self._loaded.put(batch)
+        self._loaded.close()
+
+    def _compute(self) -> None:
+        while (batch := self._loaded.take()) is not None:
+            before = batch.seconds["retrieve"] + batch.seconds["load"]
+            self._cadence.begin(batch.number, batch.tokens, before)
             try:
-                self._serve(works)
-            except Exception as error:
-                log.exception("a batch of %d texts failed", len(works))
-                failure = error if isinstance(error, HmiError) else _internal(error)
-                for work in works:
-                    work.ticket.fail(failure)
+                self._finish(batch)
+            finally:
+                seconds = batch.seconds.get("compute", 0.0)
+                self._cadence.end(batch.number, batch.tokens, seconds)
 
-    def _serve(self, works: list[Work]) -> None:
-        self._number += 1
-        taken: dict[str, Knowledge] = {}
-        usable = self._usable(works, taken)
-        if not usable:
-            return
-        batch = form_batch(self._number, usable, taken.__getitem__, time.perf_counter(), self._miss)
-        adapters = batch.adapters
+    def _retrieve(self, works: list[Work]) -> Batch | None:
+        """A batch of those that can be served, its rows at hand; None if none can."""
+        self._team.apply()
         try:
-            self._timed(batch, "retrieve", lambda: retrieve_stage(batch))
-            self._timed(batch, "load", lambda: load_stage(batch, self._tiers))
-            probs: list[list[float]] = []
+            taken: dict[str, Knowledge] = {}
+            usable = self._usable(works, taken)
+            if not usable:
+                return None
+            now = time.perf_counter()
+            number = next(self._numbers)
+            batch = form_batch(number, usable, taken.__getitem__, now, self._miss)
+            with batch.timed("retrieve"), self._retrieving:
+                retrieve_stage(batch)
+        except Exception as error:
+            log.exception("retrieving rows for %d texts failed", len(works))
+            refuse(works, error)
+            return None
+        return batch
 
-            def compute() -> None:
-                probs.extend(compute_stage(batch, self._backbone, self._tiers))
+    def _load(self, batch: Batch) -> bool:
+        """Slots for its adapters; whether it may be computed."""
+        try:
+            with batch.timed("load"):
+                self._room.make(batch)
+        except Exception as error:
+            log.exception("loading %d adapters failed", len(batch.adapters))
+            refuse(batch.works, error)
+            return False
+        return True
 
-            self._timed(batch, "compute", compute)
-        finally:
-            if "load" in batch.seconds:
-                self._tiers.release(adapters)
-        crowded = _crowded_out(batch)
-        # Who has an answer finds it counted.
-        self._record(batch, crowded)
-        self._answer(batch, probs, crowded)
-        if crowded:
-            self._serve(crowded)
-
-    def _timed(self, batch: Batch, stage: str, run: Callable[[], None]) -> None:
-        began = time.perf_counter()
-        run()
-        batch.seconds[stage] = time.perf_counter() - began
+    def _finish(self, batch: Batch) -> None:
+        """Compute a batch, let go of its slots and hand out the answers."""
+        self._team.apply()
+        try:
+            try:
+                with batch.timed("compute"):
+                    probs = compute_in_parts(
+                        batch, lambda part: compute_stage(part, self._backbone, self._tiers)
+                    )
+            finally:
+                self._room.release(batch)
+            # Who has an answer finds it counted.
+            with self._recording:
+                self._record(batch)
+            answer(batch, probs)
+        except Exception as error:
+            log.exception("a batch of %d texts failed", len(batch.works))
+            refuse(batch.works, error)
 
     def _usable(self, works: list[Work], taken: dict[str, Knowledge]) -> list[Work]:
         """The works that can be served, as they can be. `taken` gets each domain's knowledge,
@@ -147,88 +210,14 @@ class Pipeline:
             return replace(work, mode="exact", fallback=damage.detail)
         raise Unavailable(damage.detail, remedy=damage.remedy, code=damage.code)
 
-    def _answer(self, batch: Batch, probs: list[list[float]], later: list[Work]) -> None:
-        """Deliver answers and errors, but for works that are served `later`."""
-        waiting = set(map(id, later))
-        works = batch.works
-        for work, answer, found in zip(works, probs, _lookups(batch), strict=True):
-            if id(work) in waiting:
-                continue
-            error = batch.errors.get(work.model.adapter)
-            if error is not None:
-                work.ticket.fail(error)
-                continue
-            work.ticket.deliver(
-                work.index,
-                Outcome(
-                    probs=tuple(answer),
-                    tokens=len(work.ids),
-                    lookups=found,
-                    queue_s=batch.taken - work.accepted,
-                    retrieve_s=batch.seconds["retrieve"],
-                    load_s=batch.seconds["load"],
-                    compute_s=batch.seconds["compute"],
-                    batch_size=len(works),
-                    batch_models=len(batch.adapters),
-                    fallback=work.fallback,
-                ),
-            )
-
-    def _record(self, batch: Batch, crowded: list[Work]) -> None:
-        lookups: list[tuple[str, Lookups]] = []
-        for group in batch.groups:
-            if group.knowledge is not None and group.retrieved is not None:
-                domain, found = group.knowledge.domain, group.retrieved.lookups()
-                traffic = self._tree.traffic.get(domain)
-                if traffic is not None:
-                    traffic.add(found)
-                lookups.append((domain, found))
-        works = batch.works
+    def _record(self, batch: Batch) -> None:
+        record = BatchRecord.of(batch)
+        for domain, found in record.lookups:
+            traffic = self._tree.traffic.get(domain)
+            if traffic is not None:
+                traffic.add(found)
         spent = sum(batch.seconds.values())
         speed = batch.tokens / max(spent, 1e-9)
         before = self._queue.tokens_per_s
         self._queue.tokens_per_s = speed if before == 0 else 0.9 * before + 0.1 * speed
-        self._on_batch(
-            BatchRecord(
-                number=batch.number,
-                texts=len(works),
-                tokens=batch.tokens,
-                models=len(batch.adapters),
-                lookups=tuple(lookups),
-                oldest=min(w.accepted for w in works),
-                taken=batch.taken,
-                seconds=dict(batch.seconds),
-                failed=sum(w.model.adapter in batch.errors for w in works) - len(crowded),
-            )
-        )
-
-
-def _crowded_out(batch: Batch) -> list[Work]:
-    """Works whose adapters had no room beside the batch's others, and may have without them."""
-    if not batch.slots:
-        return []
-    full = {
-        adapter
-        for adapter, error in batch.errors.items()
-        if isinstance(error, Unavailable) and error.code == ARENA_FULL
-    }
-    return [w for w in batch.works if w.model.adapter in full]
-
-
-def _lookups(batch: Batch) -> list[Lookups | None]:
-    """Where each work's rows came from, in order; None in exact mode."""
-    found: list[Lookups | None] = []
-    for group in batch.groups:
-        at = 0
-        for work in group.works:
-            end = at + len(work.ids)
-            found.append(None if group.retrieved is None else group.retrieved.lookups(at, end))
-            at = end
-    return found
-
-
-def _internal(error: Exception) -> HmiError:
-    return HmiError(
-        f"The batch failed inside the engine: {type(error).__name__}: {error}",
-        remedy="The engine's log has the details (hmi logs).",
-    )
+        self._on_batch(record)

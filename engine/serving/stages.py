@@ -26,16 +26,15 @@ def retrieve_stage(batch: Batch) -> None:
             group.retrieved = retrieve(group.ids, lengths, group.knowledge, group.miss)
 
 
-def load_stage(batch: Batch, tiers: AdapterTiers) -> None:
-    """Adapters -> slots, held until the batch is done."""
-    adapters = batch.adapters
+def load_stage(batch: Batch, tiers: AdapterTiers, adapters: list[str]) -> None:
+    """The batch's `adapters` -> slots, held until the batch is done."""
     residence = tiers.ensure_resident(adapters)
-    batch.errors = residence.errors
-    batch.slots = {
-        adapter: slot
-        for adapter, slot in zip(adapters, residence.slots, strict=True)
-        if slot is not None
-    }
+    for adapter, slot in zip(adapters, residence.slots, strict=True):
+        if slot is None:
+            batch.errors[adapter] = residence.errors[adapter]
+        else:
+            batch.slots[adapter] = slot
+            batch.errors.pop(adapter, None)
 
 
 @torch.inference_mode()

@@ -1,7 +1,8 @@
-"""How many cores the math uses: serving has them all, unless a job is running beside it.
+"""How many cores the math uses, and how they are divided.
 
-torch's thread count is partly global to the process, so serving and jobs always use the same
-number; two full teams on the same cores would wait for each other at every barrier.
+Several workers of few threads beat one of many: a product of a small batch has little to divide,
+and a team waits at every barrier for the one thread that the system has given to somebody else.
+torch's thread count is partly global to the process, so all teams have the same size.
 """
 
 from __future__ import annotations
@@ -12,17 +13,32 @@ from contextlib import contextmanager
 
 import torch
 
+_MOST_WORKERS = 4
+"""More would make batches small before they make them quick."""
+
 
 class ThreadShare:
-    """`total` threads, halved for as long as anyone is inside `beside_serving`."""
+    """`total` threads as `workers` teams. A single team is halved while a job runs beside it;
+    several leave the sharing to the system, for a job's thread has a low priority."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, workers: int = 1) -> None:
         self.total = max(1, total)
+        self.workers = max(1, min(workers, self.total))
         self._jobs = 0
         self._lock = threading.Lock()
 
+    @classmethod
+    def divided(cls, total: int, *, overlap: bool, device: torch.device) -> ThreadShare:
+        """As the pipeline on `device` likes it: one team where stages do not overlap, or where
+        the computing is done elsewhere."""
+        several = overlap and device.type == "cpu"
+        return cls(total, _MOST_WORKERS if several else 1)
+
     @property
     def current(self) -> int:
+        """Threads of a team."""
+        if self.workers > 1:
+            return self.total // self.workers
         return max(1, self.total // 2) if self._jobs else self.total
 
     def apply(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -52,7 +53,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 def test_stopping_answers_the_batch_under_way_and_refuses_what_waits(
     settings: Settings, gate: Gate
 ) -> None:
-    with opened(settings) as appliance:
+    with opened(replace(settings, pipeline="off")) as appliance:
         make_tenant(appliance)
         make_vplm(appliance)
         (under_way,) = tickets(appliance, [("acme/a", "plot", TEXTS)])
@@ -71,7 +72,16 @@ def test_stopping_answers_the_batch_under_way_and_refuses_what_waits(
             classify(appliance, "acme/a", "a good film")
 
 
-async def test_a_cancelled_client_frees_its_place(appliance: Appliance, gate: Gate) -> None:
+@pytest.fixture
+def in_turn(settings: Settings) -> Iterator[Appliance]:
+    """An engine that takes nothing from its queue while a batch is computed."""
+    with opened(replace(settings, pipeline="off")) as engine:
+        make_tenant(engine)
+        yield engine
+
+
+async def test_a_cancelled_client_frees_its_place(in_turn: Appliance, gate: Gate) -> None:
+    appliance = in_turn
     make_vplm(appliance)
     core = core_of(appliance)
     core.queue.limit_tokens = 20
@@ -114,8 +124,9 @@ def test_a_batch_that_breaks_fails_its_own_requests_and_the_next_is_served(
 
 
 def test_a_request_follows_its_vplm_when_the_domain_goes_while_it_waits(
-    appliance: Appliance, gate: Gate
+    in_turn: Appliance, gate: Gate
 ) -> None:
+    appliance = in_turn
     make_domain(appliance, "reviews")
     make_vplm(appliance, "acme/here")
     make_vplm(appliance, "acme/there", domain="reviews")

@@ -1,0 +1,48 @@
+"""What is said of a batch once it is through: for metrics, spans and the traffic of its domains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.knowledge.retrieve import Lookups
+from engine.serving.batch import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """What one batch was and how long its stages took. Instants are perf_counter seconds."""
+
+    number: int
+    texts: int
+    tokens: int
+    models: int
+    lookups: tuple[tuple[str, Lookups], ...]
+    """By domain."""
+    oldest: float
+    """When its oldest text was accepted."""
+    taken: float
+    began: dict[str, float]
+    """By stage, beside `seconds`."""
+    seconds: dict[str, float]
+    failed: int
+
+    @classmethod
+    def of(cls, batch: Batch) -> BatchRecord:
+        works = batch.works
+        lookups = tuple(
+            (group.knowledge.domain, group.retrieved.lookups())
+            for group in batch.groups
+            if group.knowledge is not None and group.retrieved is not None
+        )
+        return cls(
+            number=batch.number,
+            texts=len(works),
+            tokens=batch.tokens,
+            models=len(batch.adapters),
+            lookups=lookups,
+            oldest=min(w.accepted for w in works),
+            taken=batch.taken,
+            began=dict(batch.began),
+            seconds=dict(batch.seconds),
+            failed=sum(w.model.adapter in batch.errors for w in works) - len(batch.later),
+        )

@@ -1,0 +1,64 @@
+"""Room in the arena for a batch's adapters, while other batches hold slots of their own."""
+
+from __future__ import annotations
+
+import threading
+
+from engine.errors import Unavailable
+from engine.memory.tiers import AdapterTiers
+from engine.serving.batch import Batch
+from engine.serving.stages import load_stage
+
+ARENA_FULL = "arena_full"
+
+
+class Room:
+    """Thread-safe; `make` is called by one thread at a time."""
+
+    def __init__(self, tiers: AdapterTiers) -> None:
+        self._tiers = tiers
+        self._holding = 0
+        self._released = threading.Condition()
+
+    def make(self, batch: Batch) -> None:
+        """Bring the batch's adapters into slots and hold them until `release`.
+
+        What finds no room waits for earlier batches to let go. What has none beside the batch's
+        own others is put off: it is in `batch.later`.
+        """
+        load_stage(batch, self._tiers, batch.adapters)
+        while (full := _without_room(batch)) and self._let_go():
+            # Each is held once more by asking again.
+            self._tiers.release(full)
+            load_stage(batch, self._tiers, full)
+        with self._released:
+            self._holding += 1
+        if full and batch.slots:
+            crowded = set(full)
+            batch.later = [w for w in batch.works if w.model.adapter in crowded]
+
+    def release(self, batch: Batch) -> None:
+        """The batch needs its slots no more."""
+        self._tiers.release(batch.adapters)
+        with self._released:
+            self._holding -= 1
+            self._released.notify_all()
+
+    def _let_go(self) -> bool:
+        """Wait until another batch lets go of its slots; False if none holds any."""
+        with self._released:
+            before = self._holding
+            if before == 0:
+                return False
+            while self._holding >= before:
+                self._released.wait()
+            return True
+
+
+def _without_room(batch: Batch) -> list[str]:
+    """Adapters that found every slot taken."""
+    return [
+        adapter
+        for adapter, error in batch.errors.items()
+        if isinstance(error, Unavailable) and error.code == ARENA_FULL
+    ]
