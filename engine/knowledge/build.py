@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.errors import Cancelled
 from engine.knowledge.choice import NO_KEYS, TRAFFIC_WEIGHT, Demand, choose, coverage, merge
 from engine.knowledge.counts import count_ngrams
-from engine.knowledge.index import LOAD, MISS
+from engine.knowledge.index import ENTRY_BYTES, MISS
 from engine.knowledge.traffic import NOTHING_ASKED, Asked
 from engine.knowledge.view import TableView
 from engine.model.backbone import Backbone
@@ -78,7 +78,7 @@ Progress = Callable[[float, str], None]
 
 def entry_bytes(hidden: int) -> int:
     """Bytes of one entry: its row, its key, its count and its place in an index."""
-    return row_bytes(hidden) + 8 + 8 + int(12 / LOAD)
+    return row_bytes(hidden) + 8 + 8 + ENTRY_BYTES
 
 
 def build_table(

@@ -1,8 +1,8 @@
 """A static hash index from n-gram keys to row numbers, probed for a whole batch at once.
 
-Open addressing with linear probing. Entries are placed in the order of their home slots (robin
-hood), which the running maximum of `home - rank` does for all of them at once; a probe may then
-stop at the first empty slot or at an entry whose home lies further on.
+A perfect hash: each key has a slot of its own, so that a probe reads its bucket's multiplier and
+one slot, whether it hits or misses, and never goes on to another. A slot holds the whole key and
+the row side by side. Batches go through in blocks whose temporaries stay in the CPU's own cache.
 """
 
 from __future__ import annotations
@@ -10,63 +10,89 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.knowledge.placement import HALF, Hashes, place, scale
 from engine.model.ngrams import Keys
 
 Rows = NDArray[np.int32]
 
 MISS = -1
-LOAD = 0.6
-"""Filled share: 12 bytes a slot make 20 bytes an entry."""
+ENTRY_BYTES = 20
+"""An index's bytes an entry at most: 16 a slot, 0.9 of them filled, and 1 to 2 of multipliers."""
 
-_EMPTY = np.int64(-1)
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-_SHIFT = np.uint64(32)
+_MISS = np.array(MISS, dtype=np.int32)
+_LOAD = 0.9
+_BUCKET = 2
+"""Keys in a bucket at most, on average: a power of two of buckets needs no division."""
+_BLOCK = 4096
+_ATTEMPTS = 64
+_GROWTH = 1.05
+_EMPTY = -1
 
 
 class HashIndex:
     """Immutable; safe to probe from several threads."""
 
-    __slots__ = ("_capacity", "_keys", "_rows", "_span", "entries")
+    __slots__ = ("_count", "_factors", "_multipliers", "_shift", "_slots", "entries")
 
     def __init__(self, keys: Keys, rows: Rows) -> None:
-        """Index distinct non-negative `keys` (N,) by `rows` (N,)."""
+        """Index distinct non-negative `keys` (N,) by `rows` (N,). ValueError: keys repeat."""
         self.entries = int(keys.shape[0])
-        self._capacity = np.uint64(max(8, int(self.entries / LOAD)))
-        home = self._home(keys)
-        by_home = np.argsort(home, kind="stable")
-        rank = np.arange(self.entries, dtype=np.int64)
-        place = np.maximum.accumulate(home[by_home] - rank) + rank
-        displaced = int((place - home[by_home]).max(initial=0))
-        # One empty slot ends every probe, also one that starts at the last home.
-        size = int(self._capacity) + displaced + 2
-        self._span = displaced + 1
-        self._keys = np.full(size, _EMPTY, dtype=np.int64)
-        self._rows = np.full(size, MISS, dtype=np.int32)
-        self._keys[place] = keys[by_home]
-        self._rows[place] = rows[by_home]
+        bits = max(1, (max(self.entries - 1, 0) // _BUCKET).bit_length())
+        self._shift = np.array(64 - bits, np.uint64)
+        slots = int(self.entries / _LOAD) + 1
+        rng = np.random.default_rng(0)
+        for _ in range(_ATTEMPTS):
+            self._factors = _odd(rng), _odd(rng), _odd(rng)
+            bucket, spread = self._hash(keys)
+            placement = place(bucket, spread, 1 << bits, slots)
+            if placement is not None:
+                break
+            if len(np.unique(keys)) < self.entries:
+                raise ValueError("a key occurs twice: pass each key once")
+            slots = int(slots * _GROWTH) + 1
+        else:
+            raise ValueError(f"no placement of {self.entries} keys in {_ATTEMPTS} attempts")
+        self._multipliers = placement.multipliers
+        self._count = np.array(slots, dtype=np.uint64)
+        self._slots = np.full((slots, 2), _EMPTY, dtype=np.int64)
+        self._slots[placement.slots, 0] = keys
+        self._slots[placement.slots, 1] = rows
 
     @property
     def nbytes(self) -> int:
-        return self._keys.nbytes + self._rows.nbytes
+        return self._slots.nbytes + self._multipliers.nbytes
 
     def find(self, keys: Keys) -> Rows:
         """Row numbers of `keys` (N,), MISS where a key is not in the index."""
-        place = self._home(keys)
-        held = self._keys[place]
-        found = np.where(held == keys, self._rows[place], np.int32(MISS))
-        open_ = np.flatnonzero((held != keys) & (held != _EMPTY))
-        place, wanted = place[open_], keys[open_]
-        for _ in range(self._span):
-            if open_.size == 0:
-                break
-            place = place + 1
-            held = self._keys[place]
-            hit = held == wanted
-            found[open_[hit]] = self._rows[place[hit]]
-            go_on = ~hit & (held != _EMPTY)
-            open_, place, wanted = open_[go_on], place[go_on], wanted[go_on]
+        found = np.empty(keys.shape[0], dtype=np.int32)
+        for start in range(0, len(found), _BLOCK):
+            self._find(keys[start : start + _BLOCK], found[start : start + _BLOCK])
         return found
 
-    def _home(self, keys: Keys) -> NDArray[np.int64]:
-        mixed = (keys.view(np.uint64) * _MIX) >> _SHIFT
-        return ((mixed * self._capacity) >> _SHIFT).view(np.int64)
+    def _find(self, keys: Keys, found: Rows) -> None:
+        """Write the rows of `keys` (N,) to `found` (N,)."""
+        bucket, place = self._hash(keys)
+        # No number here is out of range; "wrap" is the mode of `take` that checks the least.
+        place *= self._multipliers.take(bucket, mode="wrap")
+        scale(place, self._count)
+        held = self._slots.take(place.view(np.int64), axis=0, mode="wrap")
+        np.copyto(found, held[:, 1], casting="unsafe")
+        np.copyto(found, _MISS, where=held[:, 0] != keys)
+
+    def _hash(self, keys: Keys) -> tuple[NDArray[np.int64], Hashes]:
+        """Two hashes of `keys` (N,): the bucket, and what times its multiplier is the slot.
+
+        The first is linear, which evens out runs of keys; the second must not be.
+        """
+        first, offset, second = self._factors
+        spread = keys.view(np.uint64) * first
+        spread += offset
+        bucket = spread >> self._shift
+        spread ^= spread >> HALF
+        spread *= second
+        return bucket.view(np.int64), spread
+
+
+def _odd(rng: np.random.Generator) -> Hashes:
+    """() a random odd factor: multiplying by it loses nothing of a key."""
+    return np.array(int(rng.integers(1 << 62, 1 << 63)) * 2 + 1, dtype=np.uint64)

@@ -73,6 +73,8 @@ class TableView:
 
     def gather(self, rows: Rows) -> RowArray:
         """Row numbers (N,), none of them MISS -> (N, H + 4) int8."""
+        if len(self.segments) == 1:
+            return np.asarray(self.segments[0].rows[rows])
         out = np.empty((len(rows), self._row_bytes), dtype=np.int8)
         for segment, start, end in zip(
             self.segments, self._bases[:-1], self._bases[1:], strict=True
