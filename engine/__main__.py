@@ -87,6 +87,11 @@ def main() -> None:
     help="vPLMs whose tables are damaged: answer 503, or serve in exact mode and say so.",
 )
 @_option(
+    "--slo-ms",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Refuse requests that would take longer than this many milliseconds.",
+)
+@_option(
     "--threads",
     type=click.IntRange(min=0),
     default=0,

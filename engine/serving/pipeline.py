@@ -15,7 +15,8 @@ from engine.knowledge.tree import DomainTree
 from engine.memory.tiers import AdapterTiers
 from engine.model.backbone import Backbone
 from engine.serving.batch import Batch, form_batch
-from engine.serving.queue import BatchLimits, RequestQueue
+from engine.serving.draft import BatchLimits
+from engine.serving.scheduler import Scheduler
 from engine.serving.stages import compute_stage, load_stage, retrieve_stage
 from engine.serving.threads import ThreadShare
 from engine.serving.work import Outcome, Work
@@ -51,7 +52,7 @@ class Pipeline:
         backbone: Backbone,
         tree: DomainTree,
         tiers: AdapterTiers,
-        queue: RequestQueue,
+        queue: Scheduler,
         limits: BatchLimits,
         miss: MissPolicy,
         threads: ThreadShare,
@@ -93,6 +94,7 @@ class Pipeline:
                 failure = error if isinstance(error, HmiError) else _internal(error)
                 for work in works:
                     work.ticket.fail(failure)
+            self._queue.finished(works)
 
     def _serve(self, works: list[Work]) -> None:
         self._number += 1
@@ -184,10 +186,6 @@ class Pipeline:
                     traffic.add(found)
                 lookups.append((domain, found))
         works = batch.works
-        spent = sum(batch.seconds.values())
-        speed = batch.tokens / max(spent, 1e-9)
-        before = self._queue.tokens_per_s
-        self._queue.tokens_per_s = speed if before == 0 else 0.9 * before + 0.1 * speed
         self._on_batch(
             BatchRecord(
                 number=batch.number,

@@ -33,6 +33,12 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
     type=click.Choice(["refuse", "exact"]),
     help="vPLMs whose tables are damaged: refuse, or serve in exact mode and say so.",
 )
+@flag(
+    "--slo-ms",
+    envvar="HMI_SLO_MS",
+    type=click.FloatRange(0, min_open=True),
+    help="Refuse requests that would take longer, in milliseconds.",
+)
 @flag("--threads", envvar="HMI_THREADS", type=click.IntRange(0), help="Compute threads; 0: auto.")
 def serve(**_flags: object) -> None:
     """Run the engine in the foreground.
