@@ -92,21 +92,16 @@ class Line:
         With `aged`, only one that was accepted before or, of the first few adapters, one that has
         a slot.
         """
-        aside: list[tuple[int, str]] = []
-        found: Work | None = None
-        while len(aside) < _LOOK and (work := self._first()) is not None:
+        while (work := self._first()) is not None:
             stands = standing(work.model.adapter)
             if stands == "loading":
                 heappop(self._order)
                 park(work.model.adapter, self)
-                continue
-            if stands == "device" or aged is None or (not aside and work.accepted <= aged):
-                found = work
-                break
-            aside.append(heappop(self._order))
-        for entry in aside:
-            heappush(self._order, entry)
-        return found
+            elif stands == "device" or aged is None or work.accepted <= aged:
+                return work
+            else:
+                return self._resident(standing)
+        return None
 
     def resume(self, adapter: str) -> None:
         """The adapter has stopped loading."""
@@ -127,6 +122,18 @@ class Line:
         """All that wait, with their numbers, in no order."""
         strands = self._strands.values()
         return [entry for strand in strands for entry in strand if entry[1] in self._waiting]
+
+    def _resident(self, standing: Callable[[str], Standing]) -> Work | None:
+        """The earliest work with a slot, of the strands near the front."""
+        found: tuple[int, Work] | None = None
+        for _, adapter in self._order[1:_LOOK]:
+            if standing(adapter) == "device":
+                strand = self._strands[adapter]
+                while strand and strand[0][1] not in self._waiting:
+                    strand.popleft()
+                if strand and (found is None or strand[0][0] < found[0]):
+                    found = strand[0]
+        return None if found is None else found[1]
 
     def _first(self) -> Work | None:
         """The first work of the first strand in order."""

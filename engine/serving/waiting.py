@@ -12,7 +12,7 @@ from engine.serving.line import Line
 from engine.serving.turns import Turns
 from engine.serving.work import Work
 
-_PATIENCE = 32
+_PATIENCE = 16
 """Tenants that may be passed over in favour of later ones with resident adapters."""
 _COMPACT = 1024
 """Given-up works that may lie about."""
@@ -31,8 +31,8 @@ class Waiting:
         self._numbers = count()
         self._given_up = 0
         """Works that still lie in their lines though nobody waits for them."""
-        self._parked: dict[str, set[Line]] = {}
-        """By the adapter that is loading."""
+        self._parked: dict[str, dict[str, Line]] = {}
+        """By the adapter that is loading, and tenant."""
 
     def __len__(self) -> int:
         return len(self._works)
@@ -62,7 +62,7 @@ class Waiting:
         parked = self._parked.get(adapter)
         line.join(next(self._numbers), work, parked=parked is not None)
         if parked is not None:
-            parked.add(line)
+            parked[line.tenant] = line
         self.backlog.enter(line)
         self._works.add(work)
         self.tokens += len(work.ids)
@@ -87,12 +87,11 @@ class Waiting:
     def unpark(self, adapters: Iterable[str | None]) -> None:
         """Let works go on whose adapters have stopped loading, if it is one of these (None: any)
         and true."""
-        woken: set[str] = set()
-        for adapter in adapters:
-            woken |= self._parked.keys() if adapter is None else {adapter}
-        for adapter in woken & self._parked.keys():
+        asked = set(adapters)
+        woken = [a for a in self._parked if a in asked or None in asked]
+        for adapter in woken:
             if self._standing(adapter) != "loading":
-                for line in self._parked.pop(adapter):
+                for line in self._parked.pop(adapter).values():
                     line.resume(adapter)
                     self._rejoin(line)
 
@@ -163,7 +162,7 @@ class Waiting:
         return True
 
     def _park(self, adapter: str, line: Line) -> None:
-        self._parked.setdefault(adapter, set()).add(line)
+        self._parked.setdefault(adapter, {})[line.tenant] = line
 
     def _rejoin(self, line: Line) -> None:
         if line.due is None and line.eligible:
