@@ -27,12 +27,14 @@ class BatchLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
-    """Every work is to be done `slo` seconds after its acceptance; computing begins at `start`."""
+class Pace:
+    """What closes a batch by the time that it will take: it begins at `start`, is to take no
+    longer than `longest` seconds, and each work is due `slo` seconds after its acceptance."""
 
-    slo: float
-    start: float
     latency: LatencyModel
+    start: float
+    longest: float
+    slo: float = math.inf
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +42,7 @@ class Draft:
     """Works for one batch; `fits` says whether one more may join, `add` lets it join."""
 
     limits: BatchLimits
-    deadline: Deadline | None = None
+    pace: Pace | None = None
     works: list[Work] = field(default_factory=list)
     tokens: int = 0
     _exact: int = 0
@@ -64,8 +66,11 @@ class Draft:
             return False
         if work.model.adapter not in self._adapters and len(self._adapters) >= limits.models:
             return False
+        if self.pace is None:
+            return True
+        seconds = self.pace.latency.predict(self._with(work, standing))
         # A deadline that is lost anyway closes nothing: small batches would lose the others too.
-        return self._due == math.inf or self._finish(self._with(work, standing)) <= self._due
+        return seconds <= self.pace.longest and self.pace.start + seconds <= self._due
 
     def add(self, work: Work, standing: Standing) -> None:
         size, adapter = len(work.ids), work.model.adapter
@@ -77,9 +82,9 @@ class Draft:
         if adapter not in self._adapters:
             self._adapters.add(adapter)
             self._cold += standing != "device"
-        if self.deadline is not None:
-            due = work.accepted + self.deadline.slo
-            if due < self._due and self._finish(self.shape) <= due:
+        if self.pace is not None:
+            due = work.accepted + self.pace.slo
+            if due < self._due and self.pace.start + self.pace.latency.predict(self.shape) <= due:
                 self._due = due
 
     def _with(self, work: Work, standing: Standing) -> BatchShape:
@@ -92,7 +97,3 @@ class Draft:
             len(self._adapters) + new,
             self._cold + (new and standing != "device"),
         )
-
-    def _finish(self, shape: BatchShape) -> float:
-        assert self.deadline is not None
-        return self.deadline.start + self.deadline.latency.predict(shape)

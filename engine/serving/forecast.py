@@ -37,7 +37,8 @@ class Forecast:
         self._free = -math.inf
         self._like: BatchShape | None = None
         """What batches are like, for each token."""
-        self._limit = 1
+        self._limit = 1.0
+        """Tokens of a full batch."""
 
     @property
     def busy(self) -> bool:
@@ -47,14 +48,18 @@ class Forecast:
         """When all batches under way are done."""
         return max(now, self._free)
 
-    def begin(self, first: Work, shape: BatchShape, limit: int, now: float) -> None:
-        """The batch with this first work has been taken; batches may have `limit` tokens."""
+    def begin(self, first: Work, shape: BatchShape, limit: int, longest: float, now: float) -> None:
+        """The batch with this first work has been taken; batches may have `limit` tokens, and
+        take `longest` seconds."""
         predicted = self.latency.predict(shape)
         self._under_way[first] = UnderWay(shape, now, predicted)
         self._free = self.free(now) + predicted
-        self._limit = limit
         like = shape.times(1 / max(shape.tokens, 1))
         self._like = like if self._like is None else self._like.toward(like, _SHARE)
+        fixed = self.latency.fixed
+        each = self.latency.predict(self._like) - fixed
+        in_time = (longest - fixed) / each if each > 0 else limit
+        self._limit = max(1.0, min(limit, in_time))
 
     def end(self, works: Sequence[Work], now: float) -> None:
         """The batch is finished; what has failed before it was computed teaches nothing."""

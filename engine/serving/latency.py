@@ -97,6 +97,11 @@ class LatencyModel:
     def ready(self) -> bool:
         return self._seen >= READY
 
+    @property
+    def fixed(self) -> float:
+        """Seconds that a batch takes whatever is in it."""
+        return self._coefficients[0]
+
     def predict(self, shape: BatchShape) -> float:
         """Seconds."""
         return self._estimate(shape) if self.ready else 0.0

@@ -6,6 +6,7 @@ resident adapters that holds within a round and for no work older than the age b
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -16,7 +17,7 @@ from functools import partial
 from heapq import nlargest
 
 from engine.errors import QueueFull, SloUnattainable, Unavailable
-from engine.serving.draft import BatchLimits, Deadline, Draft, Standing
+from engine.serving.draft import BatchLimits, Draft, Pace, Standing
 from engine.serving.forecast import Forecast
 from engine.serving.latency import LatencyModel, LatencyReport
 from engine.serving.line import Line
@@ -25,6 +26,10 @@ from engine.serving.work import Outcome, Work
 
 AGE_BOUND = 0.25
 """Seconds after which a work is preferred as if its adapter were resident."""
+BATCH_S = 0.1
+"""Seconds that a batch should take at most."""
+_FIXED_SHARE = 0.1
+"""Of what every batch takes in a batch's time: a machine on which that is dear has longer ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,13 @@ class Scheduler:
         weight: Callable[[str], float] = lambda _: 1.0,
         age_bound: float = AGE_BOUND,
         slo_ms: float | None = None,
+        batch_s: float = BATCH_S,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.limit_tokens = limit_tokens
         self.latency = LatencyModel()
         self._clock, self._age_bound = clock, age_bound
+        self._batch_s = batch_s
         self._slo = None if slo_ms is None else slo_ms / 1000
         self._forecast = Forecast(self.latency)
         self._waiting = Waiting(standing, weight)
@@ -175,16 +182,20 @@ class Scheduler:
         if awake:
             self._waiting.unpark(awake)
         now = self._clock()
-        draft = Draft(limits, self._deadline(now))
+        draft = Draft(limits, self._pace(now))
         self._waiting.fill(draft, now - self._age_bound)
         if draft.works:
-            self._forecast.begin(draft.works[0], draft.shape, limits.tokens, now)
+            longest = math.inf if draft.pace is None else draft.pace.longest
+            self._forecast.begin(draft.works[0], draft.shape, limits.tokens, longest, now)
         return draft.works
 
-    def _deadline(self, now: float) -> Deadline | None:
-        if self._slo is None or not self.latency.ready:
+    def _pace(self, now: float) -> Pace | None:
+        """How long the batch may take: nobody who comes meanwhile can be served before it ends."""
+        if not self.latency.ready:
             return None
-        return Deadline(self._slo, self._forecast.free(now), self.latency)
+        longest = max(self._batch_s, self.latency.fixed / _FIXED_SHARE)
+        slo = math.inf if self._slo is None else self._slo
+        return Pace(self.latency, self._forecast.free(now), longest, slo)
 
     def _ended(self, works: Sequence[Work], future: Future[list[Outcome]]) -> None:
         """A request is over: those of its works that still wait have been given up."""

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 
 from engine.serving.line import Line
 
-QUANTUM = 128
+QUANTUM = 64
 """Tokens that a round brings the heaviest tenant; the others get their share of it."""
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import SloUnattainable
 from engine.serving.draft import BatchLimits
-from engine.serving.scheduler import Scheduler
+from engine.serving.scheduler import BATCH_S, Scheduler
 from engine.serving.work import Work
 from tests.engine.serving.works import Clock, work
 
@@ -45,7 +45,8 @@ class Machine:
             each = (5, 10, 50)[i % 3]
             now = self.clock.now
             self.queue.offer([work(each, accepted=now) for _ in range(max(1, tokens // each))])
-            self.serve()
+            while self.serve():
+                pass
 
     def fill(self, tokens: int, tenant: str = "acme") -> int:
         """Requests of `tokens` until one is refused; how many were not."""
@@ -69,12 +70,22 @@ def test_a_batch_closes_when_more_would_break_the_deadline_of_its_oldest() -> No
     assert [len(w.ids) for w in machine.queue.take(LIMITS, wait=False)] == [100]
 
 
+def test_a_batch_takes_no_longer_than_it_should() -> None:
+    machine = Machine(slo_ms=None)
+    machine.learn()
+    for _ in range(30):
+        machine.offer(20)
+    began = machine.clock.now
+    assert len(machine.serve()) > 1
+    assert machine.clock.now - began <= BATCH_S
+
+
 def test_a_deadline_that_is_lost_closes_no_batch() -> None:
     machine = Machine(slo_ms=1000)
     machine.learn()
     machine.offer(100)
     machine.clock.now += 3
-    machine.offer(100)
+    machine.offer(50)
     assert len(machine.queue.take(LIMITS, wait=False)) == 2
 
 
