@@ -94,6 +94,11 @@ def main() -> None:
     help="Fetch the next batch's rows and adapters while one is computed.",
 )
 @_option(
+    "--slo-ms",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Refuse requests that would take longer than this many milliseconds.",
+)
+@_option(
     "--threads",
     type=click.IntRange(min=0),
     default=0,

@@ -129,6 +129,8 @@ class Settings:
     table_cache: int = 512 << 20
     miss: str = "compute"
     damaged: str = "refuse"
+    slo_ms: float | None = None
+    """None: whatever time an answer takes, it is given."""
     threads: int = 0
     pipeline: str = "on"
     split: int = 4

@@ -6,6 +6,7 @@ section 1). Both are read from here and nowhere else.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 
@@ -92,9 +93,27 @@ class QueueFull(HmiError):
     title = "Queue full"
     default_code = "queue_full"
 
-    def __init__(self, detail: str, *, retry_after: float = 1.0, remedy: str = "") -> None:
-        super().__init__(detail, remedy=remedy or f"Try again in {retry_after:.0f} s.")
+    def __init__(
+        self, detail: str, *, retry_after: float = 1.0, remedy: str = "", code: str = ""
+    ) -> None:
+        seconds = max(1, math.ceil(retry_after))
+        super().__init__(detail, remedy=remedy or f"Try again in {seconds} s.", code=code)
         self.retry_after = retry_after
+
+
+class SloUnattainable(QueueFull):
+    """The answer would come later than --slo-ms allows, so it is not begun."""
+
+    title = "SLO unattainable"
+    default_code = "slo_unattainable"
+
+
+class QuotaExceeded(QueueFull):
+    """The tenant asks for more than its quota; `code` is quota_rps or quota_concurrency."""
+
+    exit_code = 5
+    title = "Quota exceeded"
+    default_code = "quota_exceeded"
 
 
 class Unavailable(HmiError):
@@ -152,7 +171,12 @@ def from_problem(status: int, problem: dict[str, object]) -> HmiError:
     if status == QueueFull.status:
         retry = problem.get("retry_after")
         wait = float(retry) if isinstance(retry, int | float) else 1.0
-        return QueueFull(detail, retry_after=wait, remedy=remedy)
+        limit: type[QueueFull] = QueueFull
+        if code.startswith("quota_"):
+            limit = QuotaExceeded
+        elif code == SloUnattainable.default_code:
+            limit = SloUnattainable
+        return limit(detail, retry_after=wait, remedy=remedy, code=code)
     by_code = {kind.default_code: kind for kind in HmiError.__subclasses__()}
     by_status = {kind.status: kind for kind in reversed(HmiError.__subclasses__())}
     kind = by_code.get(code) or by_status.get(status, HmiError)

@@ -14,6 +14,7 @@ from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
 from engine.appliance.source import BlobSource
+from engine.appliance.tenant_book import TenantBook
 from engine.config import Settings
 from engine.errors import HmiError
 from engine.knowledge.encoder_file import general_hplm, load_hplm
@@ -27,9 +28,11 @@ from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import load_backbone, pick_device, pick_dtype
+from engine.serving.admission import Admission
+from engine.serving.draft import BatchLimits, Standing
 from engine.serving.pipeline import Pipeline
-from engine.serving.queue import BatchLimits, RequestQueue
 from engine.serving.record import BatchRecord
+from engine.serving.scheduler import Scheduler
 from engine.serving.threads import ThreadShare
 from engine.telemetry.events import EventLog
 from engine.telemetry.gpu import GpuSampler
@@ -111,7 +114,16 @@ class Core:
         arena = AdapterArena(self.adapter_shape, settings.device_cache, device, self.backbone.dtype)
         self.tiers = AdapterTiers(BlobSource(self.blobs, self.backbone), arena, settings.host_cache)
         self.models = ModelBook(self.catalogue, self.tiers)
-        self.queue = RequestQueue(settings.queue_tokens)
+        self.tenants = TenantBook(self.catalogue)
+        self.admission = Admission(self.tenants.terms)
+        self.refused: Counter[str] = Counter()
+        """Requests refused with 429 since start, by reason."""
+        self.queue = Scheduler(
+            settings.queue_tokens,
+            standing=self._standing,
+            weight=self.tenants.weight,
+            slo_ms=settings.slo_ms,
+        )
         miss: MissPolicy = "backoff" if settings.miss == "backoff" else "compute"
         self.pipeline = Pipeline(
             self.backbone,
@@ -195,6 +207,9 @@ class Core:
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""
         return self.queue.size()[0] == 0 and self.metrics.rates().requests_per_s < _IDLE_RATE
+
+    def _standing(self, adapter: str) -> Standing:
+        return "device" if self.tiers.tier(adapter) == "device" else "ready"
 
     def _on_batch(self, record: BatchRecord) -> None:
         stages: dict[Stage, float] = {"queue": record.taken - record.oldest}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from engine.appliance.calls import Calls
-from engine.errors import HmiError, NotFound
+from engine.errors import HmiError, NotFound, QueueFull
 from engine.knowledge.retrieve import Lookups
 from engine.schema import ClassifyRequest, ClassifyResponse, Prediction, Timing, Usage
 from engine.serving.work import Mode, Outcome, ServedModel, Ticket, Work
@@ -72,13 +72,17 @@ class InferenceCalls(Calls):
         core.models.requests[model.id] += 1
         core.totals["requests"] += 1
         try:
-            yield tokens
+            with core.admission.admit(model.tenant):
+                yield tokens
         except asyncio.CancelledError:
             outcome = "cancelled"
             raise
         except (HmiError, StoreError) as error:
             outcome = error.code
             core.totals["errors"] += 1
+            if isinstance(error, QueueFull):
+                core.refused[error.code] += 1
+                core.metrics.observe_refusal(error.code)
             raise
         else:
             core.totals["texts"] += texts

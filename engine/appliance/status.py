@@ -18,13 +18,17 @@ from engine.schema import (
     DeviceStatus,
     EngineStatus,
     Job,
+    LatencyStatus,
     Problem,
     QueueStatus,
     Status,
+    TenantQueue,
     Tier,
     TierStatus,
 )
 
+_BUSIEST = 5
+"""Tenants whose queues are shown."""
 _LOW_DISK = 1 << 30
 
 
@@ -100,7 +104,23 @@ class StatusCalls(DomainCalls, TrainingCalls):
 
 def queue_of(core: Core) -> QueueStatus:
     depth, tokens = core.queue.size()
-    return QueueStatus(depth=depth, tokens=tokens, limit_tokens=core.queue.limit_tokens)
+    report = core.queue.report()
+    return QueueStatus(
+        depth=depth,
+        tokens=tokens,
+        limit_tokens=core.queue.limit_tokens,
+        busiest=[
+            TenantQueue(
+                tenant=each.tenant, texts=each.texts, tokens=each.tokens, oldest_s=each.oldest
+            )
+            for each in core.queue.busiest(_BUSIEST)
+        ],
+        latency=LatencyStatus(
+            batches=report.batches, error=report.error, coefficients=dict(report.coefficients)
+        ),
+        slo_ms=core.settings.slo_ms,
+        refused=dict(core.refused),
+    )
 
 
 def tiers_of(core: Core) -> dict[Tier, TierStatus]:

@@ -29,12 +29,19 @@ class TenantCalls(Calls):
         row = TenantRow(
             request.name, request.weight, request.quota.model_dump(), digest, time.time()
         )
-        self._core.catalogue.tenants.add(row)
+        core = self._core
+        with core.changing:
+            core.catalogue.tenants.add(row)
+            core.tenants.put(row)
         return TenantCreated(**self._tenant(row).model_dump(), api_key=key)
 
     def change_tenant(self, name: str, patch: TenantPatch) -> Tenant:
         changes = patch.model_dump(exclude_none=True)
-        return self._tenant(self._core.catalogue.tenants.change(name, **changes))
+        core = self._core
+        with core.changing:
+            row = core.catalogue.tenants.change(name, **changes)
+            core.tenants.put(row)
+        return self._tenant(row)
 
     def rotate_key(self, name: str) -> TenantCreated:
         key, digest = _new_key()
@@ -46,6 +53,7 @@ class TenantCalls(Calls):
         with core.changing:
             vplms, _ = core.catalogue.vplms.page(tenant=name, limit=-1)
             adapters, datasets = core.catalogue.tenants.remove(name)
+            core.tenants.drop(name)
             for row in vplms:
                 core.models.drop(row.id)
             for adapter in adapters:

@@ -75,10 +75,36 @@ class TierStatus(Answer):
     seconds: float
 
 
+class TenantQueue(Answer):
+    """What one tenant has waiting."""
+
+    tenant: str
+    texts: int
+    tokens: int
+    oldest_s: float
+
+
+class LatencyStatus(Answer):
+    """What the engine has learned about how long batches take."""
+
+    batches: int
+    error: float | None
+    """Median of |predicted - actual| / actual, of predictions made before the batch ran."""
+    coefficients: dict[str, float]
+    """Seconds for one batch, text, plot_token, exact_token, adapter and cold_adapter."""
+
+
 class QueueStatus(Answer):
     depth: int
     tokens: int
     limit_tokens: int
+    busiest: list[TenantQueue] | None = None
+    """The tenants with most tokens waiting."""
+    latency: LatencyStatus | None = None
+    slo_ms: float | None = None
+    refused: dict[str, int] | None = None
+    """Requests answered 429 since start, by reason: queue_full, slo_unattainable, quota_rps and
+    quota_concurrency."""
 
 
 class Rates(Answer):

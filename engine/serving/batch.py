@@ -60,6 +60,8 @@ class Batch:
     """The arena slot of each adapter that could be loaded."""
     errors: dict[str, Exception] = field(default_factory=dict)
     """Why the other adapters could not."""
+    drawn: list[Work] = field(default_factory=list)
+    """What the scheduler gave out for it, those among them that could not be served."""
     later: list[Work] = field(default_factory=list)
     """Works that get no answer here: their adapters find room once this batch is through."""
 

@@ -22,10 +22,11 @@ from engine.model.backbone import Backbone
 from engine.serving.answers import answer, refuse
 from engine.serving.batch import Batch, form_batch
 from engine.serving.cadence import Cadence
+from engine.serving.draft import BatchLimits
 from engine.serving.handoff import Handoff
-from engine.serving.queue import BatchLimits, RequestQueue
 from engine.serving.record import BatchRecord
 from engine.serving.room import Room
+from engine.serving.scheduler import Scheduler
 from engine.serving.shortage import compute_in_parts
 from engine.serving.stages import compute_stage, retrieve_stage
 from engine.serving.threads import ThreadShare
@@ -44,7 +45,7 @@ class Pipeline:
         backbone: Backbone,
         tree: DomainTree,
         tiers: AdapterTiers,
-        queue: RequestQueue,
+        queue: Scheduler,
         limits: BatchLimits,
         miss: MissPolicy,
         threads: ThreadShare,
@@ -96,12 +97,14 @@ class Pipeline:
 
     def _in_turn(self) -> None:
         while works := self._queue.take(self._limits):
-            while works:
-                batch = self._retrieve(works)
+            left = works
+            while left:
+                batch = self._retrieve(left)
                 if batch is None or not self._load(batch):
                     break
                 self._finish(batch)
-                works = batch.later
+                left = batch.later
+            self._queue.finished(works)
 
     def _retrieve_ahead(self) -> None:
         while True:
@@ -112,6 +115,7 @@ class Pipeline:
                 break
             batch = self._retrieve(works)
             if batch is None:
+                self._queue.finished(works)
                 self._cadence.drop()
             else:
                 self._retrieved.put(batch)
@@ -120,6 +124,7 @@ class Pipeline:
     def _load_ahead(self) -> None:
         while (batch := self._retrieved.take()) is not None:
             if not self._load(batch):
+                self._queue.finished(batch.drawn)
                 self._cadence.drop()
                 continue
             self._loaded.put(batch)
@@ -134,11 +139,9 @@ class Pipeline:
         while (batch := self._loaded.take()) is not None:
             before = batch.seconds["retrieve"] + batch.seconds["load"]
             self._cadence.begin(batch.number, batch.tokens, before)
-            try:
-                self._finish(batch)
-            finally:
-                seconds = batch.seconds.get("compute", 0.0)
-                self._cadence.end(batch.number, batch.tokens, seconds)
+            self._finish(batch)
+            self._cadence.end(batch.number, batch.tokens, batch.seconds.get("compute", 0.0))
+            self._queue.finished(batch.drawn)
 
     def _retrieve(self, works: list[Work]) -> Batch | None:
         """A batch of those that can be served, its rows at hand; None if none can."""
@@ -151,6 +154,7 @@ class Pipeline:
             now = time.perf_counter()
             number = next(self._numbers)
             batch = form_batch(number, usable, taken.__getitem__, now, self._miss)
+            batch.drawn = works
             with batch.timed("retrieve"), self._retrieving:
                 retrieve_stage(batch)
         except Exception as error:
@@ -216,8 +220,4 @@ class Pipeline:
             traffic = self._tree.traffic.get(domain)
             if traffic is not None:
                 traffic.add(found)
-        spent = sum(batch.seconds.values())
-        speed = batch.tokens / max(spent, 1e-9)
-        before = self._queue.tokens_per_s
-        self._queue.tokens_per_s = speed if before == 0 else 0.9 * before + 0.1 * speed
         self._on_batch(record)

@@ -98,9 +98,17 @@ class Metrics:
         self._lookups = Counter(
             "hmi_table_lookups", "N-grams looked up.", ["domain", "outcome"], registry=registry
         )
+        self._refused = Counter(
+            "hmi_refused", "Requests answered 429.", ["reason"], registry=registry
+        )
         self._jobs = Counter("hmi_jobs", "Jobs ended.", ["type", "state"], registry=registry)
         self._queue_depth = Gauge("hmi_queue_depth", "Texts that wait.", registry=registry)
         self._queue_tokens = Gauge("hmi_queue_tokens", "Tokens that wait.", registry=registry)
+        self._latency_error = Gauge(
+            "hmi_latency_error_ratio",
+            "Median relative error of predicted batch times.",
+            registry=registry,
+        )
         self._resident = Gauge(
             "hmi_process_resident_bytes", "Resident memory of the engine.", registry=registry
         )
@@ -142,6 +150,10 @@ class Metrics:
         self._lookups.labels(label, "cached").inc(cached)
         self._lookups.labels(label, "backed_off").inc(backed_off)
 
+    def observe_refusal(self, reason: str) -> None:
+        """A request was answered 429; `reason` is the code of its error."""
+        self._refused.labels(reason).inc()
+
     def job_ended(self, type: str, state: str) -> None:
         self._jobs.labels(type, state).inc()
 
@@ -160,5 +172,7 @@ class Metrics:
             self._tiers.latest = tiers or {}
             self._queue_depth.set(queue.depth if queue else 0)
             self._queue_tokens.set(queue.tokens if queue else 0)
+            latency = queue.latency if queue else None
+            self._latency_error.set((latency and latency.error) or 0)
             self._resident.set(self._process.memory_info().rss)
             return prometheus_client.generate_latest(self._registry)

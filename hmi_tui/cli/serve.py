@@ -39,6 +39,12 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
     type=click.Choice(["on", "off"]),
     help="Fetch the next batch's rows and adapters while one is computed (on).",
 )
+@flag(
+    "--slo-ms",
+    envvar="HMI_SLO_MS",
+    type=click.FloatRange(0, min_open=True),
+    help="Refuse requests that would take longer, in milliseconds.",
+)
 @flag("--threads", envvar="HMI_THREADS", type=click.IntRange(0), help="Compute threads; 0: auto.")
 def serve(**_flags: object) -> None:
     """Run the engine in the foreground.

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import time
+
 from engine.knowledge.retrieve import MissPolicy
 from engine.serving.work import Mode, Outcome, ServedModel, Ticket, Work
 
 OUTCOME = Outcome((0.5, 0.5), 3, None, 0.0, 0.0, 0.0, 0.0, 1, 1)
+
+
+class Clock:
+    """Stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def work(
@@ -16,6 +28,9 @@ def work(
     ticket: Ticket | None = None,
     index: int = 0,
     miss: MissPolicy | None = None,
+    tenant: str = "acme",
+    accepted: float | None = None,
 ) -> Work:
-    model = ServedModel(f"acme/{adapter}", "acme", domain, adapter, ("no", "yes"), mode, miss)
-    return Work(model, mode, list(range(tokens)), ticket or Ticket(1, "disk"), index)
+    model = ServedModel(f"{tenant}/{adapter}", tenant, domain, adapter, ("no", "yes"), mode, miss)
+    at = time.perf_counter() if accepted is None else accepted
+    return Work(model, mode, list(range(tokens)), ticket or Ticket(1, "disk"), index, at)

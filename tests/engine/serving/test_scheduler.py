@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import QueueFull, Unavailable
-from engine.serving.queue import BatchLimits, RequestQueue
-from tests.engine.serving.works import work
+from engine.serving.draft import BatchLimits
+from engine.serving.scheduler import Scheduler
+from engine.serving.work import Work
+from tests.engine.serving.works import Clock, work
 
 WIDE = BatchLimits(tokens=1000, models=100)
 
 
 def test_works_come_out_in_the_order_in_which_they_went_in() -> None:
-    queue = RequestQueue(1000)
+    queue = Scheduler(1000)
     works = [work(i + 1, adapter=str(i)) for i in range(5)]
     queue.offer(works[:2])
     queue.offer(works[2:])
@@ -23,7 +25,7 @@ def test_works_come_out_in_the_order_in_which_they_went_in() -> None:
 
 
 def test_a_request_that_does_not_fit_is_refused_whole() -> None:
-    queue = RequestQueue(10)
+    queue = Scheduler(10)
     queue.offer([work(6)])
     with pytest.raises(QueueFull) as refused:
         queue.offer([work(2), work(3)])
@@ -34,17 +36,26 @@ def test_a_request_that_does_not_fit_is_refused_whole() -> None:
 
 
 def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits() -> None:
-    queue = RequestQueue(10)
+    queue = Scheduler(10)
     queue.offer([work(50)])
     assert queue.size() == (1, 50)
+
+
+def _served(queue: Scheduler, tokens: int) -> list[Work]:
+    queue.offer([work(tokens)])
+    return queue.take(WIDE)
 
 
 @pytest.mark.parametrize(
     ("speed", "expected"), [(0.0, 30.0), (10.0, 3.0), (1e9, 1.0), (0.001, 30.0)]
 )
 def test_a_full_queue_says_when_to_come_again(speed: float, expected: float) -> None:
-    queue = RequestQueue(20)
-    queue.tokens_per_s = speed
+    clock = Clock()
+    queue = Scheduler(20, clock=clock)
+    if speed:
+        batch = _served(queue, 10)
+        clock.now += 10 / speed
+        queue.finished(batch)
     queue.offer([work(20)])
     with pytest.raises(QueueFull) as refused:
         queue.offer([work(30)])
@@ -52,7 +63,7 @@ def test_a_full_queue_says_when_to_come_again(speed: float, expected: float) -> 
 
 
 def test_nobody_is_told_to_wait_longer_than_a_minute() -> None:
-    queue = RequestQueue(20)
+    queue = Scheduler(20)
     queue.offer([work(20)])
     with pytest.raises(QueueFull) as refused:
         queue.offer([work(5000)])
@@ -60,14 +71,14 @@ def test_nobody_is_told_to_wait_longer_than_a_minute() -> None:
 
 
 def test_a_batch_closes_at_its_tokens() -> None:
-    queue = RequestQueue(1000)
+    queue = Scheduler(1000)
     queue.offer([work(4) for _ in range(5)])
     limits = BatchLimits(tokens=9, models=100)
     assert [len(queue.take(limits)) for _ in range(3)] == [2, 2, 1]
 
 
 def test_a_batch_closes_at_its_distinct_adapters() -> None:
-    queue = RequestQueue(1000)
+    queue = Scheduler(1000)
     queue.offer([work(1, adapter=a) for a in "aababcc"])
     limits = BatchLimits(tokens=100, models=2)
     assert [[w.model.adapter for w in queue.take(limits)] for _ in range(2)] == [
@@ -77,7 +88,7 @@ def test_a_batch_closes_at_its_distinct_adapters() -> None:
 
 
 def test_a_batch_closes_before_padding_outgrows_it() -> None:
-    queue = RequestQueue(1000)
+    queue = Scheduler(1000)
     queue.offer([work(1) for _ in range(8)])
     queue.offer([work(9)])
     limits = BatchLimits(tokens=20, models=9)
@@ -86,7 +97,7 @@ def test_a_batch_closes_before_padding_outgrows_it() -> None:
 
 
 def test_one_text_always_fits() -> None:
-    queue = RequestQueue(1000)
+    queue = Scheduler(1000)
     queue.offer([work(500), work(1)])
     limits = BatchLimits(tokens=8, models=1)
     assert [len(queue.take(limits)) for _ in range(2)] == [1, 1]
@@ -100,7 +111,7 @@ def test_one_text_always_fits() -> None:
 def test_batches_keep_every_limit_and_lose_nothing(
     sizes: list[tuple[int, str]], tokens: int, models: int
 ) -> None:
-    queue = RequestQueue(10_000)
+    queue = Scheduler(10_000)
     works = [work(size, adapter=adapter) for size, adapter in sizes]
     queue.offer(works)
     limits = BatchLimits(tokens, models)
@@ -117,7 +128,7 @@ def test_batches_keep_every_limit_and_lose_nothing(
 
 
 def test_given_up_work_is_skipped() -> None:
-    queue = RequestQueue(1000)
+    queue = Scheduler(1000)
     works = [work(2) for _ in range(4)]
     queue.offer(works)
     works[0].ticket.future.cancel()
@@ -127,7 +138,7 @@ def test_given_up_work_is_skipped() -> None:
 
 
 def test_a_cancelled_client_frees_its_place_at_once_wherever_it_stands() -> None:
-    queue = RequestQueue(10)
+    queue = Scheduler(10)
     first, second = work(4), work(6)
     queue.offer([first, second])
     second.ticket.future.cancel()
@@ -138,7 +149,7 @@ def test_a_cancelled_client_frees_its_place_at_once_wherever_it_stands() -> None
 
 
 def test_take_waits_for_work() -> None:
-    queue = RequestQueue(1000)
+    queue = Scheduler(1000)
     got: list[int] = []
     thread = threading.Thread(target=lambda: got.append(len(queue.take(WIDE))))
     thread.start()
@@ -148,7 +159,7 @@ def test_take_waits_for_work() -> None:
 
 
 def test_closing_hands_back_what_waited_and_ends_the_taker() -> None:
-    queue = RequestQueue(1000)
+    queue = Scheduler(1000)
     works = [work(1), work(2)]
     queue.offer(works)
     assert queue.close() == works
@@ -157,7 +168,7 @@ def test_closing_hands_back_what_waited_and_ends_the_taker() -> None:
 
 
 def test_closing_wakes_a_taker_that_waits() -> None:
-    queue = RequestQueue(1000)
+    queue = Scheduler(1000)
     got: list[object] = []
     thread = threading.Thread(target=lambda: got.append(queue.take(WIDE)))
     thread.start()
@@ -167,7 +178,7 @@ def test_closing_wakes_a_taker_that_waits() -> None:
 
 
 def test_a_closed_queue_refuses_instead_of_keeping_requests_for_ever() -> None:
-    queue = RequestQueue(1000)
+    queue = Scheduler(1000)
     queue.close()
     with pytest.raises(Unavailable, match="stopping"):
         queue.offer([work(1)])

@@ -1,0 +1,202 @@
+"""What a tenant that floods does to the others, on a real engine in this process.
+
+    python -m tests.benchmarks.fairness --data DIR
+
+First all tenants always have requests in flight, with texts of different lengths: the tokens each
+is served give the Jain index and the capacity. Then all but one send at a share of that capacity,
+open loop (latency counts from the instant a request was due), alone and beside one that sends a
+multiple of another's rate. Last, with --slo-ms, all send at four fifths of the capacity.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import numpy as np
+
+from engine.appliance import Appliance
+from engine.bench.about import about_run
+from engine.bench.sources import open_sources
+from engine.config import Paths, Settings
+from engine.errors import QueueFull
+from engine.schema import ClassifyRequest, TenantCreate, VplmCreate
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@dataclass(slots=True)
+class Sender:
+    """One tenant: its texts, how often it asks, and what came of it."""
+
+    tenant: str
+    texts: Sequence[str]
+    rate: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    tokens: int = 0
+    refused: int = 0
+
+    async def ask(self, engine: Appliance, number: int, due: float) -> None:
+        text = self.texts[number % len(self.texts)]
+        try:
+            answer = await engine.classify(ClassifyRequest(model=f"{self.tenant}/a", input=text))
+        except QueueFull:
+            self.refused += 1
+            return
+        self.latencies.append(time.perf_counter() - due)
+        self.tokens += answer.usage.total_tokens
+
+    async def keep_asking(self, engine: Appliance, number: int, until: float) -> None:
+        """Closed loop."""
+        while (now := time.perf_counter()) < until:
+            await self.ask(engine, number, now)
+            number += 1
+
+    async def ask_at_times(self, engine: Appliance, seconds: float, dice: random.Random) -> None:
+        """Open loop, Poisson."""
+        start, due, asked = time.perf_counter(), 0.0, set[asyncio.Task[None]]()
+        while (due := due + dice.expovariate(self.rate)) < seconds:
+            await asyncio.sleep(max(0.0, start + due - time.perf_counter()))
+            asked.add(asyncio.create_task(self.ask(engine, len(asked), start + due)))
+        await asyncio.gather(*asked)
+
+
+@click.command()
+@click.option("--data", type=FOLDER, default=None, help="Else the project's own texts.")
+@click.option("--datasets", default="banking77,sst2,chemprot", show_default=True)
+@click.option("--tenants", type=int, default=100, show_default=True)
+@click.option("--seconds", type=float, default=15.0, show_default=True, help="Of each part.")
+@click.option("--load", type=float, default=0.5, show_default=True, help="Of the capacity.")
+@click.option("--times", type=float, default=50.0, show_default=True, help="The flood's rate.")
+@click.option("--slo-ms", type=float, default=500.0, show_default=True)
+@click.option("--threads", type=int, default=1, show_default=True)
+def main(
+    data: Path | None,
+    datasets: str,
+    tenants: int,
+    seconds: float,
+    load: float,
+    times: float,
+    slo_ms: float,
+    threads: int,
+) -> None:
+    sources = open_sources(data, () if data is None else tuple(datasets.split(",")), {})
+    texts = [[t for t, _ in sources.dataset(name).test[:500]] for name in sources.datasets]
+    senders = [Sender(f"t{i}", texts[i % len(texts)]) for i in range(tenants)]
+    click.echo(about_run(threads=threads, seed=0).line())
+    with _engine(senders, threads, None) as engine:
+        rate = _saturate(engine, senders, seconds)
+        quiet, flood = senders[1:], senders[0]
+        each = load * rate / len(quiet)
+        p99 = _send(engine, _at(quiet, each), seconds)
+        _at(quiet, each)
+        beside = _send(engine, [*quiet, *_at([flood], times * each)], seconds, of=quiet)
+        click.echo(
+            f"{len(quiet)} tenants at {load:.0%} of the capacity: p99 {1e3 * p99:.0f} ms alone, "
+            f"{1e3 * beside:.0f} ms beside one that sends {times:g} times as much as each "
+            f"({load * times / len(quiet):.0%} of the capacity): {beside / p99:.2f} times"
+        )
+        _errors(engine)
+    with _engine(senders, threads, slo_ms) as engine:
+        _send(engine, _at(senders, load * rate / tenants), seconds / 3)
+        _send(engine, _at(senders, 0.8 * rate / tenants), seconds)
+        taken = [each for sender in senders for each in sender.latencies]
+        kept = sum(1000 * each <= slo_ms for each in taken) / max(1, len(taken))
+        refused = sum(sender.refused for sender in senders)
+        click.echo(
+            f"--slo-ms {slo_ms:g} at 80% of the capacity: {len(taken)} accepted, {kept:.2%} of "
+            f"them in time; {refused / max(1, len(taken) + refused):.1%} refused"
+        )
+        _errors(engine)
+
+
+@contextmanager
+def _engine(senders: Sequence[Sender], threads: int, slo_ms: float | None) -> Iterator[Appliance]:
+    with tempfile.TemporaryDirectory(prefix="hmi") as folder:
+        engine = Appliance(Settings(paths=Paths.find(folder), threads=threads, slo_ms=slo_ms))
+        engine.start()
+        try:
+            for sender in senders:
+                engine.create_tenant(TenantCreate(name=sender.tenant))
+                spec = VplmCreate(tenant=sender.tenant, name="a", labels=["no", "yes"], rank=8)
+                engine.create_vplm(spec)
+            yield engine
+        finally:
+            engine.close()
+
+
+def _at(senders: Sequence[Sender], rate: float) -> Sequence[Sender]:
+    """As new, at `rate` requests a second each."""
+    for sender in senders:
+        sender.rate, sender.tokens, sender.refused = rate, 0, 0
+        sender.latencies.clear()
+    return senders
+
+
+def _saturate(engine: Appliance, senders: Sequence[Sender], seconds: float) -> float:
+    """Requests a second that the engine answers; what each tenant was served is shown."""
+
+    async def run(length: float) -> None:
+        until = time.perf_counter() + length
+        await asyncio.gather(
+            *(s.keep_asking(engine, i, until) for s in senders for i in range(_OPEN))
+        )
+
+    asyncio.run(run(seconds / 5))
+    _at(senders, 0.0)
+    began = time.perf_counter()
+    asyncio.run(run(seconds))
+    spent = time.perf_counter() - began
+    tokens = np.array([sender.tokens for sender in senders], dtype=float)
+    answered = sum(len(sender.latencies) for sender in senders)
+    lengths = Counter(sender.tokens // max(1, len(sender.latencies)) for sender in senders)
+    jain = tokens.sum() ** 2 / (len(tokens) * (tokens**2).sum())
+    off = np.abs(tokens / tokens.mean() - 1).max()
+    click.echo(
+        f"saturated by {len(senders)} tenants with {min(lengths)} to {max(lengths)} tokens a "
+        f"text: {answered / spent:.0f} requests/s, {tokens.sum() / spent:.0f} tokens/s, Jain "
+        f"index {jain:.4f}, the farthest from its share by {off:.1%}"
+    )
+    return answered / spent
+
+
+_OPEN = 16
+"""Requests in flight of a tenant that saturates: more than a turn's worth."""
+
+
+def _send(
+    engine: Appliance,
+    senders: Sequence[Sender],
+    seconds: float,
+    of: Sequence[Sender] | None = None,
+) -> float:
+    """p99 latency in seconds of `of`, else of all."""
+
+    async def run() -> None:
+        await asyncio.gather(
+            *(s.ask_at_times(engine, seconds, random.Random(s.tenant)) for s in senders)
+        )
+
+    asyncio.run(run())
+    latencies = [each for sender in of or senders for each in sender.latencies]
+    return float(np.quantile(latencies, 0.99))
+
+
+def _errors(engine: Appliance) -> None:
+    latency = engine.status().queue.latency
+    assert latency is not None
+    assert latency.error is not None
+    named = ", ".join(f"{n} {1e6 * v:.0f}" for n, v in latency.coefficients.items())
+    click.echo(f"  batch times predicted within {latency.error:.1%} (median); µs each: {named}")
+
+
+if __name__ == "__main__":
+    main()
