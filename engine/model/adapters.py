@@ -25,6 +25,9 @@ from engine.model.packing import Packing
 FORMAT = "hmi-adapter-1"
 PLACES = ("attention", "feed_forward")
 
+_INFINITY, _MINUS_INFINITY = 0x7C00, 0xFC00
+"""In float16's bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdapterShape:
@@ -101,9 +104,18 @@ class AdapterWeights:
         for key, size in wanted.items():
             if tuple(arrays[key].shape) != size:
                 raise _not_an_adapter(name, f"{key} is {arrays[key].shape}, not {size}")
-        if not all(torch.isfinite(t).all() for t in weights.tensors().values()):
+        if not all(map(_finite, arrays.values())):
             raise _not_an_adapter(name, "it holds numbers that are not finite")
         return weights
+
+
+def _finite(array: NDArray[Any]) -> bool:
+    """Whether all numbers are; float16 by its bits, which is a tenth of the work."""
+    if array.dtype != np.float16:
+        return bool(np.isfinite(array).all())
+    # Infinity and all that is not a number lie above every finite bit pattern of their sign.
+    highest = array.view(np.int16).max(initial=0)
+    return bool(highest < _INFINITY and array.view(np.uint16).max(initial=0) < _MINUS_INFINITY)
 
 
 def _not_an_adapter(name: str, why: str) -> Damaged:
