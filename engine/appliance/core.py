@@ -14,6 +14,7 @@ from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
 from engine.appliance.source import BlobSource
+from engine.appliance.swaps import SwapNews
 from engine.config import Settings
 from engine.errors import HmiError
 from engine.knowledge.encoder_file import general_hplm, load_hplm
@@ -105,6 +106,7 @@ class Core:
         )
         arena = AdapterArena(self.adapter_shape, settings.device_cache, device, self.backbone.dtype)
         self.tiers = AdapterTiers(BlobSource(self.blobs, self.backbone), arena, settings.host_cache)
+        self.swaps = SwapNews(self.tiers, events)
         self.models = ModelBook(self.catalogue, self.tiers)
         self.queue = RequestQueue(settings.queue_tokens)
         miss: MissPolicy = "backoff" if settings.miss == "backoff" else "compute"
@@ -142,6 +144,7 @@ class Core:
     def close(self) -> None:
         """Stop serving, then jobs, then let go of the store."""
         self.pipeline.stop()
+        self.tiers.close()
         self.jobs.stop()
         self.ledger.save()
         self.inspection.stop()
@@ -204,6 +207,7 @@ class Core:
                 domain, found.hits, found.computed, found.cached, found.backed_off
             )
         self.totals["batches"] += 1
+        self.swaps.tell()
         self.events.emit(
             "span",
             {

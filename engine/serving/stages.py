@@ -30,6 +30,7 @@ def load_stage(batch: Batch, tiers: AdapterTiers) -> None:
     """Adapters -> slots, held until the batch is done."""
     adapters = batch.adapters
     residence = tiers.ensure_resident(adapters)
+    residence.wait()
     batch.errors = residence.errors
     batch.slots = {
         adapter: slot
