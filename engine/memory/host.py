@@ -16,6 +16,7 @@ class HostTier:
         self.bytes = 0
         self.counters = TierCounters()
         self._weights: dict[str, AdapterWeights] = {}
+        self._sizes: dict[str, int] = {}
         self._expected = 0
         """Bytes set aside for reads under way."""
         self._spare = 0
@@ -76,6 +77,7 @@ class HostTier:
         if not fits and not (evict and self._make_room(size)):
             return False
         self._weights[adapter] = weights
+        self._sizes[adapter] = size
         self.bytes += size
         if ahead:
             self._unused.add(adapter)
@@ -83,10 +85,9 @@ class HostTier:
 
     def settle(self, adapter: str, *, free: bool, pinned: bool) -> None:
         """Let it be evicted, or no longer."""
-        weights = self._weights.get(adapter)
-        if weights is None:
+        size = self._sizes.get(adapter)
+        if size is None:
             return
-        size = weights.nbytes
         if pinned and adapter not in self._pinned:
             self._pinned.add(adapter)
             self._pinned_bytes += size
@@ -111,6 +112,8 @@ class HostTier:
         short = self.bytes + self._expected + size - self.budget
         if short > self._spare:
             return False
+        if short <= 0:
+            return True
         evicted = 0
         while short > 0 and (victim := self.policy.pop()) is not None:
             gone = self._remove(victim)
@@ -121,7 +124,8 @@ class HostTier:
         return True
 
     def _remove(self, adapter: str) -> int:
-        size = self._weights.pop(adapter).nbytes
+        del self._weights[adapter]
+        size = self._sizes.pop(adapter)
         self.bytes -= size
         self._unused.discard(adapter)
         return size

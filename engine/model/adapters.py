@@ -66,7 +66,8 @@ class AdapterWeights:
 
     @property
     def nbytes(self) -> int:
-        return sum(t.numel() * t.element_size() for t in self.tensors().values())
+        parts = (self.down, self.down_bias, self.up, self.up_bias, self.head, self.head_bias)
+        return sum(t.nbytes for t in parts)
 
     def tensors(self) -> dict[str, Tensor]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
