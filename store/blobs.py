@@ -82,13 +82,14 @@ class BlobStore:
                     entry.unfinished.unlink(missing_ok=True)
 
     def get(self, blob: str, *, verify: bool = True) -> tuple[Tensors, dict[str, str]]:
-        """Tensors and metadata. NotFound; Damaged naming the file if it is not what it was."""
+        """Tensors (views of one buffer) and metadata. NotFound; Damaged naming the file if it is
+        not what it was."""
         path = self.path(blob)
         try:
-            data = path.read_bytes()
+            data = files.read_array(path)
         except FileNotFoundError:
             raise _missing(blob) from None
-        if verify and hashlib.sha256(data).hexdigest() != blob:
+        if verify and hashlib.sha256(data.data).hexdigest() != blob:
             raise Damaged(f"The adapter file {path} does not match its checksum.", remedy=_MEND)
         try:
             return unpack(data)

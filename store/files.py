@@ -19,6 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from store.errors import BadInput, NoSpace
 
 DEBRIS = ".tmp-"
@@ -53,6 +56,19 @@ def check_name(kind: str, name: str) -> str:
 def temporary(folder: Path) -> Path:
     """A fresh name for something unfinished in `folder`, which stays invisible and is swept."""
     return folder / f"{DEBRIS}{secrets.token_hex(8)}"
+
+
+def read_array(path: Path) -> NDArray[np.uint8]:
+    """The file's bytes in memory of their own, (size,). OSError as open and read give it."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = np.empty(os.fstat(handle).st_size, dtype=np.uint8)
+        read = 0
+        while read < len(content) and (more := os.readv(handle, [content.data[read:]])):
+            read += more
+        return content[:read]
+    finally:
+        os.close(handle)
 
 
 def fsync_file(path: Path) -> None:

@@ -7,16 +7,31 @@ would get unequal names; the header is rewritten here with sorted metadata.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 Tensors = dict[str, NDArray[np.generic]]
 
 _KINDS = ("float16", "float32", "int64")
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "F16": np.dtype("<f2"),
+    "F32": np.dtype("<f4"),
+    "I64": np.dtype("<i8"),
+}
+_UNREADABLE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
+"""What a header that is not ours can bring about."""
 _LENGTH = 8
 """Bytes of the header's own length at the start; also what the header is padded to."""
 
@@ -32,15 +47,35 @@ def pack(tensors: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str]
     return _with_sorted_metadata(save(dense, metadata=dict(metadata) or None))
 
 
-def unpack(data: bytes) -> tuple[Tensors, dict[str, str]]:
-    """Tensors (writable copies) and metadata of `data`. ValueError if they cannot be read."""
+def unpack(data: bytes | NDArray[np.uint8]) -> tuple[Tensors, dict[str, str]]:
+    """Tensors and metadata of `data`. ValueError if they cannot be read.
+
+    The tensors are views of `data`: writable if that is an array, and alive as long as any of
+    them is.
+    """
+    buffer = np.frombuffer(data, dtype=np.uint8)
     try:
-        tensors = load(data)
-        header, _ = _split(data)
-    except (SafetensorError, KeyError) as error:
+        header, start = _split(buffer)
+        about = header.pop("__metadata__", {})
+        metadata = {str(key): str(value) for key, value in about.items()}
+        tensors = {name: _view(entry, buffer[start:]) for name, entry in header.items()}
+        spans = sorted(entry["data_offsets"] for entry in header.values())
+    except _UNREADABLE as error:
         raise ValueError(f"not readable as safetensors: {error}") from error
-    metadata = header.get("__metadata__", {})
-    return tensors, {str(key): str(value) for key, value in metadata.items()}
+    ends = [0, *(end for _, end in spans)]
+    if [begin for begin, _ in spans] != ends[:-1] or ends[-1] != len(buffer) - start:
+        raise ValueError("not readable as safetensors: the tensors do not fill the file")
+    return tensors, metadata
+
+
+def _view(entry: dict[str, Any], content: NDArray[np.uint8]) -> NDArray[np.generic]:
+    """The tensor that a header's entry describes; ValueError or TypeError if there is none."""
+    begin, end = entry["data_offsets"]
+    dtype = _DTYPES[entry["dtype"]]
+    shape = tuple(entry["shape"])
+    if not 0 <= begin <= end or end - begin != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{end - begin} bytes are no {dtype} of shape {shape}")
+    return content[begin:end].view(dtype).reshape(shape)
 
 
 def _with_sorted_metadata(data: bytes) -> bytes:
@@ -51,8 +86,8 @@ def _with_sorted_metadata(data: bytes) -> bytes:
     return b"".join((len(text).to_bytes(_LENGTH, "little"), text, memoryview(data)[start:]))
 
 
-def _split(data: bytes) -> tuple[dict[str, dict[str, object]], int]:
+def _split(data: bytes | NDArray[np.uint8]) -> tuple[dict[str, dict[str, Any]], int]:
     """The header and the offset at which the tensors begin."""
-    start = _LENGTH + int.from_bytes(data[:_LENGTH], "little")
-    header: dict[str, dict[str, object]] = json.loads(data[_LENGTH:start])
+    start = _LENGTH + int.from_bytes(bytes(data[:_LENGTH]), "little")
+    header: dict[str, dict[str, Any]] = json.loads(bytes(data[_LENGTH:start]))
     return header, start

@@ -14,6 +14,7 @@ from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
 from engine.appliance.source import BlobSource
+from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
 from engine.config import Settings
 from engine.errors import HmiError
@@ -29,7 +30,7 @@ from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import load_backbone, pick_device, pick_dtype
 from engine.serving.admission import Admission
-from engine.serving.draft import BatchLimits, Standing
+from engine.serving.draft import BatchLimits
 from engine.serving.pipeline import Pipeline
 from engine.serving.record import BatchRecord
 from engine.serving.scheduler import Scheduler
@@ -113,6 +114,7 @@ class Core:
         )
         arena = AdapterArena(self.adapter_shape, settings.device_cache, device, self.backbone.dtype)
         self.tiers = AdapterTiers(BlobSource(self.blobs, self.backbone), arena, settings.host_cache)
+        self.swaps = SwapNews(self.tiers, events)
         self.models = ModelBook(self.catalogue, self.tiers)
         self.tenants = TenantBook(self.catalogue)
         self.admission = Admission(self.tenants.terms)
@@ -120,10 +122,11 @@ class Core:
         """Requests refused with 429 since start, by reason."""
         self.queue = Scheduler(
             settings.queue_tokens,
-            standing=self._standing,
+            standing=self.tiers.standing,
             weight=self.tenants.weight,
             slo_ms=settings.slo_ms,
         )
+        self.tiers.on_ready = self.queue.wake
         miss: MissPolicy = "backoff" if settings.miss == "backoff" else "compute"
         self.pipeline = Pipeline(
             self.backbone,
@@ -160,6 +163,7 @@ class Core:
     def close(self) -> None:
         """Stop serving, then jobs, then let go of the store."""
         self.pipeline.stop()
+        self.tiers.close()
         self.jobs.stop()
         self.ledger.save()
         self.inspection.stop()
@@ -208,9 +212,6 @@ class Core:
         """Whether there is hardly any traffic right now."""
         return self.queue.size()[0] == 0 and self.metrics.rates().requests_per_s < _IDLE_RATE
 
-    def _standing(self, adapter: str) -> Standing:
-        return "device" if self.tiers.tier(adapter) == "device" else "ready"
-
     def _on_batch(self, record: BatchRecord) -> None:
         stages: dict[Stage, float] = {"queue": record.taken - record.oldest}
         began = {"queue": record.oldest} | record.began
@@ -225,6 +226,7 @@ class Core:
                 domain, found.hits, found.computed, found.cached, found.backed_off
             )
         self.totals["batches"] += 1
+        self.swaps.tell()
         self.events.emit(
             "span",
             {

@@ -53,9 +53,15 @@ class InferenceCalls(Calls):
         self, model: ServedModel, mode: Mode, rows: list[list[int]], ticket: Ticket
     ) -> list[Outcome]:
         works = [Work(model, mode, row, ticket, i) for i, row in enumerate(rows)]
-        self._core.queue.offer(works)
-        # Cancelling this call (the client is gone) cancels the ticket, which frees its place.
-        return await asyncio.wrap_future(ticket.future)
+        core = self._core
+        # Before it is queued: its adapter is on the way when a batch is made up.
+        core.tiers.want(model.adapter)
+        try:
+            core.queue.offer(works)
+            # Cancelling this call (the client is gone) cancels the ticket, which frees its place.
+            return await asyncio.wrap_future(ticket.future)
+        finally:
+            core.tiers.unwant(model.adapter)
 
     async def _tokenize(self, texts: list[str]) -> list[list[int]]:
         tokenize = self._core.backbone.tokenize

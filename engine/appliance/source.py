@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import Damaged
+from engine.errors import Damaged, Unavailable
 from engine.model.adapters import FORMAT, AdapterWeights
 from engine.model.backbone import Backbone
 from store.blobs import BlobInfo, BlobStore
@@ -36,6 +36,12 @@ class BlobSource:
                 "and create them again.",
                 code="adapter_missing",
             ) from None
+        except OSError as error:
+            raise Unavailable(
+                f"The file of adapter {adapter} cannot be read: {error}.",
+                remedy="Ask again; if it stays so, look after the disk.",
+                code="adapter_unreadable",
+            ) from error
         if metadata.get("format") != FORMAT:
             raise Damaged(
                 f"Blob {adapter} is not an adapter (format {metadata.get('format')!r}).",
@@ -49,11 +55,7 @@ class BlobSource:
                 remedy="Start the engine with that backbone, or train the vPLM again.",
                 code="adapter_mismatch",
             )
-        weights = AdapterWeights.from_arrays(arrays, adapter)
-        if self._backbone.device.type == "cuda":
-            pinned = {name: t.pin_memory() for name, t in weights.tensors().items()}
-            return AdapterWeights(**pinned)
-        return weights
+        return AdapterWeights.from_arrays(arrays, adapter)
 
 
 def store_adapters(

@@ -150,6 +150,10 @@ def tiers_of(core: Core) -> dict[Tier, TierStatus]:
             evictions=counters.evictions,
             bytes_moved=counters.bytes_moved,
             seconds=counters.seconds,
+            prefetched=counters.prefetched,
+            prefetched_used=counters.prefetched_used,
+            cancelled=counters.cancelled,
+            waiting=counters.waiting,
         )
     return tiers
 

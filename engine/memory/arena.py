@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.errors import BadInput, Unavailable
+from engine.memory.transfer import transfer_to
 from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, SlotWeights
 from engine.model.heads import HeadRows
 
@@ -21,7 +22,7 @@ HEAD_ROWS_PER_SLOT = 32
 
 
 class AdapterArena:
-    """Not thread-safe: its owner serialises `put` and `remove` with the batches that read it."""
+    """Not thread-safe but for `fill`: its owner serialises `reserve`, `put` and `remove`."""
 
     def __init__(
         self, shape: AdapterShape, budget: int, device: torch.device, dtype: torch.dtype
@@ -51,6 +52,7 @@ class AdapterArena:
         self.heads = HeadRows(
             torch.zeros(pool, shape.hidden, device=device), torch.zeros(pool, device=device)
         )
+        self.transfer = transfer_to(device, shape)
         self._free_slots = list(range(self.slots, 0, -1))
         self._free_rows = np.arange(pool - 1, -1, -1, dtype=np.int64)
         self._rows_left = pool
@@ -61,6 +63,14 @@ class AdapterArena:
         parts = (self.weights.down, self.weights.down_bias, self.weights.up, self.weights.up_bias)
         heads = (self.heads.weight, self.heads.bias)
         return sum(t.numel() * t.element_size() for t in (*parts, *heads))
+
+    @property
+    def slots_left(self) -> int:
+        return len(self._free_slots)
+
+    @property
+    def rows_left(self) -> int:
+        return self._rows_left
 
     def fits(self, labels: int, without: Sequence[int] = ()) -> bool:
         """Whether an adapter with that many labels could be put once slots `without` are free."""
@@ -86,14 +96,28 @@ class AdapterArena:
     def put(self, adapter: AdapterWeights) -> int:
         """Copy an adapter in; its slot. Unavailable if full, BadInput if it can never fit."""
         self.check(adapter)
-        if not self.fits(adapter.labels):
+        slot = self.reserve(adapter.labels)
+        self.fill(slot, adapter)
+        return slot
+
+    def reserve(self, labels: int) -> int:
+        """A slot with that many head rows, whose content is not of this world until `fill`.
+        Unavailable if full."""
+        if not self.fits(labels):
             raise Unavailable("The device arena has no free slot.", code="arena_full")
         slot = self._free_slots.pop()
-        self._rows_left -= adapter.labels
-        rows = self._free_rows[self._rows_left : self._rows_left + adapter.labels].copy()
-        self._head_of[slot] = rows
-        self._copy(slot, rows, adapter)
+        self._rows_left -= labels
+        self._head_of[slot] = self._free_rows[self._rows_left : self._rows_left + labels].copy()
         return slot
+
+    def fill(self, slot: int, adapter: AdapterWeights) -> None:
+        """Copy an adapter into a slot reserved for it. It touches nothing but that slot and its
+        rows, so it needs no lock beside other slots' fills and reads.
+
+        On CUDA this returns before the copies are done: `transfer.arrival()` says when.
+        """
+        with self.transfer.bring(adapter) as here:
+            self._copy(slot, self._head_of[slot], here)
 
     def remove(self, slot: int) -> None:
         """Free a slot and its head's rows. Its old content is never read again."""
@@ -107,14 +131,15 @@ class AdapterArena:
         if rank < self.shape.rank:
             for tensor in (w.down, w.down_bias, w.up):
                 tensor[:, slot].zero_()
-        # Layer by layer, in the order in which they are computed.
-        for layer in range(self.shape.layers):
-            for place in range(len(PLACES)):
-                at = layer * len(PLACES) + place
-                w.down[at, slot, :, :rank].copy_(adapter.down[layer, place])
-                w.down_bias[at, slot, :rank].copy_(adapter.down_bias[layer, place])
-                w.up[at, slot, :rank].copy_(adapter.up[layer, place])
-                w.up_bias[at, slot].copy_(adapter.up_bias[layer, place])
+        w.down[:, slot, :, :rank].copy_(self._cast(adapter.down.flatten(0, 1)))
+        w.down_bias[:, slot, :rank].copy_(adapter.down_bias.flatten(0, 1))
+        w.up[:, slot, :rank].copy_(self._cast(adapter.up.flatten(0, 1)))
+        w.up_bias[:, slot].copy_(adapter.up_bias.flatten(0, 1))
         at_rows = torch.from_numpy(rows).to(self.device)
         self.heads.weight[at_rows] = adapter.head.to(self.device, torch.float32)
         self.heads.bias[at_rows] = adapter.head_bias.to(self.device, torch.float32)
+
+    def _cast(self, tensor: torch.Tensor) -> torch.Tensor:
+        # On the CPU float16 to bfloat16 takes three times as long in one step as in two.
+        slow = self.dtype == torch.bfloat16 and self.device.type == "cpu"
+        return tensor.float() if slow else tensor

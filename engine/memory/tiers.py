@@ -1,49 +1,41 @@
 """The three tiers of adapters and the one way up: disk -> host -> device.
 
-Both memory tiers evict the least recently used that nobody holds. An adapter in a batch that is
-under way is held; so is one the operator pinned. Adapters are named by their blob's sha256, so
-what is loaded under a name can never be another tenant's.
+An adapter is read from disk from the moment a request wants it, and copied to a slot when a batch
+needs it or, ahead of that, when the device has a place to spare. An adapter in a batch that is
+under way is held; so is one the operator pinned; what waiting requests want stays on the host.
+Adapters are named by their blob's sha256, so what is loaded under a name can never be another
+tenant's. The lock guards who is where; no file is read and no slot is filled under it.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
-from engine.errors import Unavailable
+import torch
+
 from engine.memory.arena import AdapterArena
+from engine.memory.claims import Claims
+from engine.memory.counters import Standing, TierCounters, TierName, TierUse
+from engine.memory.device import DeviceTier
+from engine.memory.host import HostTier
+from engine.memory.landing import AT_ONCE, Landing, Landings
+from engine.memory.loader import AdapterSource, Loader
+from engine.memory.policy import EvictionPolicy, best_policy
+from engine.memory.transfer import Arrival, Arrived
 from engine.model.adapters import AdapterWeights
 
-TierName = Literal["disk", "host", "device"]
-
-
-class AdapterSource(Protocol):
-    """The disk tier: reads one whole adapter or raises an error that names it."""
-
-    def read(self, adapter: str) -> AdapterWeights: ...
-
-
-@dataclass(frozen=True, slots=True)
-class TierCounters:
-    """Since start. `bytes_moved` and `seconds` are of loads into this tier."""
-
-    hits: int = 0
-    misses: int = 0
-    evictions: int = 0
-    bytes_moved: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class TierUse:
-    resident: int
-    bytes: int
-    budget: int
-    counters: TierCounters
+__all__ = [
+    "AdapterSource",
+    "AdapterTiers",
+    "Residence",
+    "Standing",
+    "TierCounters",
+    "TierName",
+    "TierUse",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,63 +44,132 @@ class Residence:
 
     slots: tuple[int | None, ...]
     errors: dict[str, Exception]
+    arrival: Arrival = field(default_factory=Arrived)
+
+    def wait(self, stream: torch.cuda.Stream | None = None) -> None:
+        """Let `stream` (None: the calling thread's) go on only once the slots are filled."""
+        self.arrival.wait(stream)
 
 
 class AdapterTiers:
     """Thread-safe."""
 
-    def __init__(self, source: AdapterSource, arena: AdapterArena, host_budget: int) -> None:
-        self._source = source
+    def __init__(
+        self,
+        source: AdapterSource,
+        arena: AdapterArena,
+        host_budget: int,
+        policy: Callable[[], EvictionPolicy] = best_policy,
+    ) -> None:
         self.arena = arena
-        self._host_budget = host_budget
-        self._host: OrderedDict[str, AdapterWeights] = OrderedDict()
-        self._host_bytes = 0
-        self._device: OrderedDict[str, int] = OrderedDict()
+        self.on_ready: Callable[[], None] = lambda: None
+        """Called, without locks and in any thread, when adapters have stopped loading."""
+        self._source = source
         self._held: Counter[str] = Counter()
         self._pinned: set[str] = set()
         self._forgotten: set[str] = set()
-        self._lock = threading.RLock()
-        self._host_counters = TierCounters()
-        self._device_counters = TierCounters()
+        self._claims = Claims(self._held, self._pinned)
+        self._lock = threading.Lock()
+        self._host = HostTier(host_budget, policy())
+        self._device = DeviceTier(arena, policy())
+        self._loader = Loader(
+            source, self._host, self._claims, self._lock, self._settle, self._tell
+        )
+        self._landings = Landings(arena, self._device, self._loader, self._lock, self._settle)
 
     def tier(self, adapter: str) -> TierName:
         """The fastest tier that holds it now."""
-        if adapter in self._device:
+        if adapter in self._device.slots:
             return "device"
         return "host" if adapter in self._host else "disk"
+
+    def standing(self, adapter: str) -> Standing:
+        """Whether a batch may take it without waiting for the disk. What cannot be loaded is
+        "ready": a batch that takes it hears the error."""
+        if adapter in self._device.slots:
+            return "device"
+        waited_for = self._claims.wanted(adapter) and self._loader.loading(adapter)
+        return "loading" if waited_for else "ready"
 
     def read(self, adapter: str) -> AdapterWeights:
         """An adapter's weights, from wherever they are; no tier changes."""
         weights = self._host.get(adapter)
         return self._source.read(adapter) if weights is None else weights
 
+    def want(self, adapter: str) -> None:
+        """A request for it was accepted; undo it with `unwant` when that has ended."""
+        with self._lock:
+            self._claims.want(adapter)
+            self._settle(adapter)
+            if adapter not in self._device.slots:
+                self._loader.line_up(adapter)
+        self._tell()
+
+    def unwant(self, adapter: str) -> None:
+        """Undo one `want`: the request has its answer or needs none any more."""
+        with self._lock:
+            if self._claims.unwant(adapter):
+                self._loader.cancel(adapter)
+                self._settle(adapter)
+                self._loader.go_on()
+        self._tell()
+
     def ensure_resident(self, adapters: Sequence[str]) -> Residence:
         """Bring `adapters` into slots and hold them there until `release`.
 
         An adapter that cannot be loaded has no slot and its error; the others are untouched.
         """
-        slots: list[int | None] = []
+        slots: dict[str, int] = {}
         errors: dict[str, Exception] = {}
+        mine: list[str] = []
+        theirs: dict[str, Landing] = {}
         with self._lock:
             # Held first, so that making room for one never throws out another of this batch.
             self._held.update(adapters)
-            for adapter in adapters:
-                try:
-                    slots.append(self._slot(adapter))
-                except Exception as error:  # noqa: BLE001 - reported per adapter
-                    slots.append(None)
-                    errors[adapter] = error
-        return Residence(tuple(slots), errors)
+            for adapter in dict.fromkeys(adapters):
+                self._settle(adapter)
+                landing = self._landings.of(adapter)
+                if landing is not None:
+                    theirs[adapter] = landing
+                elif (slot := self._device.take(adapter)) is not None:
+                    slots[adapter] = slot
+                else:
+                    self._landings.begin(adapter, ahead=False)
+                    mine.append(adapter)
+        # First what is in memory, and last what others bring, who may be waiting for these.
+        for adapter in sorted(mine, key=lambda name: name not in self._host):
+            try:
+                slots[adapter] = self._landings.land(adapter, AT_ONCE)
+            except Exception as error:  # noqa: BLE001 - reported per adapter
+                errors[adapter] = error
+        landed = len(slots.keys() & set(mine))
+        for adapter, landing in theirs.items():
+            try:
+                slots[adapter] = self._landings.join(adapter, landing)
+            except Exception as error:  # noqa: BLE001 - reported per adapter
+                errors[adapter] = error
+        found = tuple(slots.get(adapter) for adapter in adapters)
+        with self._lock:
+            hits = sum(slot is not None for slot in found) - landed
+            self._device.counters = self._device.counters.plus(hits=hits)
+        return Residence(found, errors, self.arena.transfer.arrival())
 
     def release(self, adapters: Sequence[str]) -> None:
-        """Undo one `ensure_resident` of the same adapters."""
+        """Undo one `ensure_resident` of the same adapters, once nothing reads their slots."""
         with self._lock:
-            self._held.subtract(adapters)
-            for adapter in adapters:
-                if self._held[adapter] <= 0:
-                    del self._held[adapter]
-                    if adapter in self._forgotten:
-                        self._drop(adapter)
+            self._let_go(adapters)
+        self._tell()
+
+    def promote(self, adapters: Iterable[str]) -> int:
+        """Copy what is on the host to the device ahead of need; how many were.
+
+        For one that a request wants go those that nobody wants, then those wanted by requests
+        that came later; any other gets only a slot that is free. At most half the slots are filled
+        so and not used yet.
+        """
+        promoted = sum(self._promote(adapter) for adapter in adapters)
+        self._tell()
+        return promoted
 
     def pin(self, adapter: str, *, pinned: bool) -> None:
         """Keep an adapter from being evicted, or stop keeping it."""
@@ -118,116 +179,89 @@ class AdapterTiers:
                 self._forgotten.discard(adapter)
             else:
                 self._pinned.discard(adapter)
+            self._settle(adapter)
+            self._loader.go_on()
+        self._tell()
 
     def forget(self, adapter: str) -> None:
         """Drop an adapter that no vPLM uses any more, once no batch holds it."""
         with self._lock:
             self._pinned.discard(adapter)
+            self._settle(adapter)
             if adapter in self._held:
                 self._forgotten.add(adapter)
             else:
                 self._drop(adapter)
+            self._loader.go_on()
+        self._tell()
 
     def use(self) -> dict[TierName, TierUse]:
         """What the host and device tiers hold, and have done."""
         with self._lock:
-            arena = self.arena
+            arena, host, device = self.arena, self._host, self._device
+            counters = replace(host.counters, waiting=self._loader.waiting)
             return {
-                "host": TierUse(
-                    len(self._host), self._host_bytes, self._host_budget, self._host_counters
-                ),
+                "host": TierUse(len(host), host.bytes, host.budget, counters),
                 "device": TierUse(
-                    len(self._device),
-                    len(self._device) * arena.slot_bytes,
+                    len(device.slots),
+                    len(device.slots) * arena.slot_bytes,
                     arena.slots * arena.slot_bytes,
-                    self._device_counters,
+                    device.counters,
                 ),
             }
 
+    def close(self) -> None:
+        """Read nothing ahead any more; everything else goes on."""
+        with self._lock:
+            self._loader.close()
+        self._tell()
+
+    def _promote(self, adapter: str) -> bool:
+        landings = self._landings
+        with landings.promoting:
+            with self._lock:
+                enough = self._device.unused >= max(1, self.arena.slots // 2)
+                here = adapter in self._device.slots or landings.of(adapter) is not None
+                if enough or here or adapter not in self._host:
+                    return False
+                landings.begin(adapter, ahead=True)
+                self._held[adapter] += 1
+                self._settle(adapter)
+                turn = self._claims.turn(adapter)
+            try:
+                landings.land(adapter, turn)
+            except Exception:  # noqa: BLE001 - the batch that needs it tries again and reports
+                return False
+            finally:
+                with self._lock:
+                    self._let_go([adapter])
+            return True
+
+    def _let_go(self, adapters: Sequence[str]) -> None:
+        self._held.subtract(adapters)
+        for adapter in dict.fromkeys(adapters):
+            if self._held[adapter] <= 0:
+                del self._held[adapter]
+                if adapter in self._forgotten:
+                    self._drop(adapter)
+                else:
+                    self._settle(adapter)
+        self._loader.go_on()
+
+    def _settle(self, adapter: str) -> None:
+        """Tell the tiers what an adapter's claims are now."""
+        claims = self._claims
+        pinned, fixed, turn = claims.pinned(adapter), claims.fixed(adapter), claims.turn(adapter)
+        self._host.settle(adapter, free=not fixed and turn is None, pinned=pinned)
+        self._device.settle(adapter, free=not fixed, turn=turn)
+
     def _drop(self, adapter: str) -> None:
         self._forgotten.discard(adapter)
-        slot = self._device.pop(adapter, None)
-        if slot is not None:
-            self.arena.remove(slot)
-        weights = self._host.pop(adapter, None)
-        if weights is not None:
-            self._host_bytes -= weights.nbytes
+        self._device.drop(adapter)
+        self._host.drop(adapter)
+        self._loader.forget(adapter)
 
-    def _slot(self, adapter: str) -> int:
-        slot = self._device.get(adapter)
-        counters = self._device_counters
-        if slot is not None:
-            self._device.move_to_end(adapter)
-            self._device_counters = replace(counters, hits=counters.hits + 1)
-            return slot
-        weights = self._from_host(adapter)
-        self.arena.check(weights)
-        began = time.perf_counter()
-        evicted = self._make_room(weights.labels)
-        slot = self.arena.put(weights)
-        self._device[adapter] = slot
-        self._device_counters = replace(
-            counters,
-            misses=counters.misses + 1,
-            evictions=counters.evictions + evicted,
-            bytes_moved=counters.bytes_moved + weights.nbytes,
-            seconds=counters.seconds + time.perf_counter() - began,
-        )
-        return slot
-
-    def _from_host(self, adapter: str) -> AdapterWeights:
-        weights = self._host.get(adapter)
-        counters = self._host_counters
-        if weights is not None:
-            self._host.move_to_end(adapter)
-            self._host_counters = replace(counters, hits=counters.hits + 1)
-            return weights
-        began = time.perf_counter()
-        weights = self._source.read(adapter)
-        evicted = self._keep_on_host(adapter, weights)
-        self._host_counters = replace(
-            counters,
-            misses=counters.misses + 1,
-            evictions=counters.evictions + evicted,
-            bytes_moved=counters.bytes_moved + weights.nbytes,
-            seconds=counters.seconds + time.perf_counter() - began,
-        )
-        return weights
-
-    def _keep_on_host(self, adapter: str, weights: AdapterWeights) -> int:
-        """Keep `weights` if that is possible; how many others went for it."""
-        excess = self._host_bytes + weights.nbytes - self._host_budget
-        victims: list[str] = []
-        for idle in self._idle(self._host):
-            if excess <= 0:
-                break
-            victims.append(idle)
-            excess -= self._host[idle].nbytes
-        if excess > 0:
-            return 0
-        for victim in victims:
-            self._host_bytes -= self._host.pop(victim).nbytes
-        self._host[adapter] = weights
-        self._host_bytes += weights.nbytes
-        return len(victims)
-
-    def _make_room(self, labels: int) -> int:
-        """Free a slot and `labels` head rows; how many adapters went, none if it cannot be."""
-        idle = self._idle(self._device)
-        victims: list[str] = []
-        while not self.arena.fits(labels, [self._device[v] for v in victims]):
-            victim = next(idle, None)
-            if victim is None:
-                raise Unavailable(
-                    "Every slot of the device arena is in use or pinned.",
-                    remedy="Unpin some vPLMs, or start the engine with a larger --device-cache.",
-                    code="arena_full",
-                )
-            victims.append(victim)
-        for victim in victims:
-            self.arena.remove(self._device.pop(victim))
-        return len(victims)
-
-    def _idle(self, tier: Iterable[str]) -> Iterator[str]:
-        """Who may be evicted, least recently used first."""
-        return (a for a in tier if a not in self._held and a not in self._pinned)
+    def _tell(self) -> None:
+        if self._loader.news:
+            self._loader.news = False
+            self.on_ready()

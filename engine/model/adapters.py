@@ -28,6 +28,9 @@ PLACES = ("attention", "feed_forward")
 _MOST_PADDING = 2.0
 """Places for a token at which gathering in bfloat16 no longer pays on a CPU."""
 
+_INFINITY, _MINUS_INFINITY = 0x7C00, 0xFC00
+"""In float16's bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdapterShape:
@@ -66,7 +69,8 @@ class AdapterWeights:
 
     @property
     def nbytes(self) -> int:
-        return sum(t.numel() * t.element_size() for t in self.tensors().values())
+        parts = (self.down, self.down_bias, self.up, self.up_bias, self.head, self.head_bias)
+        return sum(t.nbytes for t in parts)
 
     def tensors(self) -> dict[str, Tensor]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -104,9 +108,18 @@ class AdapterWeights:
         for key, size in wanted.items():
             if tuple(arrays[key].shape) != size:
                 raise _not_an_adapter(name, f"{key} is {arrays[key].shape}, not {size}")
-        if not all(torch.isfinite(t).all() for t in weights.tensors().values()):
+        if not all(map(_finite, arrays.values())):
             raise _not_an_adapter(name, "it holds numbers that are not finite")
         return weights
+
+
+def _finite(array: NDArray[Any]) -> bool:
+    """Whether all numbers are; float16 by its bits, which is a tenth of the work."""
+    if array.dtype != np.float16:
+        return bool(np.isfinite(array).all())
+    # Infinity and all that is not a number lie above every finite bit pattern of their sign.
+    highest = array.view(np.int16).max(initial=0)
+    return bool(highest < _INFINITY and array.view(np.uint16).max(initial=0) < _MINUS_INFINITY)
 
 
 def _not_an_adapter(name: str, why: str) -> Damaged:

@@ -73,6 +73,14 @@ class TierStatus(Answer):
     evictions: int
     bytes_moved: int
     seconds: float
+    prefetched: int = 0
+    """Loads begun before a batch needed them."""
+    prefetched_used: int = 0
+    """Of these, how many a batch then used."""
+    cancelled: int = 0
+    """Loads that nobody wanted any more before they were done."""
+    waiting: int = 0
+    """Loads queued now."""
 
 
 class TenantQueue(Answer):

@@ -11,6 +11,7 @@ from itertools import groupby
 import numpy as np
 
 from engine.knowledge.retrieve import Knowledge, MissPolicy, Retrieved
+from engine.memory.transfer import Arrival
 from engine.model.ngrams import Ids
 from engine.model.packing import Packing
 from engine.serving.work import Mode, Work
@@ -60,6 +61,8 @@ class Batch:
     """The arena slot of each adapter that could be loaded."""
     errors: dict[str, Exception] = field(default_factory=dict)
     """Why the other adapters could not."""
+    arrivals: list[Arrival] = field(default_factory=list)
+    """What computing waits for: copies into slots that may be under way still."""
     drawn: list[Work] = field(default_factory=list)
     """What the scheduler gave out for it, those among them that could not be served."""
     later: list[Work] = field(default_factory=list)

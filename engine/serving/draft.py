@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
 
+from engine.memory.counters import Standing
 from engine.serving.latency import BatchShape, LatencyModel
 from engine.serving.work import Work
-
-Standing = Literal["device", "ready", "loading"]
-"""Of an adapter: it has a slot; it can get one now (or fail); or it is being read from disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush, heapreplace
 
-from engine.serving.draft import Standing
+from engine.memory.counters import Standing
 from engine.serving.work import Work
 
 _LOOK = 8

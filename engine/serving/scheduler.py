@@ -17,7 +17,8 @@ from functools import partial
 from heapq import nlargest
 
 from engine.errors import QueueFull, SloUnattainable, Unavailable
-from engine.serving.draft import BatchLimits, Draft, Pace, Standing
+from engine.memory.counters import Standing
+from engine.serving.draft import BatchLimits, Draft, Pace
 from engine.serving.forecast import Forecast
 from engine.serving.latency import LatencyModel, LatencyReport
 from engine.serving.line import Line

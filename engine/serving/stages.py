@@ -35,12 +35,15 @@ def load_stage(batch: Batch, tiers: AdapterTiers, adapters: list[str]) -> None:
         else:
             batch.slots[adapter] = slot
             batch.errors.pop(adapter, None)
+    batch.arrivals.append(residence.arrival)
 
 
 @torch.inference_mode()
 def compute_stage(batch: Batch, backbone: Backbone, tiers: AdapterTiers) -> list[list[float]]:
     """Upper layers and heads: each work's probabilities, empty where its adapter failed."""
     device = backbone.device
+    for arrival in batch.arrivals:
+        arrival.wait()
     works = batch.works
     packing = batch.packing(str(device))
     states = torch.cat([_lower(group, backbone, packing.device) for group in batch.groups])

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
 
+from engine.memory.counters import Standing
 from engine.serving.backlog import Backlog
-from engine.serving.draft import Draft, Standing
+from engine.serving.draft import Draft
 from engine.serving.line import Line
 from engine.serving.turns import Turns
 from engine.serving.work import Work

@@ -50,6 +50,7 @@ class _Tiers(Collector):
         gauges = {
             "resident": "Adapters in the tier.",
             "bytes": "Bytes of the adapters in the tier.",
+            "waiting": "Loads into the tier that are queued.",
         }
         for name, words in gauges.items():
             gauge = GaugeMetricFamily(f"hmi_tier_{name}", words, labels=["tier"])
@@ -61,6 +62,9 @@ class _Tiers(Collector):
             "misses": ("misses", "Adapters asked for and not found in the tier."),
             "evictions": ("evictions", "Adapters that had to leave the tier."),
             "moved_bytes": ("bytes_moved", "Bytes brought into the tier."),
+            "prefetched": ("prefetched", "Loads begun before a batch needed them."),
+            "prefetched_used": ("prefetched_used", "Loads ahead of need that a batch then used."),
+            "cancelled": ("cancelled", "Loads that nobody wanted any more."),
         }
         for name, (attribute, words) in counters.items():
             counter = CounterMetricFamily(f"hmi_tier_{name}", words, labels=["tier"])

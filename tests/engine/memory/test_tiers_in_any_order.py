@@ -1,17 +1,20 @@
-"""The tiers against a slow model of them: any order of batches, pins and removals."""
+"""The tiers in any order of wants, reads, batches, pins, removals and failures."""
 
 from __future__ import annotations
 
 from collections import Counter
 
+import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.errors import BadInput, Damaged, Unavailable
+from engine.memory.arena import AdapterArena
 from engine.memory.tiers import AdapterTiers, Residence
 from engine.model.adapters import AdapterWeights
 from tests.engine.memory.conftest import SHAPE, arena_of, holds, made
+from tests.engine.memory.readers import Disk, by_hand
 
 SLOTS = 3
 POOL = 4096
@@ -19,166 +22,212 @@ LABELS = {"a": 2, "b": 2, "c": 3, "d": 60, "e": 2, "f": 1500, "g": 3000, "h": 40
 KEPT: dict[str, AdapterWeights] = {
     **{name: made(seed, labels) for seed, (name, labels) in enumerate(LABELS.items())},
     "narrow": made(20, rank=1),
+    "wide": made(21, rank=SHAPE.rank + 1),
 }
-WIDE = made(21, rank=SHAPE.rank + 1)
 HOST = 4 * KEPT["a"].nbytes + KEPT["f"].nbytes
-NAMES = [*KEPT, "wide", "broken"]
+NAMES = [*KEPT, "missing"]
 some = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4)
+one = st.sampled_from(NAMES)
 
 
-class Disk:
-    def read(self, adapter: str) -> AdapterWeights:
-        if adapter == "broken":
-            raise Damaged("Adapter broken is not usable.")
-        return WIDE if adapter == "wide" else KEPT[adapter]
+class BrittleArena(AdapterArena):
+    """Has no memory left while `full`."""
 
+    full = False
 
-class Model:
-    """Two lists in order of use, and the counters."""
-
-    def __init__(self) -> None:
-        self.host: list[str] = []
-        self.device: list[str] = []
-        self.held: Counter[str] = Counter()
-        self.pinned: set[str] = set()
-        self.forgotten: set[str] = set()
-        self.done: Counter[str] = Counter()
-
-    def idle(self, tier: list[str]) -> list[str]:
-        return [n for n in tier if not self.held[n] and n not in self.pinned]
-
-    def ensure(self, names: list[str]) -> dict[str, type[Exception]]:
-        self.held.update(names)
-        failed = {n: self.load(n) for n in names}
-        return {n: error for n, error in failed.items() if error is not None}
-
-    def load(self, name: str) -> type[Exception] | None:
-        if name in self.device:
-            self.done["device hits"] += 1
-            self.device.append(self.device.pop(self.device.index(name)))
-            return None
-        if name == "broken":
-            return Damaged
-        self.host_load(name)
-        if name == "wide":
-            return BadInput
-        victims = self.victims(LABELS.get(name, 2))
-        if victims is None:
-            return Unavailable
-        self.device = [*(n for n in self.device if n not in victims), name]
-        self.done["device misses"] += 1
-        self.done["device evictions"] += len(victims)
-        self.done["device bytes"] += KEPT[name].nbytes
-        return None
-
-    def host_load(self, name: str) -> None:
-        if name in self.host:
-            self.done["host hits"] += 1
-            self.host.append(self.host.pop(self.host.index(name)))
-            return
-        size = Disk().read(name).nbytes
-        self.done["host misses"] += 1
-        self.done["host bytes"] += size
-        for count in range(len(self.idle(self.host)) + 1):
-            gone = self.idle(self.host)[:count]
-            kept = [n for n in self.host if n not in gone]
-            if sum(Disk().read(n).nbytes for n in kept) + size <= HOST:
-                self.host = [*kept, name]
-                self.done["host evictions"] += count
-                return
-
-    def victims(self, labels: int) -> list[str] | None:
-        idle = self.idle(self.device)
-        for count in range(len(idle) + 1):
-            kept = [n for n in self.device if n not in idle[:count]]
-            if len(kept) < SLOTS and sum(LABELS.get(n, 2) for n in kept) + labels <= POOL:
-                return idle[:count]
-        return None
-
-    def drop(self, name: str) -> None:
-        self.forgotten.discard(name)
-        self.host = [n for n in self.host if n != name]
-        self.device = [n for n in self.device if n != name]
-
-    def release(self, names: list[str]) -> None:
-        self.held.subtract(names)
-        for name in [n for n in self.forgotten if not self.held[n]]:
-            self.drop(name)
+    def fill(self, slot: int, adapter: AdapterWeights) -> None:
+        if self.full:
+            self.weights.down[:, slot] = torch.nan
+            raise torch.OutOfMemoryError("no memory left")
+        super().fill(slot, adapter)
 
 
 class TiersMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.tiers = AdapterTiers(Disk(), arena_of(SLOTS), HOST)
-        self.model = Model()
+        self.arena = BrittleArena(
+            SHAPE, SLOTS * arena_of(1).slot_bytes, torch.device("cpu"), torch.float32
+        )
+        self.disk = Disk(KEPT)
+        self.tiers = AdapterTiers(self.disk, self.arena, HOST)
+        self.tiers.on_ready = self.hear
+        self.threads = by_hand(self.tiers)
         self.batches: list[tuple[list[str], Residence]] = []
+        self.wants: Counter[str] = Counter()
+        self.pinned: set[str] = set()
+        self.must_stay: tuple[set[str], dict[str, int]] = (set(), {})
+        self.forgotten: set[str] = set()
+        self.given = 0
+        self.heard = False
+
+    def hear(self) -> None:
+        assert not self.tiers._lock.locked()
+        self.heard = True
+
+    @property
+    def held(self) -> set[str]:
+        return {name for names, _ in self.batches for name in names}
 
     @rule(names=some)
     def a_batch_comes(self, names: list[str]) -> None:
-        expected = self.model.ensure(names)
+        # A batch joins the reads of its adapters that are under way; here these must end first.
+        self.threads.run(*(n for n in self.threads.names if n in names))
+        failed = set(self.tiers._loader._failed)
         residence = self.tiers.ensure_resident(names)
-        assert {n: type(e) for n, e in residence.errors.items()} == expected
-        assert len(residence.slots) == len(names)
         self.batches.append((names, residence))
+        self.given += sum(slot is not None for slot in residence.slots)
+        for name in set(names):
+            self.explain(name, residence.errors.get(name), name in failed)
+
+    def explain(self, name: str, error: Exception | None, failed_before: bool) -> None:
+        """An error has its reason, and without one there is none."""
+        here = name in self.tiers._device.slots
+        assert here == (error is None)
+        if isinstance(error, Damaged):
+            assert failed_before or name == "missing" or name in self.disk.broken
+        elif isinstance(error, BadInput):
+            assert name == "wide"
+        elif isinstance(error, Unavailable) and error.code == "device_memory":
+            assert self.arena.full
+        elif error is not None:
+            assert isinstance(error, Unavailable)
+            fixed = [n for n in self.tiers._device.slots if n in self.held | self.pinned]
+            rows = sum(KEPT[n].labels for n in fixed)
+            assert len(fixed) == SLOTS or rows + KEPT[name].labels > POOL
 
     @precondition(lambda self: self.batches)
     @rule(data=st.data())
     def a_batch_is_done(self, data: st.DataObject) -> None:
         names, _ = self.batches.pop(data.draw(st.integers(0, len(self.batches) - 1)))
         self.tiers.release(names)
-        self.model.release(names)
 
-    @rule(name=st.sampled_from(NAMES), pinned=st.booleans())
+    @rule(name=one)
+    def a_request_comes(self, name: str) -> None:
+        self.tiers.want(name)
+        self.wants[name] += 1
+
+    @precondition(lambda self: +self.wants)
+    @rule(data=st.data())
+    def a_request_ends(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(+self.wants)))
+        self.tiers.unwant(name)
+        self.wants[name] -= 1
+
+    @precondition(lambda self: self.threads.waiting)
+    @rule(data=st.data())
+    def a_read_ends(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(self.threads.names))
+        was_loading = self.tiers.standing(name) == "loading"
+        self.heard = False
+        self.threads.run(name)
+        assert self.tiers.standing(name) != "loading"
+        assert self.heard or not was_loading
+
+    @rule(names=some)
+    def the_device_is_filled_ahead(self, names: list[str]) -> None:
+        wanted = {n for n in self.tiers._device.slots if self.wants[n]}
+        unwanted = [n for n in names if not self.wants[n]]
+        self.tiers.promote(unwanted)
+        assert wanted <= set(self.tiers._device.slots)
+        self.tiers.promote(names)
+        assert self.tiers._device.unused <= max(1, SLOTS // 2)
+
+    @rule(name=one, pinned=st.booleans())
     def the_operator_pins(self, name: str, pinned: bool) -> None:
         self.tiers.pin(name, pinned=pinned)
-        if pinned:
-            self.model.pinned.add(name)
-            self.model.forgotten.discard(name)
-        else:
-            self.model.pinned.discard(name)
+        (self.pinned.add if pinned else self.pinned.discard)(name)
 
-    @rule(name=st.sampled_from(NAMES))
+    @rule(name=one)
     def an_adapter_is_forgotten(self, name: str) -> None:
         self.tiers.forget(name)
-        self.model.pinned.discard(name)
-        if self.model.held[name]:
-            self.model.forgotten.add(name)
-        else:
-            self.model.drop(name)
+        self.pinned.discard(name)
+        self.forgotten.add(name)
+        if name not in self.held:
+            assert self.tiers.tier(name) == "disk"
+
+    @rule(name=one, broken=st.booleans())
+    def a_file_is_damaged_or_mended(self, name: str, broken: bool) -> None:
+        (self.disk.broken.add if broken else self.disk.broken.discard)(name)
+
+    @rule(full=st.booleans())
+    def the_device_runs_out_of_memory_or_recovers(self, full: bool) -> None:
+        self.arena.full = full
 
     @invariant()
-    def every_batch_under_way_has_its_own_adapters_in_its_slots(self) -> None:
+    def every_slot_holds_the_adapter_whose_it_is(self) -> None:
+        for name, slot in self.tiers._device.slots.items():
+            assert holds(self.arena, slot, KEPT[name])
         for names, residence in self.batches:
-            for name, slot in zip(names, residence.slots, strict=True):
-                assert (slot is None) == (name in residence.errors)
-                assert slot is None or holds(self.tiers.arena, slot, KEPT[name])
+            for name, given in zip(names, residence.slots, strict=True):
+                assert (given is None) == (name in residence.errors)
+                assert given is None or given == self.tiers._device.slots[name]
 
     @invariant()
-    def both_tiers_hold_what_the_model_holds_in_its_order(self) -> None:
-        assert list(self.tiers._device) == self.model.device
-        assert list(self.tiers._host) == self.model.host
-        for name in NAMES:
-            tier = self.tiers.tier(name)
-            assert (tier == "device") == (name in self.model.device)
-            assert tier != "disk" or name not in self.model.host
+    def what_is_held_wanted_or_pinned_stays(self) -> None:
+        host, device = self.must_stay
+        gone = self.forgotten
+        assert {n for n in host if n not in gone and self.needed(n)} <= set(
+            self.tiers._host._weights
+        )
+        for name, slot in device.items():
+            if name not in gone and (name in self.held or name in self.pinned):
+                assert self.tiers._device.slots[name] == slot
+        self.forgotten = set()
+        kept = {n for n in self.tiers._host._weights if self.needed(n)}
+        self.must_stay = kept, dict(self.tiers._device.slots)
+
+    def needed(self, name: str) -> bool:
+        return self.wants[name] > 0 or name in self.held or name in self.pinned
 
     @invariant()
-    def budgets_hold_and_counters_add_up(self) -> None:
+    def budgets_hold_and_nothing_leaks(self) -> None:
+        host, device = self.tiers._host, self.tiers._device
+        assert host.bytes == sum(w.nbytes for w in host._weights.values())
+        assert host.bytes + host._expected <= host.budget
+        assert len(device.slots) + self.arena.slots_left == SLOTS
+        assert self.tiers._held.keys() == self.held
+        assert self.tiers._loader._ahead == len(self.threads.waiting)
+
+    @invariant()
+    def only_the_idle_may_be_evicted(self) -> None:
+        host, device = self.tiers._host, self.tiers._device
+        idle = {n for n in host._weights if not self.needed(n)}
+        assert set(host.policy._candidates) == idle
+        assert host._spare == sum(KEPT[n].nbytes for n in idle)
+        free = {n for n in device.slots if n not in self.held and n not in self.pinned}
+        assert set(device.policy._candidates) == {n for n in free if not self.wants[n]}
+        assert set(device._wanted) == {n for n in free if self.wants[n]}
+
+    @invariant()
+    def counters_add_up(self) -> None:
         use = self.tiers.use()
-        for tier, found in use.items():
-            counters = found.counters
-            assert found.bytes <= found.budget
-            assert {
-                f"{tier} hits": counters.hits,
-                f"{tier} misses": counters.misses,
-                f"{tier} evictions": counters.evictions,
-                f"{tier} bytes": counters.bytes_moved,
-            } == {
-                f"{tier} {what}": self.model.done[f"{tier} {what}"]
-                for what in ("hits", "misses", "evictions", "bytes")
-            }
-        assert use["host"].bytes == sum(Disk().read(n).nbytes for n in self.model.host)
+        device, host = use["device"].counters, use["host"].counters
+        assert device.hits + device.misses - device.prefetched == self.given
+        assert device.prefetched_used + self.tiers._device.unused <= device.prefetched
+        assert host.misses <= len(self.disk.read_names)
+        assert host.waiting == len(self.tiers._loader._line)
+        assert all(found.bytes <= found.budget for found in use.values())
+
+    def teardown(self) -> None:
+        """Everything that is ready is served, until all have been: nobody waits for ever."""
+        for names, _ in self.batches:
+            self.tiers.release(names)
+        while +self.wants:
+            self.threads.run(*self.threads.names)
+            served = [n for n in +self.wants if self.tiers.standing(n) != "loading"]
+            assert served
+            for name in served:
+                for _ in range(self.wants.pop(name)):
+                    self.tiers.unwant(name)
+        self.threads.run(*self.threads.names)
+        assert not self.threads.waiting
+        assert not self.tiers._held
+        assert not self.tiers._claims._wants
+        assert not self.tiers._loader._line
+        assert not self.tiers._loader._reads
+        assert not self.tiers._loader._failed
+        assert self.tiers._host._expected == 0
 
 
 TestTiersInAnyOrder = TiersMachine.TestCase
-TestTiersInAnyOrder.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestTiersInAnyOrder.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -15,6 +15,7 @@ KEPT = {f"adapter-{n}": made(n, labels=2 + n % 5) for n in range(12)}
 NAMES = sorted(KEPT)
 ROUNDS = 100
 THREADS = 3
+ASKING = 2
 
 
 class Disk:
@@ -27,7 +28,9 @@ class Crowd:
     """Threads that load and let go, and what went wrong among them."""
 
     tiers: AdapterTiers
-    start: threading.Barrier = field(default_factory=lambda: threading.Barrier(THREADS + 1))
+    start: threading.Barrier = field(
+        default_factory=lambda: threading.Barrier(THREADS + ASKING + 1)
+    )
     stop: threading.Event = field(default_factory=threading.Event)
     wrong: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -52,6 +55,19 @@ class Crowd:
             self.check(names, residence)
             self.tiers.release(names)
 
+    def ask(self, seed: int) -> None:
+        """Requests that come, see where their adapter is, and go."""
+        rng = random.Random(seed)
+        self.start.wait(10)
+        while not self.stop.is_set():
+            wanted = [rng.choice(NAMES) for _ in range(4)]
+            for name in wanted:
+                self.tiers.want(name)
+            self.tiers.standing(rng.choice(wanted))
+            self.tiers.promote(wanted[:2])
+            for name in wanted:
+                self.tiers.unwant(name)
+
     def forget(self) -> None:
         rng = random.Random(99)
         self.start.wait(10)
@@ -60,14 +76,16 @@ class Crowd:
 
     def run(self) -> None:
         loading = [threading.Thread(target=self.load, args=(n,)) for n in range(THREADS)]
-        forgetting = threading.Thread(target=self.forget)
-        for thread in (*loading, forgetting):
+        others = [threading.Thread(target=self.forget)]
+        others += [threading.Thread(target=self.ask, args=(n,)) for n in range(ASKING)]
+        for thread in (*loading, *others):
             thread.start()
         for thread in loading:
             thread.join(20)
         self.stop.set()
-        forgetting.join(10)
-        assert not any(thread.is_alive() for thread in (*loading, forgetting))
+        for thread in others:
+            thread.join(10)
+        assert not any(thread.is_alive() for thread in (*loading, *others))
 
 
 @pytest.mark.parametrize("slots", [4, 9])
@@ -80,7 +98,17 @@ def test_threads_that_load_evict_and_forget_never_see_another_adapter(slots: int
     if slots == 9:
         assert crowd.refused == []
     counters = tiers.use()["device"].counters
-    assert counters.hits + counters.misses + len(crowd.refused) == THREADS * ROUNDS * 3
+    brought = counters.misses - counters.prefetched
+    assert counters.hits + brought + len(crowd.refused) == THREADS * ROUNDS * 3
+    assert not tiers._held
+    assert not tiers._claims._wants
+    assert not tiers._landings._under_way
+    assert not tiers._loader._line
+    assert tiers.arena.slots_left + tiers.use()["device"].resident == slots
+    tiers._loader._threads.shutdown()
+    assert not tiers._loader._reads
+    assert tiers._host._expected == 0
+    assert tiers.use()["host"].bytes <= tiers.use()["host"].budget
     residence = tiers.ensure_resident(NAMES[:4])
     assert residence.errors == {}
     crowd.check(NAMES[:4], residence)

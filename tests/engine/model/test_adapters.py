@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import Damaged
+from engine.model import adapters
 from engine.model.adapters import (
     PLACES,
     AdapterShape,
@@ -209,3 +210,12 @@ def test_arrays_that_are_no_adapter_are_refused_by_name(
         AdapterWeights.from_arrays(stored, "blob-7")
     assert caught.value.code == "adapter_damaged"
     assert "blob-7" in caught.value.detail
+
+
+def test_exactly_the_finite_ones_of_all_float16_numbers_are_taken() -> None:
+    numbers = np.arange(1 << 16, dtype=np.uint32).astype(np.uint16).view(np.float16)
+    each = [adapters._finite(numbers[i : i + 1]) for i in range(len(numbers))]
+    assert each == np.isfinite(numbers).tolist()
+    assert not adapters._finite(numbers)
+    assert adapters._finite(numbers[np.isfinite(numbers)].reshape(2, -1))
+    assert adapters._finite(numbers[:0])

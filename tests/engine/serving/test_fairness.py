@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import QueueFull
-from engine.serving.draft import BatchLimits, Standing
+from engine.memory.counters import Standing
+from engine.serving.draft import BatchLimits
 from engine.serving.scheduler import AGE_BOUND, Scheduler
 from engine.serving.turns import QUANTUM
 from engine.serving.work import Work

@@ -7,7 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from engine.serving.draft import BatchLimits, Standing
+from engine.memory.counters import Standing
+from engine.serving.draft import BatchLimits
 from engine.serving.scheduler import Scheduler
 from engine.serving.work import Ticket, Work
 from tests.engine.serving.works import Clock, work

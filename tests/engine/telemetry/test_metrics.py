@@ -31,6 +31,10 @@ def test_what_was_observed_is_rendered_with_the_prefix_and_in_base_units() -> No
         evictions=7,
         bytes_moved=8,
         seconds=0.5,
+        prefetched=9,
+        prefetched_used=3,
+        cancelled=1,
+        waiting=2,
     )
     text = metrics.render(QueueStatus(depth=1, tokens=2, limit_tokens=9), {"host": tier}).decode()
     for line in (
@@ -49,6 +53,10 @@ def test_what_was_observed_is_rendered_with_the_prefix_and_in_base_units() -> No
         'hmi_tier_misses_total{tier="host"} 6.0',
         'hmi_tier_evictions_total{tier="host"} 7.0',
         'hmi_tier_moved_bytes_total{tier="host"} 8.0',
+        'hmi_tier_prefetched_total{tier="host"} 9.0',
+        'hmi_tier_prefetched_used_total{tier="host"} 3.0',
+        'hmi_tier_cancelled_total{tier="host"} 1.0',
+        'hmi_tier_waiting{tier="host"} 2.0',
         'hmi_table_lookups_total{domain="reviews",outcome="hit"} 20.0',
         'hmi_table_lookups_total{domain="reviews",outcome="computed"} 10.0',
         'hmi_jobs_total{state="succeeded",type="train"} 1.0',
