@@ -97,14 +97,13 @@ class Pipeline:
 
     def _in_turn(self) -> None:
         while works := self._queue.take(self._limits):
-            left = works
-            while left:
-                batch = self._retrieve(left)
+            while works:
+                batch = self._retrieve(works)
                 if batch is None or not self._load(batch):
+                    self._queue.finished(works)
                     break
                 self._finish(batch)
-                left = batch.later
-            self._queue.finished(works)
+                works = batch.later
 
     def _retrieve_ahead(self) -> None:
         while True:
@@ -141,7 +140,6 @@ class Pipeline:
             self._cadence.begin(batch.number, batch.tokens, before)
             self._finish(batch)
             self._cadence.end(batch.number, batch.tokens, batch.seconds.get("compute", 0.0))
-            self._queue.finished(batch.drawn)
 
     def _retrieve(self, works: list[Work]) -> Batch | None:
         """A batch of those that can be served, its rows at hand; None if none can."""
@@ -186,12 +184,14 @@ class Pipeline:
             finally:
                 self._room.release(batch)
             # Who has an answer finds it counted.
+            self._queue.finished(batch.drawn)
             with self._recording:
                 self._record(batch)
             answer(batch, probs)
         except Exception as error:
             log.exception("a batch of %d texts failed", len(batch.works))
             refuse(batch.works, error)
+            self._queue.finished(batch.drawn)
 
     def _usable(self, works: list[Work], taken: dict[str, Knowledge]) -> list[Work]:
         """The works that can be served, as they can be. `taken` gets each domain's knowledge,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,5 +23,13 @@ def settings(tmp_path: Path, checkpoint: Path, encoder_file: Path) -> Settings:
 def appliance(settings: Settings) -> Iterator[Appliance]:
     """A started engine with one tenant, acme."""
     with opened(settings) as engine:
+        make_tenant(engine)
+        yield engine
+
+
+@pytest.fixture
+def in_turn(settings: Settings) -> Iterator[Appliance]:
+    """The same, which takes nothing from its queue while a batch is computed."""
+    with opened(replace(settings, pipeline="off")) as engine:
         make_tenant(engine)
         yield engine

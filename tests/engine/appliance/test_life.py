@@ -92,11 +92,12 @@ def test_status_says_how_everything_is(appliance: Appliance) -> None:
 
 
 def test_a_crowded_queue_is_a_problem_with_a_remedy(appliance: Appliance) -> None:
-    core_of(appliance).queue._tokens = core_of(appliance).queue.limit_tokens
+    queue = core_of(appliance).queue
+    limit, queue.limit_tokens = queue.limit_tokens, -1
     try:
         assert any("waiting" in p.what for p in appliance.status().problems)
     finally:
-        core_of(appliance).queue._tokens = 0
+        queue.limit_tokens = limit
 
 
 def test_a_restart_keeps_everything(settings: Settings) -> None:

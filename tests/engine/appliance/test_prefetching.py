@@ -36,8 +36,9 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 async def test_an_adapter_is_read_while_its_request_still_waits(
-    appliance: Appliance, gate: threading.Event
+    in_turn: Appliance, gate: threading.Event
 ) -> None:
+    appliance = in_turn
     busy, cold = make_vplm(appliance, "acme/busy"), make_vplm(appliance, "acme/cold")
     tiers = core_of(appliance).tiers
     first = asyncio.ensure_future(
@@ -57,8 +58,9 @@ async def test_an_adapter_is_read_while_its_request_still_waits(
 
 
 async def test_however_a_request_ends_its_adapter_is_wanted_no_more(
-    appliance: Appliance, gate: threading.Event
+    in_turn: Appliance, gate: threading.Event
 ) -> None:
+    appliance = in_turn
     make_vplm(appliance, "acme/a")
     core = core_of(appliance)
     core.queue.limit_tokens = 20

@@ -13,6 +13,8 @@ from engine.serving.shortage import compute_in_parts, halves
 from engine.serving.work import Mode, Ticket, Work
 from tests.engine.serving.works import work
 
+PLOT: list[Mode] = ["plot"] * 5
+
 
 def batch_of(*modes: Mode) -> Batch:
     works = [work(i + 1, adapter=f"a{i}", mode=mode) for i, mode in enumerate(modes)]
@@ -46,7 +48,7 @@ def test_two_halves_have_all_works_in_order(modes: list[Mode]) -> None:
 
 def test_what_fits_is_computed_at_once() -> None:
     device = Device(room=5)
-    assert len(compute_in_parts(batch_of(*["plot"] * 5), device.compute)) == 5
+    assert len(compute_in_parts(batch_of(*PLOT), device.compute)) == 5
     assert device.sizes == [5]
 
 
@@ -61,7 +63,7 @@ def test_what_does_not_is_computed_in_two_halves_with_the_same_answers() -> None
 def test_only_the_half_that_does_not_fit_either_is_refused(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    batch = batch_of(*["plot"] * 5)
+    batch = batch_of(*PLOT)
     tickets: list[Ticket] = [w.ticket for w in batch.works]
     device = Device(room=2)
     got = compute_in_parts(batch, device.compute)
