@@ -56,6 +56,11 @@ class ByHand(Executor):
             at = self.names.index(name)
             self.waiting.pop(at)[1]()
 
+    def run_all(self) -> None:
+        """Let all reads happen, and those that begin because of them."""
+        while self.waiting:
+            self.run(*self.names)
+
 
 def by_hand(tiers: AdapterTiers) -> ByHand:
     """Take the reading threads of `tiers` in hand."""

@@ -65,8 +65,7 @@ def test_reads_begin_in_the_order_of_wanting(disk: Disk, monkeypatch: pytest.Mon
     threads = by_hand(tiers)
     _want(tiers, "c", "a", "d", "a", "b")
     assert tiers.use()["host"].counters.waiting == 3
-    while threads.waiting:
-        threads.run(*threads.names)
+    threads.run_all()
     assert disk.read_names == ["c", "a", "d", "b"]
 
 
@@ -79,8 +78,7 @@ def test_who_is_wanted_no_more_leaves_the_line_unless_another_wants_it(
     _want(tiers, "a", "b", "c", "c")
     tiers.unwant("b")
     tiers.unwant("c")
-    while threads.waiting:
-        threads.run(*threads.names)
+    threads.run_all()
     assert disk.read_names == ["a", "c"]
     assert tiers.use()["host"].counters.cancelled == 1
     tiers.unwant("never wanted")
@@ -214,6 +212,18 @@ def test_a_failed_read_is_that_adapters_error_and_tried_again_at_the_next_want(d
     threads.run("a")
     assert tiers.ensure_resident(["a"]).errors == {}
     assert disk.read_names == ["a", "b", "a"]
+
+
+def test_the_next_want_tries_again_though_others_still_want_it(disk: Disk) -> None:
+    tiers = _tiers(disk, host=8)
+    threads = by_hand(tiers)
+    disk.broken.add("a")
+    tiers.want("a")
+    threads.run("a")
+    disk.broken.remove("a")
+    tiers.want("a")
+    threads.run("a")
+    assert tiers.ensure_resident(["a"]).errors == {}
 
 
 def test_an_error_is_not_remembered_when_its_request_has_ended(disk: Disk) -> None:
