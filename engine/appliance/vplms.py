@@ -196,7 +196,8 @@ class VplmCalls(Calls):
         generator = torch.Generator().manual_seed(secrets.randbits(63))
         narrow = AdapterShape(shape.layers, shape.hidden, spec.rank)
         for _ in range(count):
-            yield random_adapter(narrow, len(spec.labels), generator)
+            # As they are stored: converting them would engage, and wait for, the math's threads.
+            yield random_adapter(narrow, len(spec.labels), generator, torch.float16)
 
     def _existing(self, spec: VplmSpec) -> AdapterRow:
         row = self._core.catalogue.adapters.get(spec.adapter)
