@@ -126,8 +126,9 @@ def load(
         site = await find_site(Paths.find(home, socket), texts, tenants, vplms, hot, sys.stderr)
         if find_ms is not None:
             return await _search(site, replace(profile, duration=step), find_ms / 1e3)
-        _say(f"{_called(profile)} over {len(site.models)} vPLMs, {_lasting(profile)}")
-        report = await site.run(profile, None if slo_ms is None else slo_ms / 1e3)
+        told = f"{_called(profile)} over {len(site.models)} vPLMs, {_lasting(profile)}"
+        bound = None if slo_ms is None else slo_ms / 1e3
+        report = await site.run(profile, bound, lambda: _say(told))
         return report.document(), render(report)
 
     try:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-_PIECE = re.compile(r"([0-9.]+)(?:\.\.([0-9.]+))?:([0-9.]+)")
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+_PIECE = re.compile(rf"{_NUMBER}(?:\.\.{_NUMBER})?:{_NUMBER}")
 
 
 @dataclass(frozen=True, slots=True)

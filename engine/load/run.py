@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import resource
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
@@ -35,22 +35,22 @@ class Site:
     out: TextIO
 
     async def run(
-        self, profile: Profile, slo_s: float | None = None, drain: float = DRAIN_S
+        self,
+        profile: Profile,
+        slo_s: float | None = None,
+        begun: Callable[[], None] = lambda: None,
+        drain: float = DRAIN_S,
     ) -> Report:
-        """Put `profile` on it; SIGINT and SIGTERM end it early, with a report."""
+        """Put `profile` on it; SIGINT and SIGTERM end it early, with a report, once `begun` has
+        been called."""
         _allow_many_connections()
         hot = profile.hot.tenant if profile.hot else None
         async with LeanClient(self.paths) as lean, AsyncClient(paths=self.paths) as client:
-            simulator = Simulator(lean, self.models)
             before = (await client.status()).tiers
-            progress = asyncio.create_task(tell(simulator, self.out))
-            try:
-                with _stopped_by_signals(simulator):
-                    await self._send(simulator, profile, drain)
-            finally:
-                progress.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await progress
+            simulator = Simulator(lean, self.models)
+            with _stopped_by_signals(simulator):
+                begun()
+                await self._send(simulator, profile, drain)
             tiers = await _tiers_since(client, before)
         asked = Asked(self.models, slo_s, hot)
         return summarise(
@@ -64,10 +64,16 @@ class Site:
 
     async def _send(self, simulator: Simulator, profile: Profile, drain: float) -> None:
         planned = plan(profile, self.models, self.texts)
-        if profile.clients is None:
-            await simulator.run(planned, drain)
-        else:
-            await simulator.run_clients(planned, profile.clients, profile.duration, drain)
+        progress = asyncio.create_task(tell(simulator, self.out))
+        try:
+            if profile.clients is None:
+                await simulator.run(planned, drain)
+            else:
+                await simulator.run_clients(planned, profile.clients, profile.duration, drain)
+        finally:
+            progress.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await progress
 
 
 async def find_site(
