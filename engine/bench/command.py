@@ -230,13 +230,16 @@ def scale(
     as_json: bool,
     **choices: Any,
 ) -> None:
-    """Throughput and p99 as the number of vPLMs grows and the share that has a slot shrinks."""
+    """Throughput and p99 as the number of vPLMs grows and the share that has a slot shrinks.
+
+    With --out every run is kept as soon as it is there.
+    """
     from engine.bench.scale import ScalePlan, run_scale
 
     if chart is not None:
         check_writable(chart)
     document, text, picture = run_scale(
-        ScalePlan(serve=ground.serve, **choices), ground.sources(), ground.cores, say
+        ScalePlan(serve=ground.serve, **choices), ground.sources(), ground.cores, out, say
     )
     if chart is not None:
         chart.write_text(picture, encoding="utf-8")

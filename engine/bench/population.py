@@ -70,7 +70,7 @@ def create_vplms(
     names = [f"tenant-{i:05d}" for i in range(first, population.tenants)]
     for name in names:
         client.create_tenant(name)
-    labels = [f"label-{i}" for i in range(population.labels)]
+    labels = label_names(population.labels)
     done = [time.perf_counter()]
     for number, name in enumerate(names):
         client.create_vplms(
@@ -93,6 +93,10 @@ def create_vplms(
         tuple(_tenths(done)),
         client.status().tiers["disk"].bytes,
     )
+
+
+def label_names(count: int) -> list[str]:
+    return [f"label-{i}" for i in range(count)]
 
 
 def write_texts(sources: Sources, path: Path) -> int:

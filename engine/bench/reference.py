@@ -11,6 +11,7 @@ from typing import Any
 from engine.bench.about import about_run
 from engine.bench.document import Document
 from engine.bench.ending import throwaway_folder
+from engine.bench.newcomers import arriving, render_newcomers
 from engine.bench.own_engine import OwnEngine, own_engine, run_load
 from engine.bench.population import (
     Created,
@@ -18,6 +19,7 @@ from engine.bench.population import (
     Say,
     build_domains,
     create_vplms,
+    label_names,
     write_texts,
 )
 from engine.bench.sources import Sources
@@ -67,7 +69,9 @@ def run_reference(plan: LoadPlan, sources: Sources, threads: int, say: Say) -> t
         say(f"{created.vplms:,} vPLMs in {created.seconds:.1f} s; starting the engine again")
         with own_engine(home, flags) as engine:
             say(f"ready after {engine.started_s:.1f} s")
-            report, served = _loaded(engine, plan, texts)
+            people, labels = plan.population, label_names(plan.population.labels)
+            with arriving(engine.paths, labels, domains[0], people.rank) as newcomers:
+                report, served = _loaded(engine, plan, texts)
             tiers = {n: t.model_dump() for n, t in engine.client.status().tiers.items()}
             curve = _searched(engine, plan, texts)
             started = engine.started_s
@@ -77,6 +81,7 @@ def run_reference(plan: LoadPlan, sources: Sources, threads: int, say: Say) -> t
         "restart_s": started,
         "load": report,
         "engine": asdict(served),
+        "newcomers": newcomers.document(),
         "tiers": tiers,
         "find": curve,
     }
@@ -106,7 +111,7 @@ def _searched(engine: OwnEngine, plan: LoadPlan, texts: Path) -> dict[str, Any] 
 def _traffic(plan: LoadPlan, texts: Path) -> list[str]:
     return [
         *("--text", str(texts), "--rate", str(plan.rate), "--seed", str(plan.seed)),
-        *("--popularity", plan.popularity, "--json"),
+        *("--popularity", plan.popularity, "--tenants", str(plan.population.tenants), "--json"),
     ]
 
 
@@ -144,6 +149,7 @@ def _fact_rows(results: dict[str, Any]) -> Iterator[tuple[str, str]]:
         share = turn["hits"] / asked if asked else 0.0
         moved = turn["bytes_moved"] / (1 << 20)
         yield f"{name} tier", f"{share:.1%} hits, {turn['resident']} resident, {moved:,.0f} MiB in"
+    yield "new vPLMs meanwhile", render_newcomers(results["newcomers"])
     yield "engine", f"{engine['cores']:.2f} cores, {engine['resident_bytes'] / (1 << 30):.2f} GiB"
     yield "simulator", f"{load['sender_cpu_s'] / max(1, load['sent']) * 1e3:.2f} s for 1,000"
 

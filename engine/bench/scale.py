@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.bench.about import about_run
 from engine.bench.chart import Chart, Series
-from engine.bench.document import Document
+from engine.bench.document import Document, write_document
 from engine.bench.ending import throwaway_folder
 from engine.bench.own_engine import own_engine, run_load
 from engine.bench.population import Created, Population, Say, create_vplms, write_texts
 from engine.bench.sources import Sources
 from engine.bench.table import number, table
 from engine.client import Client, Paths
+from engine.load.plan import choose
 
+PAGE = 1000
 EACH = 10
 """vPLMs of a tenant."""
 
@@ -67,11 +70,20 @@ class Cell:
 
 
 def run_scale(
-    plan: ScalePlan, sources: Sources, threads: int, say: Say
+    plan: ScalePlan, sources: Sources, threads: int, out: Path | None, say: Say
 ) -> tuple[Document, str, str]:
-    """The results as a document, a table and a picture."""
+    """The results as a document, a table and a picture; `out` has the runs that are done."""
+    about = about_run(threads=threads, seed=plan.seed)
     registered: list[Registered] = []
     cells: list[Cell] = []
+
+    def document() -> Document:
+        results: dict[str, Any] = {
+            "registered": [asdict(one) for one in registered],
+            "cells": [asdict(cell) for cell in cells],
+        }
+        return Document("scale", about, asdict(plan), results)
+
     with throwaway_folder() as folder:
         texts, home = folder / "texts.txt", folder / "h"
         write_texts(sources, texts)
@@ -80,14 +92,11 @@ def run_scale(
             done = registered[-1].vplms if registered else 0
             made, slot = ground.register(done, count)
             registered.append(Registered(count, made.vplms, made.seconds, made.bytes))
-            cells += ground.measure(count, slot)
-    about = about_run(threads=threads, seed=plan.seed)
-    results: dict[str, Any] = {
-        "registered": [asdict(one) for one in registered],
-        "cells": [asdict(cell) for cell in cells],
-    }
-    document = Document("scale", about, asdict(plan), results)
-    return document, render_scale(registered, cells), draw_cliff(cells)
+            for cell in ground.measure(count, slot):
+                cells.append(cell)
+                if out is not None:
+                    write_document(document(), out)
+    return document(), render_scale(registered, cells), draw_cliff(cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +121,10 @@ class _Ground:
         for share in self.plan.shares:
             slots = max(1, round(share * asked))
             with own_engine(self.home, self._flags(slots * slot)) as engine:
+                # Filling the slots is no part of what is measured.
+                ask_each(engine.client, asked, self.plan.clients)
                 for popularity in self.plan.popularities:
-                    # Filling the slots is no part of what is measured.
-                    self._load(engine.paths, asked, popularity, self.plan.seconds / 3)
-                    told = self._load(engine.paths, asked, popularity, self.plan.seconds)
+                    told = self._load(engine.paths, asked, popularity)
                     cell = _cell(told, count, share, slots, popularity)
                     self.say(
                         f"{count:,} vPLMs, {slots} slots for {asked}, {popularity}: "
@@ -130,12 +139,12 @@ class _Ground:
             *("--threads", str(self.threads), *plan.serve),
         ]
 
-    def _load(self, paths: Paths, asked: int, popularity: str, seconds: float) -> dict[str, Any]:
+    def _load(self, paths: Paths, asked: int, popularity: str) -> dict[str, Any]:
         plan = self.plan
         flags = [
             *("--text", str(self.texts), "--seed", str(plan.seed), "--vplms", str(asked)),
             *("--clients", str(plan.clients), "--popularity", popularity),
-            *("--duration", str(seconds), "--json"),
+            *("--duration", str(plan.seconds), "--json"),
         ]
         return dict(json.loads(run_load(paths, flags)))
 
@@ -155,6 +164,19 @@ def _cell(told: dict[str, Any], count: int, share: float, slots: int, popularity
         device_hits=turn["hits"] / asked if asked else None,
         failed=sum(told["errors"].values()),
     )
+
+
+def ask_each(client: Client, count: int, at_once: int) -> None:
+    """Ask each of the `count` vPLMs that `hmi load --vplms` asks, once."""
+    ids: list[str] = []
+    cursor: str | None = None
+    while not ids or cursor is not None:
+        page = client.vplms(limit=PAGE, cursor=cursor)
+        ids += [vplm.id for vplm in page.data]
+        cursor = page.next_cursor
+    with ThreadPoolExecutor(min(at_once, 16), thread_name_prefix="asker") as pool:
+        for _ in pool.map(lambda one: client.classify(one, "a text"), choose(ids, None, count)):
+            pass
 
 
 def _slot_bytes(client: Client) -> int:

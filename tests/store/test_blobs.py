@@ -142,7 +142,7 @@ def test_every_byte_and_every_name_is_on_disk_before_it_is_told_of(
 
     def synced(handle: int) -> None:
         fsync(handle)
-        steps.append(("fsync", Path(os.readlink(f"/proc/self/fd/{handle}"))))
+        steps.append(("fsync", Path(f"/proc/self/fd/{handle}").readlink()))
 
     def renamed(source: Path, target: Path) -> Path:
         steps.append(("rename", source))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -13,11 +13,11 @@ values = st.floats(0, 1e9)
 points = st.lists(st.tuples(st.floats(0.01, 1e6), values), min_size=1, max_size=20)
 
 
-def drawn(chart: Chart) -> ElementTree.Element:
-    return ElementTree.fromstring(chart.svg())
+def drawn(chart: Chart) -> ET.Element:
+    return ET.fromstring(chart.svg())
 
 
-def words(root: ElementTree.Element) -> list[str]:
+def words(root: ET.Element) -> list[str]:
     return ["".join(each.itertext()) for each in root.iter(f"{SVG}text")]
 
 

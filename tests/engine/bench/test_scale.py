@@ -51,37 +51,34 @@ def test_runs_are_compared_with_the_one_that_has_all_resident() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_small_scale_run_measures_every_cell_and_leaves_nothing(
     sources: Sources, serve: tuple[str, ...], said: list[str], temporary: Path
 ) -> None:
-    before = set(temporary.iterdir())
-    plan = ScalePlan(
-        (10, 20), (0.5, 1.0), ("uniform",), clients=4, seconds=0.6, rank=4, serve=serve
-    )
-    document, text, picture = run_scale(plan, sources, 1, said.append)
-    results = document.results
-    assert [(one["vplms"], one["added"]) for one in results["registered"]] == [(10, 10), (20, 10)]
-    assert [(c["vplms"], c["slots"]) for c in results["cells"]] == [
-        (10, 5),
-        (10, 10),
-        (20, 10),
-        (20, 20),
-    ]
-    assert all(c["answered_per_s"] > 0 and not c["failed"] for c in results["cells"])
-    assert results["cells"][1]["device_hits"] == 1
+    out = temporary / "scale.json"
+    before = {*temporary.iterdir(), out}
+    plan = ScalePlan((20,), (0.5, 1.0), ("uniform",), clients=4, seconds=0.6, rank=4, serve=serve)
+    document, text, picture = run_scale(plan, sources, 1, out, said.append)
+    assert [(one["vplms"], one["added"]) for one in document.results["registered"]] == [(20, 20)]
+    cells = document.results["cells"]
+    assert [(cell["vplms"], cell["slots"]) for cell in cells] == [(20, 10), (20, 20)]
+    assert all(cell["answered_per_s"] > 0 and not cell["failed"] for cell in cells)
+    assert cells[1]["device_hits"] == 1
     assert json.loads(document.json())["about"]["threads"] == 1
     assert "OF ALL" in text
     assert picture.startswith("<svg")
+    assert json.loads(out.read_text())["results"]["cells"] == cells
     assert set(temporary.iterdir()) == before
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_small_reference_load_reports_creation_restart_and_load(
     sources: Sources, serve: tuple[str, ...], said: list[str], temporary: Path
 ) -> None:
     before = set(temporary.iterdir())
     people = Population(tenants=4, each=3, rank=4, labels=3)
-    plan = LoadPlan(people, rate=30, duration=1, slo_ms=60_000, serve=serve)
+    plan = LoadPlan(people, rate=30, duration=2, slo_ms=60_000, serve=serve)
     document, text = run_reference(plan, sources, 1, said.append)
     results = document.results
     assert results["created"]["vplms"] == 12
@@ -91,6 +88,7 @@ def test_a_small_reference_load_reports_creation_restart_and_load(
     assert results["load"]["goodput"]["share"] == 1
     assert results["engine"]["resident_bytes"] > 0
     assert results["find"] is None
+    assert len(results["newcomers"]["answered_s"]) > 0 == results["newcomers"]["failed"]
     for told in ("12 vPLMs in", "ready after", "end to end", "queue", "outside", "device tier"):
         assert told in text
     assert set(temporary.iterdir()) == before

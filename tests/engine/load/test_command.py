@@ -88,7 +88,7 @@ def test_the_reports_of_a_hot_tenant_and_a_bound_are_asked_for_by_flags(
     tmp_path: Path, load: list[str]
 ) -> None:
     with FakeEngine(tmp_path / "engine.sock") as engine:
-        engine.on("GET", "/v1/vplms", page(*(a_vplm(id) for id in ("a/x", "b/y"))))
+        engine.on("GET", "/v1/vplms", page(a_vplm("a/x"), a_vplm("b/y")))
         that_classifies(engine)
         flags = ("--ramp", "100:0.2,100..300:0.3", "--hot", "b:4", "--slo-ms", "60000", "--json")
         report = json.loads(_run([*load, *flags]).stdout)
