@@ -10,6 +10,7 @@ raised as an `HmiError` of engine.errors, rebuilt from the engine's problem docu
 from __future__ import annotations
 
 from engine._client.blocking import Client
+from engine._client.lean import LeanAnswer, LeanClient, LeanTiming
 from engine._client.waiting import AsyncClient
 from engine.config import MAX_SOCKET_PATH, Paths, assets_dir, check_socket_path, parse_size
 from engine.errors import (
@@ -41,6 +42,9 @@ __all__ = [
     "Damaged",
     "EngineNotRunning",
     "HmiError",
+    "LeanAnswer",
+    "LeanClient",
+    "LeanTiming",
     "NoSpace",
     "NotFound",
     "Paths",

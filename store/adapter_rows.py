@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from store.connections import Connections
@@ -71,6 +72,12 @@ class AdapterRows:
 
     def ids(self) -> set[str]:
         return {row["id"] for row in self._connections.query("select id from adapters")}
+
+    def bytes_of(self, adapters: Iterable[str]) -> dict[str, int]:
+        """Bytes by id, of those that are there; one query, however many are asked for."""
+        sql = "select id, bytes from adapters where id in (select value from json_each(?))"
+        found = self._connections.query(sql, [json.dumps(list(adapters))])
+        return {row["id"]: row["bytes"] for row in found}
 
     def total_bytes(self) -> int:
         """Bytes of all adapters, used or not."""

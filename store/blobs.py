@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +27,9 @@ _MEND = (
     "them again (hmi vplm create)."
 )
 _WRITERS = 4
-"""Threads of `put_many`: fsyncs that wait together share the journal's commit."""
+"""Threads that fsync: those that wait together share the journal's commit."""
+_TOGETHER = 64
+"""Blobs that are fsynced together; the next are made and written meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,10 @@ class BlobStore:
         """
         written: list[_Written] = []
         try:
-            self._write_all(blobs, written)
-            return self._publish(written)
+            # Its threads start when they are needed, and have ended before the names are removed.
+            with ThreadPoolExecutor(_WRITERS, thread_name_prefix="blob-writer") as pool:
+                self._write_all(blobs, written, pool)
+                return self._publish(written, pool)
         finally:
             for entry in written:
                 if entry.unfinished is not None:
@@ -145,47 +148,57 @@ class BlobStore:
         self,
         blobs: Iterable[tuple[Mapping[str, NDArray[np.generic]], Mapping[str, str]]],
         written: list[_Written],
+        pool: ThreadPoolExecutor,
     ) -> None:
         """Put every blob's bytes on disk, appending to `written` also when one of them fails."""
-        waiting: deque[Future[_Written]] = deque()
-        with ThreadPoolExecutor(_WRITERS, thread_name_prefix="blob-writer") as pool:
-            try:
-                for tensors, metadata in blobs:
-                    if len(waiting) >= 2 * _WRITERS:
-                        written.append(waiting.popleft().result())
-                    waiting.append(pool.submit(self._write, pack(tensors, metadata)))
-                while waiting:
-                    written.append(waiting.popleft().result())
-            except BaseException:
-                written.extend(task.result() for task in waiting if task.exception() is None)
-                raise
+        fresh: list[Path] = []
+        settling: list[Future[None]] = []
+        for tensors, metadata in blobs:
+            entry = self._write(pack(tensors, metadata))
+            written.append(entry)
+            if entry.unfinished is not None:
+                fresh.append(entry.unfinished)
+            if len(fresh) == _TOGETHER:
+                _await(settling)
+                settling = [pool.submit(files.fsync_file, path) for path in fresh]
+                fresh = []
+        _await(settling)
+        _await([pool.submit(files.fsync_file, path) for path in fresh])
 
     def _write(self, data: Content) -> _Written:
+        """Hand the bytes to the kernel, which is told to begin with them; no fsync yet."""
         info = BlobInfo(hashlib.sha256(data).hexdigest(), len(data))
         final = self.path(info.id)
-        files.make_folder(final.parent)
         if _holds(final, data):
             return _Written(info, None)
         unfinished = files.temporary(final.parent)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
         with files.disk_errors(final):
+            # Its name is made to last with the blob's.
+            final.parent.mkdir(mode=0o700, exist_ok=True)
             try:
                 with os.fdopen(os.open(unfinished, flags, 0o600), "wb", buffering=0) as file:
                     files.write_fully(file.fileno(), data)
-                    os.fsync(file.fileno())
+                    files.begin_writeback(file.fileno())
             except BaseException:
                 unfinished.unlink(missing_ok=True)
                 raise
         return _Written(info, unfinished)
 
-    def _publish(self, written: list[_Written]) -> list[BlobInfo]:
+    def _publish(self, written: list[_Written], pool: ThreadPoolExecutor) -> list[BlobInfo]:
         for entry in written:
             if entry.unfinished is not None:
                 entry.unfinished.replace(self.path(entry.info.id))
         # Also for blobs found in place: whoever renamed them may not have got this far.
-        for folder in {self.path(entry.info.id).parent for entry in written}:
-            files.fsync_folder(folder)
+        folders = {self.path(entry.info.id).parent for entry in written}
+        _await([pool.submit(files.fsync_folder, folder) for folder in (self._root, *folders)])
         return [entry.info for entry in written]
+
+
+def _await(tasks: Iterable[Future[None]]) -> None:
+    """Raise the first of their errors."""
+    for task in tasks:
+        task.result()
 
 
 def _holds(path: Path, data: bytes) -> bool:

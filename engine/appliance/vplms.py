@@ -27,7 +27,6 @@ from engine.schema import (
     VplmPatch,
     VplmSpec,
 )
-from store.errors import NotFound
 from store.rows import AdapterRow, VplmRow
 
 RANDOM = "random"
@@ -39,8 +38,9 @@ class VplmCalls(Calls):
     ) -> VplmPage:
         offset = offset_of(cursor)
         rows, total = self._core.catalogue.vplms.page(q, tenant, sort, limit, offset)
+        sizes = self._core.catalogue.adapters.bytes_of(row.adapter for row in rows)
         return VplmPage(
-            data=[self._vplm(row) for row in rows],
+            data=[self._vplm(row, sizes.get(row.adapter, 0)) for row in rows],
             total=total,
             next_cursor=next_cursor(offset, len(rows), total),
         )
@@ -196,7 +196,8 @@ class VplmCalls(Calls):
         generator = torch.Generator().manual_seed(secrets.randbits(63))
         narrow = AdapterShape(shape.layers, shape.hidden, spec.rank)
         for _ in range(count):
-            yield random_adapter(narrow, len(spec.labels), generator)
+            # As they are stored: converting them would engage, and wait for, the math's threads.
+            yield random_adapter(narrow, len(spec.labels), generator, torch.float16)
 
     def _existing(self, spec: VplmSpec) -> AdapterRow:
         row = self._core.catalogue.adapters.get(spec.adapter)
@@ -209,15 +210,12 @@ class VplmCalls(Calls):
             )
         return row
 
-    def _bytes(self, adapter: str) -> int:
-        try:
-            return self._core.catalogue.adapters.get(adapter).bytes
-        except NotFound:
-            # Removed or replaced since its vPLM's row was read.
-            return 0
-
-    def _vplm(self, row: VplmRow) -> Vplm:
+    def _vplm(self, row: VplmRow, stored_bytes: int | None = None) -> Vplm:
+        """`stored_bytes`: its adapter's, 0 if it was removed or replaced since the row was read;
+        left out, they are looked up."""
         core = self._core
+        if stored_bytes is None:
+            stored_bytes = core.catalogue.adapters.bytes_of([row.adapter]).get(row.adapter, 0)
         head = len(row.labels) * (core.backbone.shape.hidden + 1) * 4
         return Vplm(
             id=row.id,
@@ -232,7 +230,7 @@ class VplmCalls(Calls):
             version=row.version,
             tier=core.tiers.tier(row.adapter),
             pinned=row.pinned,
-            stored_bytes=self._bytes(row.adapter),
+            stored_bytes=stored_bytes,
             dedicated_bytes=core.backbone.dedicated_bytes + head,
             accuracy=row.accuracy,
             requests=core.models.requests[row.id],

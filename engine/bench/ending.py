@@ -27,12 +27,12 @@ def throwaway_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        with _undisturbed():
+        with undisturbed():
             shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """A second Ctrl-C does not cut the tidying short."""
     before = {signum: signal.signal(signum, signal.SIG_IGN) for signum in _ENDINGS}
     try:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from engine.load.ramp import Ramp
+
 Process = Literal["poisson", "gamma"]
 BLOCK = 4096
 """Gaps drawn at a time, so that a run without an end needs no more memory than a short one."""
@@ -29,12 +31,28 @@ def instants(
     has exponential gaps; a gamma process has gaps of the same mean whose standard deviation is
     `cv` times the mean: above 1 it comes in bursts, at 0 it ticks evenly.
     """
+    for now in _clock(rate, process, cv, rng):
+        if duration is not None and now >= duration:
+            return
+        yield now
+
+
+def ramped(
+    ramp: Ramp, scale: float, process: Process, cv: float, rng: np.random.Generator
+) -> Iterator[float]:
+    """As `instants`, at `scale` times the rate that `ramp` has at each moment, until its end."""
+    for requests in _clock(scale, process, cv, rng):
+        now = ramp.at(requests)
+        if now is None:
+            return
+        yield now
+
+
+def _clock(rate: float, process: Process, cv: float, rng: np.random.Generator) -> Iterator[float]:
     now = 0.0
     while True:
         for gap in _gaps(rate, 1.0 if process == "poisson" else cv, rng):
             now += gap
-            if duration is not None and now >= duration:
-                return
             yield now
 
 

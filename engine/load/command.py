@@ -1,30 +1,61 @@
-"""The simulator's command line and the run it asks for."""
+"""The simulator's command line."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import resource
-import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
-from engine.client import AsyncClient, NotFound, Paths
+from engine.client import Paths
 from engine.errors import HmiError
-from engine.load.plan import Profile, choose, plan
-from engine.load.report import Report, summarise
-from engine.load.simulator import Simulator, report_progress
+from engine.load.find import find, render_curve, tell_point
+from engine.load.plan import Hot, Profile
+from engine.load.ramp import Piece, parse_ramp
+from engine.load.report import Report
+from engine.load.run import Site, find_site
 from engine.load.table import render
 from engine.load.texts import demo_texts, read_texts
 
-PAGE = 1000
 RATE = click.FloatRange(0, 1e5, min_open=True)
-
+POSITIVE = click.FloatRange(0, min_open=True)
+INTERRUPTED = 130
 
 flag = partial(click.option, show_envvar=True, show_default=True)
+
+
+class Written(click.ParamType[Any]):
+    """A value that `read` makes of its text, or refuses with ValueError."""
+
+    def __init__(self, name: str, read: Callable[[str], object]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+def parse_hot(text: str) -> Hot:
+    """TENANT:FACTOR. ValueError."""
+    tenant, _, factor = text.rpartition(":")
+    try:
+        hot = Hot(tenant, float(factor))
+    except ValueError:
+        hot = Hot("", 0.0)
+    if not hot.tenant or hot.factor < 1:
+        raise ValueError(f"{text!r} is not TENANT:FACTOR with a factor of at least 1")
+    return hot
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,6 +72,32 @@ flag = partial(click.option, show_envvar=True, show_default=True)
 @flag("--zipf-s", type=click.FloatRange(0, 10), default=1.1, help="Zipf's exponent.")
 @flag("--text", type=click.Path(path_type=Path), help="A text a line, plain or .gz.")
 @flag("--duration", type=click.FloatRange(0), default=30.0, help="Seconds; 0 is until Ctrl-C.")
+@flag(
+    "--ramp",
+    type=Written("ramp", parse_ramp),
+    metavar="PIECES",
+    help="Instead of --rate and --duration: RATE:SECONDS or FROM..TO:SECONDS, with commas.",
+)
+@flag(
+    "--clients",
+    type=click.IntRange(1),
+    help="Instead of --rate: N programs, each asking again once it is answered.",
+)
+@flag(
+    "--hot",
+    type=Written("hot", parse_hot),
+    metavar="TENANT:FACTOR",
+    help="One tenant sends FACTOR times its share, on top of all the rest.",
+)
+@flag("--slo-ms", type=POSITIVE, help="Report the answers within N milliseconds.")
+@flag(
+    "--find",
+    "find_ms",
+    type=POSITIVE,
+    metavar="P99_MS",
+    help="Search the highest rate whose p99 stays within it, from --rate.",
+)
+@flag("--step", type=POSITIVE, default=20.0, help="Seconds at each rate of the search.")
 @flag("--seed", type=click.IntRange(0), default=0, help="Decides everything that is random.")
 @flag("--json", "as_json", envvar="HMI_JSON", is_flag=True, help="Print a JSON document.")
 def load(
@@ -50,82 +107,78 @@ def load(
     vplms: int | None,
     text: Path | None,
     as_json: bool,
-    rate: float,
-    arrivals: str,
-    cv: float,
-    popularity: str,
-    zipf_s: float,
+    slo_ms: float | None,
+    find_ms: float | None,
+    step: float,
     duration: float,
-    seed: int,
+    **traffic: Any,
 ) -> None:
-    """Put open-loop load on the vPLMs that exist; a report at the end or on Ctrl-C."""
-    profile = Profile(
-        rate=rate,
-        arrivals="poisson" if arrivals == "poisson" else "gamma",
-        cv=cv,
-        popularity="zipf" if popularity == "zipf" else "uniform",
-        zipf_s=zipf_s,
-        duration=duration or None,
-        seed=seed,
-    )
-    try:
+    """Put open-loop load on the vPLMs that exist; a report at the end or on Ctrl-C.
+
+    Requests leave when they are due, whatever the answers take, and latency counts from then.
+    """
+    profile = Profile(duration=duration or None, **traffic)
+    _check(profile, find_ms)
+
+    async def run() -> tuple[dict[str, Any], str]:
         texts = read_texts(text) if text else demo_texts()
-        paths = Paths.find(home, socket)
-        report = asyncio.run(simulate(paths, profile, texts, tenants, vplms))
+        hot = profile.hot.tenant if profile.hot else None
+        site = await find_site(Paths.find(home, socket), texts, tenants, vplms, hot, sys.stderr)
+        if find_ms is not None:
+            return await _search(site, replace(profile, duration=step), find_ms / 1e3)
+        told = f"{_called(profile)} over {len(site.models)} vPLMs, {_lasting(profile)}"
+        bound = None if slo_ms is None else slo_ms / 1e3
+        report = await site.run(profile, bound, lambda: _say(told))
+        return report.document(), render(report)
+
+    try:
+        document, told = asyncio.run(run())
     except HmiError as error:
         click.echo(f"hmi load: {error}", err=True)
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    click.echo(json.dumps(report.document(), indent=2) if as_json else render(report))
+        raise SystemExit(INTERRUPTED) from None
+    click.echo(json.dumps(document, indent=2) if as_json else told)
 
 
-async def simulate(
-    paths: Paths, profile: Profile, texts: list[str], tenants: int | None, vplms: int | None
-) -> Report:
-    """Run `profile` against the engine at `paths`; SIGINT and SIGTERM end it early, with a report.
+async def _search(site: Site, profile: Profile, limit_s: float) -> tuple[dict[str, Any], str]:
+    bound = f"p99 within {limit_s * 1e3:.0f} ms"
+    _say(f"searching the highest rate with {bound} over {len(site.models)} vPLMs")
 
-    Raises NotFound if there is no vPLM to ask, EngineNotRunning without an engine.
-    """
-    _allow_many_connections()
-    async with AsyncClient(paths=paths) as client:
-        models = choose(await _all_models(client), tenants, vplms)
-        if not models:
-            raise NotFound("There is no vPLM to ask.", remedy="Make some with hmi vplm create.")
-        simulator = Simulator(client, models)
-        _stop_on_signals(simulator)
-        lasting = f"{profile.duration:.0f} s" if profile.duration else "until Ctrl-C"
-        _say(f"{profile.rate:g} requests a second over {len(models)} vPLMs, {lasting}")
-        progress = asyncio.create_task(report_progress(simulator, _say))
-        try:
-            ledger = await simulator.run(plan(profile, len(models), texts))
-        finally:
-            progress.cancel()
-        return summarise(ledger, models, simulator.sending)
+    async def measure(rate: float) -> Report:
+        return await site.run(replace(profile, rate=rate))
+
+    curve = await find(measure, profile.rate, limit_s, lambda point: _say(tell_point(point)))
+    return curve.document(), render_curve(curve)
 
 
-async def _all_models(client: AsyncClient) -> list[str]:
-    found: list[str] = []
-    cursor: str | None = None
-    while True:
-        page = await client.vplms(limit=PAGE, cursor=cursor)
-        found += [vplm.id for vplm in page.data if vplm.kind == "classifier"]
-        cursor = page.next_cursor
-        if cursor is None:
-            return found
+def _check(profile: Profile, find_ms: float | None) -> None:
+    if profile.ramp and profile.clients is not None:
+        raise click.UsageError("Give either --ramp or --clients.")
+    if profile.clients is not None and profile.hot is not None:
+        raise click.UsageError("--hot needs a rate: leave --clients out.")
+    if find_ms is not None and (profile.ramp or profile.clients is not None):
+        raise click.UsageError("--find searches a rate: leave --ramp and --clients out.")
 
 
-def _stop_on_signals(simulator: Simulator) -> None:
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, simulator.stop)
+def _called(profile: Profile) -> str:
+    if profile.clients is not None:
+        return f"{profile.clients} clients"
+    if profile.ramp:
+        return f"{_pieces(profile.ramp)} requests a second"
+    return f"{profile.rate:g} requests a second"
 
 
-def _allow_many_connections() -> None:
-    """An open loop needs a socket a request in flight; the usual soft limit is 1024."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def _pieces(ramp: tuple[Piece, ...]) -> str:
+    return ", ".join(
+        f"{p.first:g}" if p.first == p.last else f"{p.first:g} to {p.last:g}" for p in ramp
+    )
+
+
+def _lasting(profile: Profile) -> str:
+    if profile.ramp:
+        return f"{sum(piece.seconds for piece in profile.ramp):.0f} s"
+    return f"{profile.duration:.0f} s" if profile.duration else "until Ctrl-C"
 
 
 def _say(line: str) -> None:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+from engine.client import LeanAnswer
 from engine.errors import HmiError
 from engine.load.ledger import Ledger
 from engine.load.plan import Planned
-from engine.schema import ClassifyResponse
 
+_BACK_OFF_S = 0.05
 DRAIN_S = 30.0
 """How long answers are awaited after the last request has left."""
 
 
 class Target(Protocol):
-    """What is asked; engine.client.AsyncClient is one."""
+    """What is asked; engine.client.LeanClient is one."""
 
-    async def classify(self, model: str, input: str) -> ClassifyResponse: ...
+    async def classify(self, model: str, input: str) -> LeanAnswer: ...
 
 
 class Simulator:
@@ -33,14 +34,18 @@ class Simulator:
         self.ledger = Ledger()
         self.sending = 0.0
         """Seconds from the start until the last request had left."""
+        self.cpu = 0.0
+        """Seconds of CPU that this process took for the run."""
         self._target = target
         self._models = models
         self._start = 0.0
         self._stop = asyncio.Event()
         self._open: set[asyncio.Task[None]] = set()
+        self.stopped = False
 
     def stop(self) -> None:
         """Send nothing more; `run` returns when what is in flight has been answered."""
+        self.stopped = True
         self._stop.set()
 
     @property
@@ -50,16 +55,53 @@ class Simulator:
     async def run(self, planned: Iterable[Planned], drain: float = DRAIN_S) -> Ledger:
         """Send all of `planned`; what has no answer `drain` seconds after the last counts as
         the error "unanswered"."""
-        self._start = time.perf_counter()
+        self._start, before = time.perf_counter(), time.process_time()
         for request in planned:
             if await self._stopped_before(request.at):
                 break
-            task = asyncio.create_task(self._ask(request))
+            task = asyncio.create_task(self._ask(request, request.at))
             self._open.add(task)
             task.add_done_callback(self._open.discard)
         self.sending = self.elapsed
         await self._drain(drain)
+        self.cpu = time.process_time() - before
         return self.ledger
+
+    async def run_clients(
+        self,
+        planned: Iterable[Planned],
+        clients: int,
+        duration: float | None,
+        drain: float = DRAIN_S,
+    ) -> Ledger:
+        """A closed loop: `clients` programs, each asking anew as soon as it has its answer.
+
+        It finds how much the engine can do; how long requests wait at some rate it cannot say.
+        Instants of `planned` do not count; latency is from when a request left.
+        """
+        self._start, before = time.perf_counter(), time.process_time()
+        requests = iter(planned)
+        self._open = {
+            asyncio.create_task(self._keep_asking(requests, duration)) for _ in range(clients)
+        }
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({stopped}, timeout=duration)
+        stopped.cancel()
+        self._stop.set()
+        self.sending = self.elapsed
+        await self._drain(drain)
+        self.cpu = time.process_time() - before
+        return self.ledger
+
+    async def _keep_asking(self, requests: Iterator[Planned], duration: float | None) -> None:
+        for request in requests:
+            if self._stop.is_set() or (duration is not None and self.elapsed >= duration):
+                return
+            failed = self.ledger.failed
+            await self._ask(request, self.elapsed)
+            if self.ledger.failed > failed:
+                # Refused at once: asking again at once would only keep the engine refusing.
+                await asyncio.sleep(_BACK_OFF_S)
 
     async def _stopped_before(self, at: float) -> bool:
         wait = at - self.elapsed
@@ -73,16 +115,17 @@ class Simulator:
             return False
         return True
 
-    async def _ask(self, request: Planned) -> None:
-        self.ledger.leave(max(0.0, self.elapsed - request.at))
+    async def _ask(self, request: Planned, due: float) -> None:
+        ledger, model = self.ledger, request.model
+        ledger.leave(model, max(0.0, self.elapsed - due))
         try:
-            answer = await self._target.classify(self._models[request.model], request.text)
+            answer = await self._target.classify(self._models[model], request.text)
         except HmiError as error:
-            self.ledger.fail(error.code, self.elapsed)
+            ledger.fail(model, error.code, self.elapsed)
         except asyncio.CancelledError:
-            self.ledger.fail("unanswered", self.elapsed)
+            ledger.fail(model, "unanswered", self.elapsed)
         else:
-            self.ledger.answer(request.model, request.at, self.elapsed, answer.timing)
+            ledger.answer(model, due, self.elapsed, answer)
 
     async def _drain(self, seconds: float) -> None:
         if not self._open:
@@ -91,16 +134,3 @@ class Simulator:
         for task in late:
             task.cancel()
         await asyncio.gather(*late)
-
-
-async def report_progress(
-    simulator: Simulator, say: Callable[[str], None], every: float = 5.0
-) -> None:
-    """Say how the run goes every `every` seconds, until cancelled."""
-    while True:
-        await asyncio.sleep(every)
-        ledger = simulator.ledger
-        say(
-            f"{simulator.elapsed:6.0f} s  {ledger.sent} sent  {ledger.answered} answered  "
-            f"{ledger.failed} failed  {ledger.in_flight} in flight"
-        )

@@ -130,20 +130,28 @@ def _not_an_adapter(name: str, why: str) -> Damaged:
     )
 
 
-def random_adapter(shape: AdapterShape, labels: int, generator: torch.Generator) -> AdapterWeights:
+def random_adapter(
+    shape: AdapterShape,
+    labels: int,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float32,
+) -> AdapterWeights:
     """A fresh adapter: nearly the identity, and unlike any other."""
 
     def normal(scale: float, *size: int) -> Tensor:
-        return torch.empty(size).normal_(0.0, scale, generator=generator)
+        return torch.empty(size, dtype=dtype).normal_(0.0, scale, generator=generator)
+
+    def zeros(*size: int) -> Tensor:
+        return torch.zeros(size, dtype=dtype)
 
     places = (shape.layers, len(PLACES))
     return AdapterWeights(
         down=normal(1 / math.sqrt(shape.hidden), *places, shape.hidden, shape.rank),
-        down_bias=torch.zeros(*places, shape.rank),
+        down_bias=zeros(*places, shape.rank),
         up=normal(0.01, *places, shape.rank, shape.hidden),
-        up_bias=torch.zeros(*places, shape.hidden),
+        up_bias=zeros(*places, shape.hidden),
         head=normal(1 / math.sqrt(shape.hidden), labels, shape.hidden),
-        head_bias=torch.zeros(labels),
+        head_bias=zeros(labels),
     )
 
 

@@ -51,6 +51,27 @@ def _on_texts(command: F) -> F:
     return command
 
 
+def _on_engine(command: F) -> F:
+    for add in reversed(
+        (
+            flag("--rank", type=int, help="Of the adapters (64)."),
+            flag("--host-cache", metavar="SIZE", help="The engine's (2G)."),
+            flag("--data", metavar="DIR", help="Datasets and corpora (the demo's texts)."),
+            flag("--datasets", metavar="A,B", help="Only these of them (all)."),
+            flag(
+                "--domain",
+                multiple=True,
+                metavar="NAME=CORPUS",
+                help="The corpus that belongs to a dataset; may be repeated.",
+            ),
+            flag("--threads", type=int, help="The engine's (0: one a core)."),
+            flag("--serve", metavar="FLAGS", help='More of hmi serve, such as "--miss backoff".'),
+        )
+    ):
+        command = add(command)
+    return command
+
+
 @click.group(cls=Branch)
 def bench() -> None:
     """Measure this copy on this machine, both sides of every ratio in one run.
@@ -102,3 +123,36 @@ def throughput(**_flags: object) -> None:
 def accuracy(**_flags: object) -> None:
     """Measure adapters trained and served through tables against exact ones."""
     become("engine.bench", "accuracy", place=False)
+
+
+@bench.command()
+@flag("--tenants", type=int, help="Tenants to make (1000).")
+@flag("--vplms-per-tenant", type=int, help="vPLMs of each (10).")
+@flag("--labels", type=int, help="What each tells apart (4).")
+@flag("--rate", type=float, help="Requests a second (167).")
+@flag("--duration", type=float, help="Seconds of it (600).")
+@flag("--popularity", metavar="KIND", help="uniform or zipf (uniform).")
+@flag("--slo-ms", type=float, help="A bound to report on (500).")
+@flag("--find", metavar="P99_MS", help="Then search the highest rate whose p99 stays within it.")
+@flag("--step", type=float, help="Seconds at each rate of the search (30).")
+@flag("--device-cache", metavar="SIZE", help="The engine's (256M).")
+@_on_engine
+@_common
+def load(**_flags: object) -> None:
+    """Measure the reference load on an engine of its own, with 10,000 vPLMs."""
+    become("engine.bench", "load", place=False)
+
+
+@bench.command()
+@flag("--counts", metavar="N,N", help="vPLMs to register (100,1000,10000).")
+@flag("--shares", metavar="X,X", help="Slots, of the vPLMs that are asked (0.05,0.2,0.5,1).")
+@flag("--popularities", metavar="A,B", help="Of vPLMs (uniform,zipf).")
+@flag("--asked", type=int, help="At most so many are asked (1000).")
+@flag("--clients", type=int, help="Programs that ask at once (64).")
+@flag("--seconds", type=float, help="Of each run (15).")
+@flag("--chart", metavar="FILE", help="Draw the curve here, as SVG.")
+@_on_engine
+@_common
+def scale(**_flags: object) -> None:
+    """Measure throughput and p99 over vPLMs and slots."""
+    become("engine.bench", "scale", place=False)

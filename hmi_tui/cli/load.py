@@ -18,6 +18,16 @@ from hmi_tui.cli.grammar import Leaf, flag
 @flag("--zipf-s", type=float, help="Zipf's exponent (1.1).")
 @flag("--text", metavar="FILE", help="A text a line, plain or .gz (the demo's texts).")
 @flag("--duration", type=float, help="Seconds (30); 0 is until Ctrl-C.")
+@flag(
+    "--ramp",
+    metavar="PIECES",
+    help="Instead of --rate and --duration: RATE:SECONDS or FROM..TO:SECONDS, with commas.",
+)
+@flag("--clients", type=int, help="Instead of --rate: N programs that each wait for their answer.")
+@flag("--hot", metavar="TENANT:FACTOR", help="One tenant sends FACTOR times its share.")
+@flag("--slo-ms", type=float, help="Report the answers within N milliseconds.")
+@flag("--find", metavar="P99_MS", help="Search the highest rate whose p99 stays within it.")
+@flag("--step", type=float, help="Seconds at each rate of the search (20).")
 @flag("--seed", type=int, help="Decides everything that is random (0).")
 @flag("--json", envvar="HMI_JSON", is_flag=True, help="Print a JSON document.")
 def load(**_flags: object) -> None:

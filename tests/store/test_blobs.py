@@ -134,6 +134,54 @@ def test_if_one_of_many_fails_none_is_there(blobs: BlobStore, tmp_path: Path) ->
     assert blobs.sweep({kept.id}) == 0
 
 
+def test_every_byte_and_every_name_is_on_disk_before_it_is_told_of(
+    blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[str, Path]] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        fsync(handle)
+        steps.append(("fsync", Path(f"/proc/self/fd/{handle}").readlink()))
+
+    def renamed(source: Path, target: Path) -> Path:
+        steps.append(("rename", source))
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    infos = blobs.put_many((ramp(i), {}) for i in range(150))
+    first = next(i for i, (what, _) in enumerate(steps) if what == "rename")
+    files_synced = {path for what, path in steps[:first] if what == "fsync"}
+    names = {path for what, path in steps if what == "rename"}
+    assert len(names) == 150
+    assert names <= files_synced
+    last = max(i for i, (what, _) in enumerate(steps) if what == "rename")
+    folders = [path for what, path in steps[last + 1 :] if what == "fsync"]
+    parents = {blobs.path(info.id).parent for info in infos}
+    assert set(folders) == parents | {next(iter(parents)).parent}
+    assert len(folders) == len(set(folders))
+
+
+def test_an_fsync_that_fails_leaves_no_blob(
+    blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter(range(70))
+    real = os.fsync
+
+    def until_full(handle: int) -> None:
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, "full")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", until_full)
+    with pytest.raises(NoSpace):
+        blobs.put_many((ramp(i), {}) for i in range(100))
+    monkeypatch.undo()
+    assert list(blobs.ids()) == []
+    assert blobs.sweep(set()) == 0
+
+
 def test_a_disk_that_fills_up_midway_leaves_no_blob(
     blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 from engine.appliance import Appliance
 from engine.errors import BadInput, Damaged, Refused
 from engine.schema import Quota, TenantPatch, VplmBulkCreate, VplmPatch
+from store.blobs import BlobStore
 from store.errors import Exists, InUse, NotFound
 from tests.engine.appliance.small import (
+    DEADLINE_S,
     TEXTS,
     classify,
     core_of,
@@ -235,3 +242,47 @@ def test_vplms_are_listed_by_tenant_filter_and_page(appliance: Appliance) -> Non
     assert appliance.vplms("", "globex", None, 10, None).total == 1
     assert {m.id for m in appliance.models().data} >= {"globex/bot-x", "acme/bot-00001"}
     assert appliance.models().data[-1].owned_by == "globex"
+
+
+def test_a_page_asks_the_catalogue_once_for_all_sizes(
+    appliance: Appliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bulk(appliance, 20)
+    sizes = core_of(appliance).catalogue.adapters.bytes_of
+    asked: list[int] = []
+
+    def counted(adapters: Iterable[str]) -> dict[str, int]:
+        asked.append(1)
+        return sizes(adapters)
+
+    monkeypatch.setattr(core_of(appliance).catalogue.adapters, "bytes_of", counted)
+    page = appliance.vplms("", None, None, 100, None)
+    assert [one.id for one in page.data] == made
+    assert all(one.stored_bytes == appliance.vplm(one.id).stored_bytes > 0 for one in page.data)
+    assert len(asked) == 1 + 20
+
+
+def test_others_are_answered_while_vplms_are_made_and_the_new_ones_at_once(
+    appliance: Appliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_vplm(appliance)
+    half_made, go_on = threading.Event(), threading.Event()
+    write = BlobStore._write
+
+    def held_up(store: BlobStore, data: bytes) -> Any:
+        written = write(store, data)
+        half_made.set()
+        assert go_on.wait(DEADLINE_S)
+        return written
+
+    monkeypatch.setattr(BlobStore, "_write", held_up)
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(bulk, appliance, 5)
+        assert half_made.wait(DEADLINE_S)
+        assert classify(appliance, "acme/a", list(TEXTS)).timing.batch_size > 0
+        assert appliance.status().vplms == 1
+        assert not making.done()
+        go_on.set()
+        made = making.result(DEADLINE_S)
+    for new in made:
+        assert classify(appliance, new, "a good film").data[0].num_classes == 2

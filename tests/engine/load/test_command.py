@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from engine.load.command import load as command
 from tests.hmi_tui.cli.documents import a_vplm
-from tests.hmi_tui.cli.fake_engine import FakeEngine, page, that_classifies
+from tests.hmi_tui.cli.fake_engine import FakeEngine, Problem, page, that_classifies
 
 
 @pytest.fixture
@@ -80,3 +82,63 @@ def test_it_needs_no_heavy_import() -> None:
         "print([m for m in ('torch', 'fastapi', 'store', 'textual') if m in sys.modules])"
     )
     assert _run([sys.executable, "-c", program]).stdout == "[]\n"
+
+
+def test_the_reports_of_a_hot_tenant_and_a_bound_are_asked_for_by_flags(
+    tmp_path: Path, load: list[str]
+) -> None:
+    with FakeEngine(tmp_path / "engine.sock") as engine:
+        engine.on("GET", "/v1/vplms", page(a_vplm("a/x"), a_vplm("b/y")))
+        that_classifies(engine)
+        flags = ("--ramp", "100:0.2,100..300:0.3", "--hot", "b:4", "--slo-ms", "60000", "--json")
+        report = json.loads(_run([*load, *flags]).stdout)
+    assert report["goodput"]["share"] == 1
+    assert report["hot"]["sent"] > report["others"]["sent"] > 0
+    assert report["hot"]["sent"] + report["others"]["sent"] == report["answered"]
+    assert report["stage_s"]["load"]["p99_9"] == pytest.approx(0.003)
+    assert report["tier_use"]["host"]["hits"] == 0
+
+
+def test_clients_take_the_place_of_a_rate(tmp_path: Path, load: list[str]) -> None:
+    with FakeEngine(tmp_path / "engine.sock") as engine:
+        engine.on("GET", "/v1/vplms", page(a_vplm("a/x")))
+        that_classifies(engine)
+        done = _run([*load, "--clients", "3", "--duration", "0.3"])
+    assert "3 clients over 1 vPLMs" in done.stderr
+    assert "Jain index" in done.stdout
+
+
+def test_a_search_reports_every_rate_that_it_tried(tmp_path: Path, load: list[str]) -> None:
+    refused = Problem(429, "queue_full", "full")
+    with FakeEngine(tmp_path / "engine.sock") as engine:
+        engine.on("GET", "/v1/vplms", page(a_vplm("a/x")))
+        engine.on("POST", "/v1/classify", refused)
+        flags = ("--find", "100", "--step", "1", "--rate", "4", "--json")
+        done = _run([*load, *flags])
+    curve = json.loads(done.stdout)
+    assert curve["rate"] is None
+    assert [point["rate"] for point in curve["points"]] == [1, 2, 4]
+    assert "too much" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--ramp", "fast"),
+        ("--hot", "acme"),
+        ("--hot", "acme:0.5"),
+        ("--clients", "2", "--ramp", "5:1"),
+        ("--clients", "2", "--find", "100"),
+        ("--clients", "2", "--hot", "acme:2"),
+    ],
+)
+def test_what_does_not_go_together_is_a_usage_error(wrong: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(command, wrong).exit_code == 2
+
+
+def test_a_hot_tenant_that_is_not_asked_is_said(tmp_path: Path, load: list[str]) -> None:
+    with FakeEngine(tmp_path / "engine.sock") as engine:
+        engine.on("GET", "/v1/vplms", page(a_vplm("a/x")))
+        done = _run([*load, "--hot", "nobody:3"])
+    assert done.returncode == 4
+    assert "nobody" in done.stderr

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable
 
 import pytest
 
-from engine.client import NotFound, QueueFull
+from engine.client import LeanAnswer, NotFound, QueueFull
 from engine.load.plan import Planned
+from engine.load.progress import Progress
 from engine.load.simulator import Simulator
-from engine.schema import ClassifyResponse
-from tests.hmi_tui.cli.documents import an_answer
+from tests.engine.load.answers import an_answer
 
 MODELS = ["a/x", "b/y"]
 
@@ -26,20 +27,28 @@ class Scripted:
         self._another = asyncio.Event()
         self.asked: list[tuple[str, str]] = []
 
-    async def classify(self, model: str, input: str) -> ClassifyResponse:
+    async def classify(self, model: str, input: str) -> LeanAnswer:
         self.asked.append((model, input))
         self.behave(model)
         self.open += 1
         self._another.set()
         await self.release.wait()
         self.open -= 1
-        return ClassifyResponse.model_validate(an_answer(model, [input], ("no", "yes")))
+        return an_answer()
 
     async def reached(self, count: int) -> None:
         """Wait until `count` requests are unanswered at once."""
         while self.open < count:
             self._another.clear()
             await self._another.wait()
+
+
+class Pausing:
+    """A target that lets others run before it answers."""
+
+    async def classify(self, model: str, input: str) -> LeanAnswer:
+        await asyncio.sleep(0)
+        return an_answer()
 
 
 def at_once(count: int) -> list[Planned]:
@@ -107,3 +116,31 @@ async def test_stopping_sends_nothing_more_and_keeps_what_was_answered() -> None
 @pytest.mark.parametrize("count", [0, 1])
 async def test_a_run_of_few_requests_ends(count: int) -> None:
     assert (await Simulator(Scripted(), MODELS).run(at_once(count))).sent == count
+
+
+async def test_clients_ask_again_only_when_they_are_answered() -> None:
+    target = Scripted()
+    target.release.clear()
+    simulator = Simulator(target, MODELS)
+    endless = (Planned(0.0, i % 2, "text") for i in itertools.count())
+    running = asyncio.create_task(simulator.run_clients(endless, 3, None))
+    await target.reached(3)
+    assert simulator.ledger.sent == 3
+    target.behave = lambda _model: simulator.stop() if simulator.ledger.answered >= 20 else None
+    target.release.set()
+    ledger = await asyncio.wait_for(running, 10)
+    assert ledger.answered == ledger.sent >= 20
+
+
+async def test_clients_end_when_their_time_is_over() -> None:
+    endless = (Planned(0.0, 0, "text") for _ in itertools.count())
+    ledger = await asyncio.wait_for(Simulator(Pausing(), MODELS).run_clients(endless, 2, 0.02), 10)
+    assert ledger.answered == ledger.sent > 0
+
+
+async def test_progress_tells_of_what_came_since_it_was_last_told() -> None:
+    simulator = Simulator(Scripted(), MODELS)
+    progress = Progress(simulator)
+    await simulator.run(at_once(4))
+    assert "0 failed  0 in flight" in progress.line()
+    assert "0.0/s sent" in progress.line()
