@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 
 import pytest
@@ -22,7 +22,7 @@ ROOM = 10**9
 
 
 def shares(
-    weights: dict[str, float], lengths: dict[str, Iterator[int]], tokens: int
+    weights: dict[str, float], lengths: Mapping[str, Iterator[int]], tokens: int
 ) -> Counter[str]:
     """Tokens served of each tenant while all always have something waiting."""
     queue = Scheduler(ROOM, weight=weights.__getitem__, clock=Clock())
