@@ -27,7 +27,7 @@ from engine.serving.work import Outcome, Work
 
 AGE_BOUND = 0.25
 """Seconds after which a work is preferred as if its adapter were resident."""
-BATCH_S = 0.1
+BATCH_S = 0.05
 """Seconds that a batch should take at most."""
 _FIXED_SHARE = 0.1
 """Of what every batch takes in a batch's time: a machine on which that is dear has longer ones."""
@@ -184,7 +184,7 @@ class Scheduler:
             self._waiting.unpark(awake)
         now = self._clock()
         draft = Draft(limits, self._pace(now))
-        self._waiting.fill(draft, now - self._age_bound)
+        self._waiting.fill(draft, now - self._age_bound, self._urgent(draft.pace))
         if draft.works:
             longest = math.inf if draft.pace is None else draft.pace.longest
             self._forecast.begin(draft.works[0], draft.shape, limits.tokens, longest, now)
@@ -197,6 +197,12 @@ class Scheduler:
         longest = max(self._batch_s, self.latency.fixed / _FIXED_SHARE)
         slo = math.inf if self._slo is None else self._slo
         return Pace(self.latency, self._forecast.free(now), longest, slo)
+
+    def _urgent(self, pace: Pace | None) -> float:
+        """What was accepted before this must be in this batch, for the next would end too late."""
+        if pace is None:
+            return -math.inf
+        return pace.start + (1 + self.latency.spread) * 2 * pace.longest - pace.slo
 
     def _ended(self, works: Sequence[Work], future: Future[list[Outcome]]) -> None:
         """A request is over: those of its works that still wait have been given up."""

@@ -41,7 +41,7 @@ class Turns:
         """It has nothing to serve. An idle line saves nothing, one that waits for an adapter no
         more than a quantum."""
         line.due = None
-        line.deficit = min(line.deficit, self._quantum(line)) if line.texts else 0.0
+        line.deficit = min(line.deficit, self._quantum(line) if line.texts else 0.0)
 
     def reset(self) -> None:
         """Nobody waits."""

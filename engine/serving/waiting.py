@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
@@ -27,6 +28,8 @@ class Waiting:
         self.backlog = Backlog()
         self._standing, self._weight = standing, weight
         self._works: set[Work] = set()
+        self._arrived: deque[Work] = deque()
+        """In order of acceptance; works that wait no more are cleared away now and then."""
         self._lines: dict[str, Line] = {}
         self._turns = Turns()
         self._numbers = count()
@@ -66,6 +69,9 @@ class Waiting:
             parked[line.tenant] = line
         self.backlog.enter(line)
         self._works.add(work)
+        self._arrived.append(work)
+        if len(self._arrived) > 2 * len(self._works) + _COMPACT:
+            self._arrived = deque(each for each in self._arrived if each in self._works)
         self.tokens += len(work.ids)
         self._rejoin(line)
 
@@ -96,9 +102,9 @@ class Waiting:
                     line.resume(adapter)
                     self._rejoin(line)
 
-    def fill(self, draft: Draft, aged: float) -> None:
+    def fill(self, draft: Draft, aged: float, urgent: float = -math.inf) -> None:
         """Move works into the batch. Those accepted before `aged` are preferred as if their
-        adapters were resident."""
+        adapters were resident; those before `urgent` go first, on their tenants' account."""
         stands: dict[str, Standing] = {}
 
         def standing(adapter: str) -> Standing:
@@ -107,7 +113,8 @@ class Waiting:
                 stands[adapter] = self._standing(adapter)
             return stands[adapter]
 
-        turns, passed, full = self._turns, deque[Line](), False
+        turns, passed = self._turns, deque[Line]()
+        full = not self._hurry(draft, standing, urgent)
         while not full:
             line = turns.peek()
             if line is not None and (not passed or self._may_pass(line, len(passed))):
@@ -130,6 +137,38 @@ class Waiting:
         self._works.clear()
         self._forget()
         return [work for _, work in sorted(left, key=lambda entry: entry[0])]
+
+    def _hurry(self, draft: Draft, standing: Callable[[str], Standing], urgent: float) -> bool:
+        """Serve works that were accepted before `urgent`; False if the batch is full."""
+        aside: list[Work] = []
+        arrived, room = self._arrived, True
+        while room and arrived and len(aside) < _PATIENCE:
+            work = arrived[0]
+            if work in self._works:
+                if work.accepted > urgent:
+                    break
+                stands = standing(work.model.adapter)
+                if stands == "loading":
+                    aside.append(work)
+                elif draft.fits(work, stands):
+                    draft.add(work, stands)
+                    self._advance(work)
+                else:
+                    room = False
+                    break
+            arrived.popleft()
+        arrived.extendleft(reversed(aside))
+        return room
+
+    def _advance(self, work: Work) -> None:
+        """`work` is served before its turn; its tenant pays with later ones."""
+        line = self._lines[work.model.tenant]
+        self.backlog.withdraw(line)
+        line.deficit -= len(work.ids)
+        self._remove(line, work)
+        self.backlog.enter(line)
+        if not line.texts:
+            self._turns.leave(line)
 
     def _may_pass(self, line: Line, passed: int) -> bool:
         """A preference never outlasts the round, or it would cost others their share."""
@@ -176,6 +215,7 @@ class Waiting:
 
     def _forget(self) -> None:
         """Nobody waits."""
+        self._arrived.clear()
         self._lines.clear()
         self._parked.clear()
         self._turns.reset()

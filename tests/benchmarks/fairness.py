@@ -4,17 +4,18 @@
 
 First all tenants always have requests in flight, with texts of different lengths: the tokens each
 is served give the Jain index and the capacity. Then all but one send at a share of that capacity,
-open loop (latency counts from the instant a request was due), alone and beside one that sends a
-multiple of another's rate. Last, with --slo-ms, all send at four fifths of the capacity.
+the same tokens each, open loop (latency counts from the instant a request was due), alone and
+beside one that sends a multiple of what another does. Last, with --slo-ms, all send at
+four fifths of the capacity.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,9 +41,14 @@ class Sender:
     tenant: str
     texts: Sequence[str]
     rate: float = 0.0
+    """Requests a second."""
+    length: float = 1.0
+    """Mean tokens of a text."""
     latencies: list[float] = field(default_factory=list)
     tokens: int = 0
     refused: int = 0
+    until: float = math.inf
+    """What is answered later does not count."""
 
     async def ask(self, engine: Appliance, number: int, due: float) -> None:
         text = self.texts[number % len(self.texts)]
@@ -51,11 +57,14 @@ class Sender:
         except QueueFull:
             self.refused += 1
             return
-        self.latencies.append(time.perf_counter() - due)
-        self.tokens += answer.usage.total_tokens
+        now = time.perf_counter()
+        if now < self.until:
+            self.latencies.append(now - due)
+            self.tokens += answer.usage.total_tokens
 
     async def keep_asking(self, engine: Appliance, number: int, until: float) -> None:
         """Closed loop."""
+        self.until = until
         while (now := time.perf_counter()) < until:
             await self.ask(engine, number, now)
             number += 1
@@ -93,12 +102,12 @@ def main(
     senders = [Sender(f"t{i}", texts[i % len(texts)]) for i in range(tenants)]
     click.echo(about_run(threads=threads, seed=0).line())
     with _engine(senders, threads, None) as engine:
-        rate = _saturate(engine, senders, seconds)
+        speed = _saturate(engine, senders, seconds)
         quiet, flood = senders[1:], senders[0]
-        each = load * rate / len(quiet)
+        each = load * speed / len(quiet)
         p99 = _send(engine, _at(quiet, each), seconds)
-        _at(quiet, each)
-        beside = _send(engine, [*quiet, *_at([flood], times * each)], seconds, of=quiet)
+        both = [*_at(quiet, each), *_at([flood], times * each)]
+        beside = _send(engine, both, seconds, of=quiet)
         click.echo(
             f"{len(quiet)} tenants at {load:.0%} of the capacity: p99 {1e3 * p99:.0f} ms alone, "
             f"{1e3 * beside:.0f} ms beside one that sends {times:g} times as much as each "
@@ -106,8 +115,8 @@ def main(
         )
         _errors(engine)
     with _engine(senders, threads, slo_ms) as engine:
-        _send(engine, _at(senders, load * rate / tenants), seconds / 3)
-        _send(engine, _at(senders, 0.8 * rate / tenants), seconds)
+        _send(engine, _at(senders, load * speed / tenants), seconds / 3)
+        _send(engine, _at(senders, 0.8 * speed / tenants), seconds)
         taken = [each for sender in senders for each in sender.latencies]
         kept = sum(1000 * each <= slo_ms for each in taken) / max(1, len(taken))
         refused = sum(sender.refused for sender in senders)
@@ -133,16 +142,17 @@ def _engine(senders: Sequence[Sender], threads: int, slo_ms: float | None) -> It
             engine.close()
 
 
-def _at(senders: Sequence[Sender], rate: float) -> Sequence[Sender]:
-    """As new, at `rate` requests a second each."""
+def _at(senders: Sequence[Sender], tokens: float) -> Sequence[Sender]:
+    """As new, sending `tokens` a second each."""
     for sender in senders:
-        sender.rate, sender.tokens, sender.refused = rate, 0, 0
+        sender.rate, sender.tokens, sender.refused = tokens / sender.length, 0, 0
+        sender.until = math.inf
         sender.latencies.clear()
     return senders
 
 
 def _saturate(engine: Appliance, senders: Sequence[Sender], seconds: float) -> float:
-    """Requests a second that the engine answers; what each tenant was served is shown."""
+    """Tokens a second that the engine answers; what each tenant was served is shown."""
 
     async def run(length: float) -> None:
         until = time.perf_counter() + length
@@ -152,20 +162,21 @@ def _saturate(engine: Appliance, senders: Sequence[Sender], seconds: float) -> f
 
     asyncio.run(run(seconds / 5))
     _at(senders, 0.0)
-    began = time.perf_counter()
     asyncio.run(run(seconds))
-    spent = time.perf_counter() - began
     tokens = np.array([sender.tokens for sender in senders], dtype=float)
     answered = sum(len(sender.latencies) for sender in senders)
-    lengths = Counter(sender.tokens // max(1, len(sender.latencies)) for sender in senders)
+    for sender in senders:
+        sender.length = sender.tokens / max(1, len(sender.latencies))
+    lengths = [sender.length for sender in senders]
+    speed = float(tokens.sum()) / seconds
     jain = tokens.sum() ** 2 / (len(tokens) * (tokens**2).sum())
     off = np.abs(tokens / tokens.mean() - 1).max()
     click.echo(
-        f"saturated by {len(senders)} tenants with {min(lengths)} to {max(lengths)} tokens a "
-        f"text: {answered / spent:.0f} requests/s, {tokens.sum() / spent:.0f} tokens/s, Jain "
-        f"index {jain:.4f}, the farthest from its share by {off:.1%}"
+        f"saturated by {len(senders)} tenants with {min(lengths):.0f} to {max(lengths):.0f} "
+        f"tokens a text: {answered / seconds:.0f} requests/s, {speed:.0f} tokens/s, Jain index "
+        f"{jain:.4f}, the farthest from its share by {off:.1%}"
     )
-    return answered / spent
+    return speed
 
 
 _OPEN = 16

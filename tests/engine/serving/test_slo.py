@@ -62,12 +62,12 @@ class Machine:
 def test_a_batch_closes_when_more_would_break_the_deadline_of_its_oldest() -> None:
     machine = Machine(slo_ms=1000)
     machine.learn()
-    machine.offer(100)
-    # Only 50 ms are left for the others' oldest.
-    machine.clock.now += 0.94
+    oldest = machine.offer(40)
+    machine.clock.now += 0.97
     for _ in range(3):
-        machine.offer(60, tenant="globex")
-    assert [len(w.ids) for w in machine.queue.take(LIMITS, wait=False)] == [100]
+        machine.offer(40, tenant="globex")
+    # 30 ms are left, and two texts would take 45.
+    assert machine.queue.take(LIMITS, wait=False) == [oldest]
 
 
 def test_a_batch_takes_no_longer_than_it_should() -> None:
@@ -83,9 +83,9 @@ def test_a_batch_takes_no_longer_than_it_should() -> None:
 def test_a_deadline_that_is_lost_closes_no_batch() -> None:
     machine = Machine(slo_ms=1000)
     machine.learn()
-    machine.offer(100)
+    machine.offer(40)
     machine.clock.now += 3
-    machine.offer(50)
+    machine.offer(40)
     assert len(machine.queue.take(LIMITS, wait=False)) == 2
 
 
@@ -109,6 +109,17 @@ def test_only_what_is_served_before_counts_against_a_request() -> None:
     machine.fill(50, "flood")
     quiet = machine.offer(20, tenant="quiet")
     assert quiet in machine.serve()
+
+
+def test_an_accepted_request_that_would_be_late_otherwise_goes_before_its_turn() -> None:
+    machine = Machine(slo_ms=1000)
+    machine.learn()
+    promised = [machine.offer(40, tenant="acme") for _ in range(4)]
+    machine.clock.now += 0.9
+    for i in range(20):
+        machine.queue.offer([work(40, tenant=f"t{i}", accepted=machine.clock.now)])
+    served = machine.serve() + machine.serve()
+    assert served == promised
 
 
 def test_an_idle_engine_takes_any_request() -> None:
