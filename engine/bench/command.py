@@ -13,8 +13,7 @@ import click
 from engine.bench.about import about_run
 from engine.bench.document import Document, check_writable, write_document
 from engine.bench.ending import end_in_order
-from engine.bench.ground import Ground, on_engine
-from engine.bench.options import COUNTS, FILE, NAMES, SHARES, SIZE, common, flag, on_texts
+from engine.bench.options import COUNTS, SHARES, SIZE, common, flag, on_texts
 from engine.bench.subject import Subject
 from engine.errors import HmiError
 from store.errors import StoreError
@@ -22,7 +21,7 @@ from store.errors import StoreError
 INTERRUPTED = 130
 
 
-def _measurement(run: Callable[..., None]) -> Callable[..., None]:
+def measurement(run: Callable[..., None]) -> Callable[..., None]:
     """Failures end in a line and the error's exit code, Ctrl-C in 130."""
 
     @wraps(run)
@@ -70,7 +69,7 @@ def bench() -> None:
 @flag("--rows", type=SIZE, default="256M", help="Table on disk; 0 leaves it out.")
 @flag("--cache", type=SIZE, default="64M", help="How much of it is in memory.")
 @common
-@_measurement
+@measurement
 def lookup(
     sizes: tuple[int, ...],
     hit_rates: tuple[float, ...],
@@ -118,7 +117,7 @@ def lookup(
 @flag("--against", type=click.Choice(["transformers"]), multiple=True, help="A further side.")
 @on_texts
 @common
-@_measurement
+@measurement
 def throughput(subject: Subject, out: Path | None, as_json: bool, **choices: Any) -> None:
     """The model path through tables against exact mode, cold and warm.
 
@@ -142,7 +141,7 @@ def throughput(subject: Subject, out: Path | None, as_json: bool, **choices: Any
 @flag("--resume", is_flag=True, help="Go on with what --out has.")
 @on_texts
 @common
-@_measurement
+@measurement
 def accuracy(
     subject: Subject,
     seed: int,
@@ -162,85 +161,4 @@ def accuracy(
 
     repeats = Repeats(range(seed, seed + seeds), jobs, resume)
     document, text = run_accuracy(subject, AccuracyPlan(**choices), repeats, out, say)
-    publish(document, text, out=out, as_json=as_json)
-
-
-@bench.command()
-@flag("--tenants", type=click.IntRange(1), default=1000, help="Tenants to make.")
-@flag("--vplms-per-tenant", type=click.IntRange(1), default=10, help="vPLMs of each.")
-@flag("--rank", type=click.IntRange(1), default=64, help="Of their adapters.")
-@flag("--labels", type=click.IntRange(2), default=4, help="What each tells apart.")
-@flag("--rate", type=click.FloatRange(0, min_open=True), default=167.0, help="Requests a second.")
-@flag("--duration", type=click.FloatRange(1), default=600.0, help="Seconds of it.")
-@flag("--popularity", type=click.Choice(["uniform", "zipf"]), default="uniform", help="Of vPLMs.")
-@flag("--slo-ms", type=click.FloatRange(0, min_open=True), default=500.0, help="Bound to report.")
-@flag(
-    "--find",
-    "find_ms",
-    type=click.FloatRange(0, min_open=True),
-    metavar="P99_MS",
-    help="Then search the highest rate whose p99 stays within it.",
-)
-@flag("--step", type=click.FloatRange(1), default=30.0, help="Seconds at each rate of that.")
-@flag("--host-cache", type=SIZE, default="2G", help="The engine's.")
-@flag("--device-cache", type=SIZE, default="256M", help="The engine's.")
-@on_engine
-@common
-@_measurement
-def load(
-    tenants: int,
-    vplms_per_tenant: int,
-    rank: int,
-    labels: int,
-    ground: Ground,
-    out: Path | None,
-    as_json: bool,
-    **choices: Any,
-) -> None:
-    """The reference load: every vPLM asked once a minute, in an engine and a home of its own.
-
-    What is created, restarted and loaded goes when the measurement ends.
-    """
-    from engine.bench.population import Population
-    from engine.bench.reference import LoadPlan, run_reference
-
-    population = Population(tenants, vplms_per_tenant, rank, labels)
-    plan = LoadPlan(population, serve=ground.serve, **choices)
-    document, text = run_reference(plan, ground.sources(), ground.cores, say)
-    publish(document, text, out=out, as_json=as_json)
-
-
-@bench.command()
-@flag("--counts", type=COUNTS, default="100,1000,10000", help="vPLMs to register.")
-@flag("--shares", type=SHARES, default="0.05,0.2,0.5,1", help="Slots, of the vPLMs asked.")
-@flag("--popularities", type=NAMES, default="uniform,zipf", help="Of vPLMs.")
-@flag("--asked", type=click.IntRange(1), default=1000, help="At most so many are asked.")
-@flag("--clients", type=click.IntRange(1), default=64, help="Programs that ask at once.")
-@flag("--seconds", type=click.FloatRange(1), default=15.0, help="Of each run.")
-@flag("--rank", type=click.IntRange(1), default=64, help="Of their adapters.")
-@flag("--host-cache", type=SIZE, default="2G", help="The engine's.")
-@flag("--chart", type=FILE, metavar="FILE", help="Draw the curve here, as SVG.")
-@on_engine
-@common
-@_measurement
-def scale(
-    ground: Ground,
-    chart: Path | None,
-    out: Path | None,
-    as_json: bool,
-    **choices: Any,
-) -> None:
-    """Throughput and p99 as the number of vPLMs grows and the share that has a slot shrinks.
-
-    With --out every run is kept as soon as it is there.
-    """
-    from engine.bench.scale import ScalePlan, run_scale
-
-    if chart is not None:
-        check_writable(chart)
-    document, text, picture = run_scale(
-        ScalePlan(serve=ground.serve, **choices), ground.sources(), ground.cores, out, say
-    )
-    if chart is not None:
-        chart.write_text(picture, encoding="utf-8")
     publish(document, text, out=out, as_json=as_json)

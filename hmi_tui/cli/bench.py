@@ -156,3 +156,17 @@ def load(**_flags: object) -> None:
 def scale(**_flags: object) -> None:
     """Measure throughput and p99 over vPLMs and slots."""
     become("engine.bench", "scale", place=False)
+
+
+@bench.command()
+@flag("--vplms", type=int, help="vPLMs to ask, in turn (256).")
+@flag("--clients", type=int, help="Programs that ask at once (64).")
+@flag("--texts", type=int, help="Texts a round (2000).")
+@flag("--rounds", type=int, help="Of every engine that is compared (3).")
+@flag("--rank", type=int, help="Of their adapters (64).")
+@flag("--labels", type=int, help="What each vPLM tells apart (4).")
+@_on_texts
+@_common
+def pipeline(**_flags: object) -> None:
+    """Measure overlapping stages against stages in turn, adapters near and far."""
+    become("engine.bench", "pipeline", place=False)

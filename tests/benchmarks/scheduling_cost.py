@@ -17,7 +17,8 @@ import click
 from engine.bench.about import about_run
 from engine.bench.table import table
 from engine.errors import QueueFull
-from engine.serving.draft import BatchLimits, Standing
+from engine.memory.counters import Standing
+from engine.serving.draft import BatchLimits
 from engine.serving.scheduler import Scheduler
 from engine.serving.work import Work
 from tests.engine.serving.works import Clock, work

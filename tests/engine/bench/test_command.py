@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.bench.command import bench
+from engine.bench.engine_commands import bench
 from engine.bench.subject import ModelChoice
 from engine.errors import BadInput
 

@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import Result
 
-from engine.bench.command import bench as measurements
+from engine.bench.engine_commands import bench as measurements
 from hmi_tui.cli.bench import bench
 from hmi_tui.cli.root import hmi
 
@@ -39,7 +39,7 @@ def test_flags_can_come_from_variables(
     assert become("bench", "accuracy", "--resume")[4:] == ["accuracy", "--epochs", "5", "--resume"]
 
 
-@pytest.mark.parametrize("name", ["lookup", "throughput", "accuracy", "load", "scale"])
+@pytest.mark.parametrize("name", ["lookup", "throughput", "accuracy", "load", "scale", "pipeline"])
 def test_the_program_takes_the_flags_that_the_command_offers(name: str) -> None:
     place = {"--home", "--socket"}
     assert _flags(bench.commands[name]) == _flags(measurements.commands[name]) | place
