@@ -64,6 +64,7 @@ from engine.schema.tenants import (
     TenantPage,
     TenantPatch,
 )
+from engine.schema.trace import Trace, TraceEvent
 from engine.schema.vplms import (
     BulkCreated,
     Vplm,
@@ -125,6 +126,8 @@ __all__ = [
     "Tier",
     "TierStatus",
     "Timing",
+    "Trace",
+    "TraceEvent",
     "TrainRequest",
     "UpdatePolicy",
     "UpdateTrigger",

@@ -22,6 +22,7 @@ COMMANDS = {
     "job": "job",
     "adapter": "adapter",
     "load": "load",
+    "trace": "trace",
     "bench": "bench",
     "completion": "completion",
 }
