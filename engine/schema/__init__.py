@@ -45,6 +45,7 @@ from engine.schema.inference import (
 from engine.schema.jobs import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
 from engine.schema.status import (
     BackboneStatus,
+    DeviceProcess,
     DeviceStatus,
     EngineStatus,
     Event,
@@ -89,6 +90,7 @@ __all__ = [
     "ClassifyResponse",
     "CorpusReceipt",
     "DatasetReceipt",
+    "DeviceProcess",
     "DeviceStatus",
     "Domain",
     "DomainCreate",
