@@ -24,6 +24,7 @@ COMMANDS = {
     "load": "load",
     "trace": "trace",
     "bench": "bench",
+    "size": "size",
     "completion": "completion",
 }
 """The command and the module of this package that holds it."""
