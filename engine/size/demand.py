@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.errors import BadInput
 from engine.size.residency import Popularity
 from engine.size.shapes import ARENA_RANK
+
+Mode = Literal["plot", "exact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Demand:
     popularity: Popularity = "uniform"
     zipf_s: float = 1.1
     entries: int = 500_000
+    mode: Mode = "plot"
 
 
 @dataclass(frozen=True, slots=True)

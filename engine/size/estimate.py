@@ -74,7 +74,7 @@ def estimate(
     copied = demand.rate * (1 - on_device)
     # What device and host keep is the latest of the same stream, so the larger has the smaller's.
     read = demand.rate * (1 - max(on_device, in_host))
-    work = text_work(shape, demand.rank, demand.tokens, demand.hits, machine, host)
+    work = text_work(shape, demand, machine, host)
     memory = _memory(demand, room, shape, tiers, size)
     disk = tiers[2].bytes + demand.entries * shape.entry_disk_bytes + memory["catalogue"]
     times = time_limits(demand.rate, work, host, machine)

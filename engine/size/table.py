@@ -22,7 +22,7 @@ def render(
     """Several paragraphs, a thing a line."""
     asked = (
         f"{demand.vplms:,} vPLMs of {demand.tenants:,} tenants, {demand.rate:,g} texts/s "
-        f"({demand.popularity}), {demand.tokens:g} tokens a text, {demand.hits:.0%} of rows there; "
+        f"({demand.popularity}), {demand.tokens:g} tokens a text, {_lower(demand)}; "
         f"{shape.name}, {shape.split} of {shape.layers} layers from tables, rank {demand.rank}"
     )
     parts = (_memory(found), _tiers(found), _limits(found), _verdict(found), _basis(machine, host))
@@ -50,6 +50,10 @@ def document(
             "host": asdict(host) | {"kind": "measured"},
         },
     }
+
+
+def _lower(demand: Demand) -> str:
+    return "exact mode" if demand.mode == "exact" else f"{demand.hits:.0%} of rows there"
 
 
 def _memory(found: Estimate) -> Iterator[str]:

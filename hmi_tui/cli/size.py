@@ -45,6 +45,7 @@ DEVICES = ("cpu", "l4", "h200")
     show_default=True,
     help="How requests spread over vPLMs.",
 )
+@flag("--mode", type=click.Choice(["plot", "exact"]), default="plot", help="Of all vPLMs.")
 @flag("--zipf-s", type=click.FloatRange(0, 10), default=1.1, show_default=True, help="Exponent.")
 @flag(
     "--backbone",
@@ -95,6 +96,7 @@ def size(calibrate: bool, as_json: bool, **chosen: Any) -> None:
         popularity=chosen["popularity"],
         zipf_s=chosen["zipf_s"],
         entries=chosen["entries"],
+        mode=chosen["mode"],
     )
     room = Room(
         memory=chosen["memory"] or _memory_here(),

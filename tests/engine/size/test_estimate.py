@@ -25,6 +25,7 @@ DEMANDS = st.builds(
     hits=st.floats(0, 1),
     rank=st.integers(1, 64),
     popularity=st.sampled_from(["uniform", "zipf"]),
+    mode=st.sampled_from(["plot", "exact"]),
 )
 NOISE = 1.02
 """Residency under Zipf counts far ranks in groups."""
@@ -99,6 +100,14 @@ def test_a_longer_text_of_a_larger_model_with_more_misses_takes_longer() -> None
         assert made(replace(demand, tokens=480), BUNDLED, machine).text_s > base
         assert made(demand, BERT_BASE, machine).text_s > base
         assert made(replace(demand, hits=0.0), BUNDLED, machine).text_s >= base
+
+
+def test_exact_mode_takes_what_was_measured_for_it_and_looks_nothing_up() -> None:
+    demand = Demand(tenants=1, vplms=100, rate=10, tokens=24, mode="exact")
+    assert made(demand, BUNDLED, CPU).text_s == pytest.approx(24 * CPU.exact_token_s)
+    assert "retrieve" not in uses(made(demand, BUNDLED, ACCELERATORS["l4"]))
+    warm = replace(demand, mode="plot", hits=1.0)
+    assert made(warm, BUNDLED, CPU).text_s < made(demand, BUNDLED, CPU).text_s
 
 
 def test_an_accelerators_memory_is_not_the_hosts() -> None:
