@@ -84,33 +84,32 @@ def main(data: Path | None, datasets: str, venvs: Path, out: Path | None, **choi
     model = open_model(ModelChoice())
     sources = open_sources(data, () if data is None else tuple(datasets.split(",")), {})
     pythons, absent = _environments(venvs)
-    versions: dict[str, dict[str, str]] = {}
     found: list[Measured] = []
+    about = about_run(threads=choice.threads, seed=choice.seed, dtype=model.dtype)
     with throwaway_folder() as folder:
         tables = Tables(folder, model)
         domains = tuple(sorted({files.domain for files in sources.datasets.values()}))
         tables.build(sources, domains, 0.5, _say)
-        for name in sources.datasets:
-            peers = _Peers(pythons, model, sources.dataset(name), choice)
-            try:
-                found.append(measure(model, tables, sources.dataset(name), peers, choice))
-            finally:
-                peers.close()
-            absent |= peers.absent
-            versions |= peers.versions
-    about = about_run(threads=choice.threads, seed=choice.seed, dtype=model.dtype)
+        chosen = [sources.dataset(name) for name in sources.datasets]
+        peers = _Peers(pythons, model, chosen, choice)
+        absent |= peers.absent
+        try:
+            for dataset in chosen:
+                found.append(measure(model, tables, dataset, peers, choice))
+                if out is not None:
+                    results = {"datasets": [asdict(one) for one in found], "absent": absent}
+                    settings = asdict(choice) | {"batch": BATCH, "versions": peers.versions}
+                    write_document(Document("peers", about, settings, results), out)
+        finally:
+            peers.close()
     click.echo(f"{about.line()}\n\n{render(found, absent, choice)}")
-    if out is not None:
-        results = {"datasets": [asdict(one) for one in found], "absent": absent}
-        settings = asdict(choice) | {"batch": BATCH, "versions": versions}
-        write_document(Document("peers", about, settings, results), out)
 
 
 class _Peers:
-    """The peers' processes for one dataset; `absent` says why some are not there."""
+    """The peers' processes; `absent` says why some are not there."""
 
     def __init__(
-        self, pythons: dict[str, Path], model: Model, dataset: Dataset, choice: Choice
+        self, pythons: dict[str, Path], model: Model, datasets: list[Dataset], choice: Choice
     ) -> None:
         self.absent: dict[str, str] = {}
         self.versions: dict[str, dict[str, str]] = {}
@@ -122,8 +121,8 @@ class _Peers:
             "split": backbone.split,
             "hidden": backbone.shape.hidden,
             "tenants": BATCH,
-            "labels": len(dataset.labels),
-            "sample": model.rows([dataset.test[0][0]])[0],
+            "labels": max(len(dataset.labels) for dataset in datasets),
+            "sample": model.rows([datasets[0].test[0][0]])[0],
             "threads": choice.threads,
             "clock": choice.clock,
             "seed": choice.seed,

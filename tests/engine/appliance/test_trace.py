@@ -15,6 +15,7 @@ from tests.engine.appliance.small import (
     core_of,
     make_domain,
     make_vplm,
+    until,
 )
 
 
@@ -59,6 +60,8 @@ def test_a_batch_leaves_a_span_in_each_lane(appliance: Appliance) -> None:
 
 def test_jobs_and_epochs_have_lanes_of_their_own(appliance: Appliance) -> None:
     make_domain(appliance, "reviews")
+    # The span is there a moment after the job can be seen to have ended.
+    until(lambda: any(event.cat == "job" for event in slices(appliance)), "the job's span")
     found = {event.cat: event.name for event in slices(appliance)}
     assert found["epoch"] == "reviews 1"
     assert found["job"] == "rebuild reviews succeeded"
