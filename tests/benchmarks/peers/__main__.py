@@ -48,6 +48,7 @@ class Measured:
     """One dataset: by side, the sum over batches of each one's median over the passes."""
 
     dataset: str
+    texts: int
     tokens: int
     seconds: dict[str, float]
 
@@ -187,6 +188,7 @@ def measure(
         _take_turns(sides, batches, spent)
     return Measured(
         dataset.name,
+        BATCH * len(batches),
         sum(len(row) for batch in batches for row in batch),
         {side: sum(median(again) for again in by_batch) for side, by_batch in spent.items()},
     )
@@ -206,7 +208,6 @@ def _take_turns(
 
 def render(found: Sequence[Measured], absent: dict[str, str], choice: Choice) -> str:
     """A row a peer: texts a second, and ours over theirs, by dataset and their mean."""
-    texts = BATCH * choice.batches
     heads = ["", *(f">{one.dataset.upper()}/S" for one in found), ">X WARM", ">X COLD"]
     lines = []
     for side in (*OURS, *(peer.name for peer in PEERS)):
@@ -214,7 +215,7 @@ def render(found: Sequence[Measured], absent: dict[str, str], choice: Choice) ->
             lines.append([side, *("-" for _ in found), "-", f"not there: {absent[side]}"])
             continue
         times = [[one.times(side, ours) or 0.0 for one in found] for ours in ("warm", "cold")]
-        speeds = (number(texts / one.seconds[side], 1) for one in found)
+        speeds = (number(one.texts / one.seconds[side], 1) for one in found)
         lines.append([side, *speeds, *(number(fmean(each)) for each in times)])
     note = f"X: its seconds ({choice.clock} clock) over ours, mean of the datasets"
     return f"{table(heads, lines)}\n\n{note}"
