@@ -81,6 +81,13 @@ def test_the_client_loads_neither_torch_nor_the_server_nor_the_store() -> None:
     assert not among(modules, (*HEAVY, *INSIDE, "store", "textual", "hmi_tui", "numpy"))
 
 
+def test_sizing_an_appliance_loads_no_model_and_no_server() -> None:
+    code = "sys.argv = ['hmi', 'size', '--json']; from hmi_tui.cli import main; main()"
+    modules = loaded(code)
+    assert "engine.size.estimate" in modules
+    assert not among(modules, (*HEAVY, *INSIDE, "store", "textual"))
+
+
 def test_the_store_loads_none_of_the_others() -> None:
     names = ", ".join(f"store.{p.stem}" for p in (ROOT / "store").glob("*.py") if p.stem[0] != "_")
     modules = loaded(f"import {names}")

@@ -39,6 +39,7 @@ from engine.schema import (
     Tenant,
     TenantCreated,
     TenantPage,
+    Trace,
     TrainRequest,
     Version,
     Vplm,
@@ -135,6 +136,10 @@ class Client:
     def metrics(self) -> str:
         """The Prometheus exposition."""
         return self._send(calls.metrics())
+
+    def trace(self, seconds: float = 30.0) -> Trace:
+        """What worked when in the last `seconds`, for ui.perfetto.dev; only over the socket."""
+        return self._send(calls.trace(seconds))
 
     def stop(self) -> None:
         """Ask the engine to end cleanly; only over the socket."""

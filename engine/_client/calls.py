@@ -38,6 +38,7 @@ from engine.schema import (
     Tenant,
     TenantCreated,
     TenantPage,
+    Trace,
     TrainRequest,
     Version,
     Vplm,
@@ -72,6 +73,10 @@ def status() -> Call[Status]:
 
 def metrics() -> Call[str]:
     return Call("GET", "/metrics", bytes.decode)
+
+
+def trace(seconds: float = 30.0) -> Call[Trace]:
+    return Call("GET", "/v1/trace", reader(Trace), query(seconds=seconds))
 
 
 def stop() -> Call[None]:

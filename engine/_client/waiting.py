@@ -39,6 +39,7 @@ from engine.schema import (
     Tenant,
     TenantCreated,
     TenantPage,
+    Trace,
     TrainRequest,
     Version,
     Vplm,
@@ -140,6 +141,10 @@ class AsyncClient:
     async def metrics(self) -> str:
         """The Prometheus exposition."""
         return await self._send(calls.metrics())
+
+    async def trace(self, seconds: float = 30.0) -> Trace:
+        """What worked when in the last `seconds`, for ui.perfetto.dev; only over the socket."""
+        return await self._send(calls.trace(seconds))
 
     async def stop(self) -> None:
         """Ask the engine to end cleanly; only over the socket."""

@@ -23,6 +23,7 @@ from engine.api.routes import (
     inference,
     jobs,
     tenants,
+    trace,
     vplms,
 )
 from engine.api.routes import engine as engine_routes
@@ -70,6 +71,7 @@ def create_app(
     app.state.uploads = Uploads()
     for routes in (
         engine_routes,
+        trace,
         events,
         tenants,
         domains,

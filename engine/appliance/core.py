@@ -39,7 +39,15 @@ from engine.telemetry.events import EventLog
 from engine.telemetry.gpu import GpuSampler
 from engine.telemetry.host import HostSampler
 from engine.telemetry.metrics import Metrics
-from engine.telemetry.spans import Span, SpanRing, Stage
+from engine.telemetry.spans import (
+    STAGES,
+    Level,
+    Span,
+    SpanRing,
+    Stage,
+    stage_starts,
+    wall_clock,
+)
 from engine.training.jobs import JobContext, Jobs
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
@@ -70,6 +78,8 @@ class Core:
         self.started_at = time.time()
         self.totals: Counter[str] = Counter()
         self.spans = SpanRing()
+        self.wall = wall_clock()
+        """Unix time at perf_counter's zero."""
         paths = settings.paths
         bound_arenas()
         phase("opening the store")
@@ -214,12 +224,10 @@ class Core:
 
     def _on_batch(self, record: BatchRecord) -> None:
         stages: dict[Stage, float] = {"queue": record.taken - record.oldest}
-        began = {"queue": record.oldest} | record.began
-        for stage in ("queue", "retrieve", "load", "compute"):
-            name: Stage = stage
-            seconds = stages.setdefault(name, record.seconds.get(stage, 0.0))
-            at = began[stage]
-            self.spans.record(Span(record.number, name, at, seconds, record.texts, record.tokens))
+        for stage in STAGES:
+            stages.setdefault(stage, record.seconds.get(stage, 0.0))
+        starts = stage_starts(record.oldest, stages, record.began)
+        self._trace(record, stages, starts)
         self.metrics.observe_batch(stages, record.texts)
         for domain, found in record.lookups:
             self.metrics.observe_lookups(
@@ -235,14 +243,43 @@ class Core:
                 "tokens": record.tokens,
                 "models": record.models,
                 "seconds": {stage: round(value, 6) for stage, value in stages.items()},
+                "began": {stage: round(at + self.wall, 6) for stage, at in starts.items()},
             },
         )
+
+    def _trace(
+        self, record: BatchRecord, stages: dict[Stage, float], starts: dict[Stage, float]
+    ) -> None:
+        looked_up = sum(found.tokens for _, found in record.lookups)
+        hits = sum(found.hits for _, found in record.lookups)
+        self.spans.record(
+            *(
+                Span(
+                    lane=stage,
+                    name=f"batch {record.number}",
+                    start=starts[stage],
+                    seconds=stages[stage],
+                    batch=record.number,
+                    texts=record.texts,
+                    tokens=record.tokens,
+                    models=record.models,
+                    misses=looked_up - hits if stage == "retrieve" else None,
+                )
+                for stage in STAGES
+            )
+        )
+        hit_rate = hits / looked_up if looked_up else None
+        self.spans.level(Level(starts["compute"], self.queue.size()[0], hit_rate))
 
     def _job_ended(self, type: str, state: str) -> None:
         self.metrics.job_ended(type, state)
         give_back()
 
     def _on_job(self, row: JobRow, context: JobContext) -> None:
+        if row.started_at is not None and row.finished_at is not None:
+            seconds = row.finished_at - row.started_at
+            name = f"{row.type} {row.subject} {row.state}"
+            self.spans.record(Span("job", name, row.started_at - self.wall, seconds))
         self.events.emit(
             "job",
             {

@@ -20,6 +20,7 @@ from engine.model.ngram_encoder import NgramEncoder
 from engine.model.ngrams import Keys
 from engine.model.rows import row_bytes
 from engine.schema import RebuildRequest
+from engine.telemetry.spans import Span
 from engine.training.jobs import JobContext
 from store.errors import StoreError
 from store.files import remove_file
@@ -119,9 +120,9 @@ class Rebuild:
             )
             began = time.perf_counter()
             core.tree.put(row, self._general)
-            core.events.emit(
-                "publish", {"domain": name, "seconds": round(time.perf_counter() - began, 6)}
-            )
+            seconds = time.perf_counter() - began
+            core.spans.record(Span("epoch", f"{name} {epoch}", began, seconds))
+            core.events.emit("publish", {"domain": name, "seconds": round(seconds, 6)})
 
     def _undo(self) -> None:
         """Leave nothing of an epoch that was not published. One that was, stays: what failed

@@ -45,6 +45,7 @@ from engine.schema.inference import (
 from engine.schema.jobs import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
 from engine.schema.status import (
     BackboneStatus,
+    DeviceProcess,
     DeviceStatus,
     EngineStatus,
     Event,
@@ -66,6 +67,7 @@ from engine.schema.tenants import (
     TenantPage,
     TenantPatch,
 )
+from engine.schema.trace import Trace, TraceEvent
 from engine.schema.vplms import (
     BulkCreated,
     Vplm,
@@ -90,6 +92,7 @@ __all__ = [
     "ClassifyResponse",
     "CorpusReceipt",
     "DatasetReceipt",
+    "DeviceProcess",
     "DeviceStatus",
     "Domain",
     "DomainCreate",
@@ -129,6 +132,8 @@ __all__ = [
     "Tier",
     "TierStatus",
     "Timing",
+    "Trace",
+    "TraceEvent",
     "TrainRequest",
     "UpdatePolicy",
     "UpdateTrigger",

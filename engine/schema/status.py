@@ -33,7 +33,17 @@ class BackboneStatus(Answer):
     bytes: int
 
 
+class DeviceProcess(Answer):
+    """Another process on the device. `name` is empty and `bytes` None where NVML says nothing."""
+
+    pid: int
+    name: str
+    bytes: int | None
+
+
 class DeviceStatus(Answer):
+    """None stands for what the driver does not say."""
+
     kind: Literal["cpu", "cuda"]
     name: str
     note: str
@@ -44,7 +54,26 @@ class DeviceStatus(Answer):
     utilisation: float | None = None
     """0 to 1."""
     power_w: float | None = None
+    power_limit_w: float | None = None
     temperature_c: float | None = None
+    sm_mhz: int | None = None
+    sm_max_mhz: int | None = None
+    memory_mhz: int | None = None
+    memory_max_mhz: int | None = None
+    slowed_by: list[str] | None = None
+    """Why the clocks are held down, in words; empty if nothing holds them."""
+    received_per_s: int | None = None
+    """Bytes a second that came over PCIe."""
+    sent_per_s: int | None = None
+    mig: bool | None = None
+    """Whether the device is partitioned (multi-instance GPU)."""
+    mps: bool | None = None
+    """Whether processes share it through NVIDIA's multi-process service."""
+    others: list[DeviceProcess] | None = None
+    """Other processes on the device, the largest first."""
+    slowdown: float | None = None
+    """How many times as long as predicted the last batches took (actual / predicted), which is how
+    interference shows; None without a prediction."""
     age_s: float = 0.0
     """How old the sample is."""
 

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from engine.schema import DeviceStatus
+from engine.schema import DeviceProcess, DeviceStatus
+from engine.telemetry.gpu_reading import Reading, maybe, read
 
 STALE_S = 5.0
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What NVML said at `at` (monotonic seconds). None where it said "not available"."""
-
-    at: float
-    name: str
-    total_bytes: int | None
-    used_bytes: int | None
-    engine_bytes: int | None
-    utilisation: float | None
-    power_w: float | None
-    temperature_c: float | None
 
 
 class GpuSampler:
@@ -65,18 +47,7 @@ class GpuSampler:
         if reading is None:
             return None
         age = time.monotonic() - reading.at
-        return DeviceStatus(
-            kind="cuda",
-            name=reading.name,
-            note=f"The readings are {age:.0f} s old." if age > STALE_S else "",
-            total_bytes=reading.total_bytes,
-            used_bytes=reading.used_bytes,
-            engine_bytes=reading.engine_bytes,
-            utilisation=reading.utilisation,
-            power_w=reading.power_w,
-            temperature_c=reading.temperature_c,
-            age_s=age,
-        )
+        return _status(reading, age)
 
     def _run(self) -> None:
         try:
@@ -88,11 +59,11 @@ class GpuSampler:
             return
         while not self._ending.is_set():
             # A device that is lost keeps its last reading, which grows old.
-            reading = _maybe(nvml, lambda: _read(nvml, handle))
+            reading = maybe(nvml, lambda: read(nvml, handle))
             self._latest = reading or self._latest
             self._looked.set()
             self._ending.wait(self._interval)
-        _maybe(nvml, nvml.nvmlShutdown)
+        maybe(nvml, nvml.nvmlShutdown)
 
     def _handle(self, nvml: Any) -> Any:
         if isinstance(self._device, str):
@@ -106,35 +77,30 @@ def _load_nvml() -> Any:
     return pynvml
 
 
-def _maybe(nvml: Any, call: Callable[[], T]) -> T | None:
-    try:
-        return call()
-    except nvml.NVMLError:
-        return None
-
-
-def _read(nvml: Any, handle: Any) -> Reading:
-    name = nvml.nvmlDeviceGetName(handle)
-    memory = _maybe(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
-    rates = _maybe(nvml, lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
-    power = _maybe(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(handle))
-    sensor = nvml.NVML_TEMPERATURE_GPU
-    temperature = _maybe(nvml, lambda: nvml.nvmlDeviceGetTemperature(handle, sensor))
-    return Reading(
-        at=time.monotonic(),
-        name=name.decode() if isinstance(name, bytes) else str(name),
-        total_bytes=None if memory is None else int(memory.total),
-        used_bytes=None if memory is None else int(memory.used),
-        engine_bytes=_own_bytes(nvml, handle),
-        utilisation=None if rates is None else rates.gpu / 100,
-        power_w=None if power is None else power / 1000,
-        temperature_c=None if temperature is None else float(temperature),
+def _status(reading: Reading, age: float) -> DeviceStatus:
+    others = reading.neighbours
+    return DeviceStatus(
+        kind="cuda",
+        name=reading.name,
+        note=f"The readings are {age:.0f} s old." if age > STALE_S else "",
+        total_bytes=reading.total_bytes,
+        used_bytes=reading.used_bytes,
+        engine_bytes=reading.engine_bytes,
+        utilisation=reading.utilisation,
+        power_w=reading.power_w,
+        power_limit_w=reading.power_limit_w,
+        temperature_c=reading.temperature_c,
+        sm_mhz=reading.sm_mhz,
+        sm_max_mhz=reading.sm_max_mhz,
+        memory_mhz=reading.memory_mhz,
+        memory_max_mhz=reading.memory_max_mhz,
+        slowed_by=None if reading.slowed_by is None else list(reading.slowed_by),
+        received_per_s=reading.received_per_s,
+        sent_per_s=reading.sent_per_s,
+        mig=reading.mig,
+        mps=reading.mps,
+        others=None
+        if others is None
+        else [DeviceProcess(pid=one.pid, name=one.name, bytes=one.bytes) for one in others],
+        age_s=age,
     )
-
-
-def _own_bytes(nvml: Any, handle: Any) -> int | None:
-    processes = _maybe(nvml, lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle)) or []
-    for process in processes:
-        if process.pid == os.getpid() and process.usedGpuMemory is not None:
-            return int(process.usedGpuMemory)
-    return None

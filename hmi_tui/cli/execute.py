@@ -11,27 +11,29 @@ import click
 from hmi_tui.cli.grammar import given_home, given_socket
 
 
-def become(module: str, *words: str, place: bool = True) -> NoReturn:
+def become(module: str, *words: str, place: bool = True, flags: bool = True) -> NoReturn:
     """Replace this process by `python -m module words...` with the flags it was given.
 
     The process stays the same one, so signals and systemd's notification reach the program.
-    Those that know neither --home nor --socket say so with `place`.
+    Those that know neither --home nor --socket say so with `place`; those that know none of its
+    own flags with `flags`.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     # -P: a folder named engine in the current directory must not be run instead of ours.
-    flags = flags_of(click.get_current_context(), place=place)
-    command = [sys.executable, "-P", "-m", module, *words, *flags]
+    given = flags_of(click.get_current_context(), place=place, own=flags)
+    command = [sys.executable, "-P", "-m", module, *words, *given]
     os.execv(sys.executable, command)
 
 
-def flags_of(ctx: click.Context, *, place: bool = True) -> list[str]:
-    """The options that were given to `ctx`, and with `place` where, as a command line."""
+def flags_of(ctx: click.Context, *, place: bool = True, own: bool = True) -> list[str]:
+    """The options that were given to `ctx` (with `own`), and with `place` where, as a command
+    line."""
     flags: list[str] = []
     for name, value in (("--home", given_home()), ("--socket", given_socket())):
         if place and value is not None:
             flags += [name, value]
-    for param in ctx.command.params:
+    for param in ctx.command.params if own else ():
         value = ctx.params.get(str(param.name))
         if value is True:
             flags.append(param.opts[0])

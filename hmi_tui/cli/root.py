@@ -22,7 +22,9 @@ COMMANDS = {
     "job": "job",
     "adapter": "adapter",
     "load": "load",
+    "trace": "trace",
     "bench": "bench",
+    "size": "size",
     "completion": "completion",
 }
 """The command and the module of this package that holds it."""

@@ -35,6 +35,7 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     if status.backbone is not None:
         yield "backbone", _backbone(status.backbone)
     yield "device", _device(status.device)
+    yield from _sharing(status.device)
     memory = f"engine {size(host.engine_bytes)} of {size(host.total_bytes)}"
     threads = f"{host.threads} threads on {host.cores} cores"
     yield "host", f"{memory}, {threads}, {size(host.disk_free_bytes)} disk free"
@@ -67,3 +68,40 @@ def _device(device: DeviceStatus) -> str:
     if device.utilisation is not None:
         parts.append(f"{device.utilisation:.0%} busy")
     return ", ".join(parts)
+
+
+def _sharing(device: DeviceStatus) -> Iterator[tuple[str, str]]:
+    """What slows the device down, and who else is on it; only what the driver says."""
+    if device.sm_mhz is not None:
+        clocks = f"SM {_clock(device.sm_mhz, device.sm_max_mhz)}"
+        if device.memory_mhz is not None:
+            clocks += f", memory {_clock(device.memory_mhz, device.memory_max_mhz)}"
+        yield "clocks", clocks
+    if device.slowed_by:
+        yield "slowed by", ", ".join(device.slowed_by)
+    if device.power_w is not None:
+        limit = device.power_limit_w
+        yield "power", f"{device.power_w:.0f} W" + ("" if limit is None else f" of {limit:.0f} W")
+    if device.received_per_s is not None and device.sent_per_s is not None:
+        received, sent = size(device.received_per_s), size(device.sent_per_s)
+        yield "PCIe", f"{received}/s received, {sent}/s sent"
+    if (shared := _shared(device)) is not None:
+        yield "shared", shared
+    if device.slowdown is not None:
+        yield "slowdown", f"batches take {device.slowdown:.2f} times their predicted time"
+
+
+def _clock(now: int, most: int | None) -> str:
+    return f"{now} MHz" if most is None else f"{now} of {most} MHz"
+
+
+def _shared(device: DeviceStatus) -> str | None:
+    """None if nobody knows."""
+    ways = [name for name, used in (("MIG", device.mig), ("MPS", device.mps)) if used]
+    parts = [f"by {' and '.join(ways)}"] if ways else []
+    for other in device.others or ():
+        held = "memory unknown" if other.bytes is None else size(other.bytes)
+        parts.append(f"{other.name or 'a process'} (pid {other.pid}) {held}")
+    if parts:
+        return ", ".join(parts)
+    return None if device.others is None else "with nobody"

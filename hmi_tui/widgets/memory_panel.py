@@ -35,6 +35,9 @@ def _device(device: DeviceStatus, width: int) -> list[Content]:
         lines.append(_memory("memory", device.used_bytes, device.total_bytes, width))
     if device.utilisation is not None:
         lines.append(bar_line("in use", device.utilisation, _load(device), width, values=18))
+    if device.slowed_by:
+        slowed = f"  ! slowed by {', '.join(device.slowed_by)}"
+        lines.append(Content.styled(figures.shorten(slowed, width), tones.WARN))
     if device.kind == "cuda" and device.age_s > 3:
         lines.append(Content.styled(f"  ! sampled {figures.age(device.age_s)} ago", tones.WARN))
     return lines

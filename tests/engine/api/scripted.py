@@ -42,6 +42,7 @@ from engine.schema import (
     TenantPatch,
     TierStatus,
     Timing,
+    TraceEvent,
     TrainRequest,
     Usage,
     Vplm,
@@ -160,6 +161,10 @@ STATUS = Status(
     problems=[],
 )
 
+TRACE_EVENT = TraceEvent(
+    ph="X", name="batch 1", cat="compute", pid=1, tid=4, ts=1.5, dur=2.5, args={"batch": 1}
+)
+
 
 class ScriptedAppliance:
     """`fails[method]` is raised by that method; `calls` records what was asked.
@@ -191,6 +196,7 @@ class ScriptedAppliance:
         self.file = Path(__file__)
         self.received = bytearray()
         self.chunks = 0
+        self.trace_events = 1
         self.upload_error: BaseException | None = None
         self.hold = False
         self.holding = threading.Event()
@@ -212,6 +218,10 @@ class ScriptedAppliance:
     def status(self) -> Status:
         self._do("status")
         return STATUS
+
+    def trace(self, seconds: float) -> Iterator[TraceEvent]:
+        self._do("trace", seconds)
+        return iter([TRACE_EVENT] * self.trace_events)
 
     def tenants(self, q: str, sort: str | None, limit: int, cursor: str | None) -> TenantPage:
         self._do("tenants", q, sort, limit, cursor)

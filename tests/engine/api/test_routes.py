@@ -14,6 +14,7 @@ VPLM = {"tenant": "acme", "name": "polarity", "labels": ["negative", "positive"]
 # Method, path, body, status, and the method of the appliance that is asked.
 ROUTES: list[tuple[str, str, object, int, str]] = [
     ("GET", "/v1/status", None, 200, "status"),
+    ("GET", "/v1/trace?seconds=5", None, 200, "trace"),
     ("GET", "/v1/tenants?q=a&sort=-name&limit=1000", None, 200, "tenants"),
     ("POST", "/v1/tenants", {"name": "acme"}, 201, "create_tenant"),
     ("GET", "/v1/tenants/acme", None, 200, "tenant"),

@@ -29,6 +29,7 @@ TRAIN = TrainRequest(vplm="acme/polarity", dataset="sst2")
 # What is called, what the appliance is asked, and what comes back.
 CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
     (lambda c: c.status(), ("status", ()), scripted.STATUS),
+    (lambda c: c.trace(2.5).events, ("trace", (2.5,)), [scripted.TRACE_EVENT]),
     (
         lambda c: c.tenants("ac", 5, "7", "-name").data[0],
         ("tenants", ("ac", "-name", 5, "7")),

@@ -19,11 +19,21 @@ class ScriptedNvml:
 
     NVMLError = NVMLError
     NVML_TEMPERATURE_GPU = 0
+    NVML_CLOCK_SM = 1
+    NVML_CLOCK_MEM = 2
+    NVML_PCIE_UTIL_TX_BYTES = 0
+    NVML_PCIE_UTIL_RX_BYTES = 1
+    NVML_DEVICE_MIG_ENABLE = 1
 
     def __init__(self, *missing: str) -> None:
         self.missing = set(missing)
         self.asked: list[tuple[str, Any]] = []
         self.ended = threading.Event()
+        self.reasons = 0
+        self.mig = 0
+        self.mps_clients: list[Any] = []
+        self.names = {1: b"/usr/bin/python3", 2: b"/usr/bin/nvidia-cuda-mps-server"}
+        self.others = [SimpleNamespace(pid=1, usedGpuMemory=9)]
 
     def _give(self, name: str, value: Any) -> Any:
         if name in self.missing:
@@ -60,8 +70,32 @@ class ScriptedNvml:
         return int(self._give("temperature", 41))
 
     def nvmlDeviceGetComputeRunningProcesses(self, _: str) -> Any:  # noqa: N802
-        other = SimpleNamespace(pid=1, usedGpuMemory=9)
-        return self._give("processes", [other, SimpleNamespace(pid=os.getpid(), usedGpuMemory=7)])
+        own = SimpleNamespace(pid=os.getpid(), usedGpuMemory=7)
+        return self._give("processes", [*self.others, own])
+
+    def nvmlDeviceGetMPSComputeRunningProcesses(self, _: str) -> Any:  # noqa: N802
+        return self._give("mps", self.mps_clients)
+
+    def nvmlSystemGetProcessName(self, pid: int) -> bytes:  # noqa: N802
+        return bytes(self._give("process name", self.names[pid]))
+
+    def nvmlDeviceGetMigMode(self, _: str) -> list[int]:  # noqa: N802
+        return list(self._give("mig", [self.mig, self.mig]))
+
+    def nvmlDeviceGetClockInfo(self, _: str, kind: int) -> int:  # noqa: N802
+        return int(self._give("clocks", {1: 1200, 2: 2600}[kind]))
+
+    def nvmlDeviceGetMaxClockInfo(self, _: str, kind: int) -> int:  # noqa: N802
+        return int(self._give("clocks", {1: 1980, 2: 2619}[kind]))
+
+    def nvmlDeviceGetCurrentClocksEventReasons(self, _: str) -> int:  # noqa: N802
+        return int(self._give("reasons", self.reasons))
+
+    def nvmlDeviceGetEnforcedPowerLimit(self, _: str) -> int:  # noqa: N802
+        return int(self._give("power limit", 700_000))
+
+    def nvmlDeviceGetPcieThroughput(self, _: str, counter: int) -> int:  # noqa: N802
+        return int(self._give("pcie", {0: 10, 1: 2000}[counter]))
 
 
 def sampled(nvml: ScriptedNvml, device: int | str = 0) -> GpuSampler:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from engine.schema import DeviceProcess, DeviceStatus
 from tests.hmi_tui.cli.documents import a_status
 from tests.hmi_tui.cli.fake_engine import FakeEngine
 
@@ -17,6 +18,35 @@ def test_status_for_people_names_device_and_rates(engine: FakeEngine, run: Run) 
     told = run("status").stdout
     assert "no NVIDIA device" in told
     assert "1.5 requests/s" in told
+
+
+def test_status_names_what_slows_a_device_and_who_shares_it(engine: FakeEngine, run: Run) -> None:
+    device = DeviceStatus(
+        kind="cuda",
+        name="NVIDIA Test",
+        note="",
+        power_w=690,
+        power_limit_w=700,
+        sm_mhz=1200,
+        sm_max_mhz=1980,
+        slowed_by=["power limit"],
+        received_per_s=2 << 20,
+        sent_per_s=0,
+        mps=True,
+        others=[DeviceProcess(pid=7, name="python3", bytes=3 << 30)],
+        slowdown=1.25,
+    )
+    engine.on("GET", "/v1/status", a_status(7).model_copy(update={"device": device}))
+    told = run("status").stdout
+    for words in (
+        "SM 1200 of 1980 MHz",
+        "slowed by    power limit",
+        "690 W of 700 W",
+        "2.0 MiB/s received",
+        "by MPS, python3 (pid 7) 3.0 GiB",
+        "1.25 times their predicted time",
+    ):
+        assert words in told
 
 
 def test_status_as_json_is_the_engines_document(engine: FakeEngine, run: Run) -> None:

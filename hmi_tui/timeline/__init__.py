@@ -1,0 +1,1 @@
+"""The engine's trace as people look at it: lanes, a summary in words, a picture."""

@@ -1,0 +1,92 @@
+"""What each lane of a trace did when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.schema import TraceEvent
+
+LANES = ("queue", "retrieve", "load", "compute", "prefetch", "swap", "epoch", "job")
+STAGES = ("retrieve", "load", "compute")
+"""The pipeline's own lanes, in order."""
+
+Interval = tuple[float, float]
+"""From and to, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One piece of work; seconds from the trace's beginning."""
+
+    lane: str
+    name: str
+    start: float
+    end: float
+    batch: int | None
+
+
+def bars(events: Iterable[TraceEvent]) -> list[Bar]:
+    """The complete events of a trace, by start."""
+    found: list[Bar] = []
+    for event in events:
+        if event.ph == "X" and event.cat in LANES:
+            batch = event.args.get("batch")
+            start, end = event.ts / 1e6, (event.ts + (event.dur or 0.0)) / 1e6
+            number = batch if isinstance(batch, int) else None
+            found.append(Bar(event.cat, event.name, start, end, number))
+    return sorted(found, key=lambda bar: bar.start)
+
+
+def union(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same instants as intervals that do not overlap, by start."""
+    joined: list[Interval] = []
+    for start, end in sorted(intervals):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        elif end > start:
+            joined.append((start, end))
+    return joined
+
+
+def length(intervals: Iterable[Interval]) -> float:
+    """Seconds of intervals that do not overlap."""
+    return sum(end - start for start, end in intervals)
+
+
+def without(intervals: Sequence[Interval], holes: Sequence[Interval]) -> list[Interval]:
+    """What of `intervals` lies outside `holes`; both by start and without overlap."""
+    left: list[Interval] = []
+    first = 0
+    for start, end in intervals:
+        while first < len(holes) and holes[first][1] <= start:
+            first += 1
+        at = start
+        for hole_start, hole_end in islice(holes, first, None):
+            if hole_start >= end:
+                break
+            if hole_start > at:
+                left.append((at, hole_start))
+            at = max(at, hole_end)
+        if at < end:
+            left.append((at, end))
+    return left
+
+
+def crowded(lanes: Sequence[Sequence[Interval]], least: int) -> list[Interval]:
+    """When at least `least` of the lanes work; each lane without overlap in itself."""
+    edges = sorted(
+        edge for lane in lanes for start, end in lane for edge in ((start, 1), (end, -1))
+    )
+    found: list[Interval] = []
+    working, since = 0, 0.0
+    for at, step in edges:
+        before, working = working, working + step
+        if before < least <= working:
+            since = at
+        elif working < least <= before and at > since:
+            found.append((since, at))
+    return union(found)
