@@ -178,8 +178,8 @@ def _saturate(engine: Appliance, senders: Sequence[Sender], seconds: float) -> f
     return speed
 
 
-_OPEN = 16
-"""Requests in flight of a tenant that saturates: more than a turn's worth."""
+_OPEN = 64
+"""Requests in flight of a tenant that saturates: more than it is served before it asks again."""
 
 
 def _send(
