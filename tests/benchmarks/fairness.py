@@ -47,8 +47,9 @@ class Sender:
     latencies: list[float] = field(default_factory=list)
     tokens: int = 0
     refused: int = 0
+    since: float = -math.inf
     until: float = math.inf
-    """What is answered later does not count."""
+    """What is answered before or after does not count."""
 
     async def ask(self, engine: Appliance, number: int, due: float) -> None:
         text = self.texts[number % len(self.texts)]
@@ -58,14 +59,13 @@ class Sender:
             self.refused += 1
             return
         now = time.perf_counter()
-        if now < self.until:
+        if self.since <= now < self.until:
             self.latencies.append(now - due)
             self.tokens += answer.usage.total_tokens
 
-    async def keep_asking(self, engine: Appliance, number: int, until: float) -> None:
+    async def keep_asking(self, engine: Appliance, number: int) -> None:
         """Closed loop."""
-        self.until = until
-        while (now := time.perf_counter()) < until:
+        while (now := time.perf_counter()) < self.until:
             await self.ask(engine, number, now)
             number += 1
 
@@ -146,7 +146,7 @@ def _at(senders: Sequence[Sender], tokens: float) -> Sequence[Sender]:
     """As new, sending `tokens` a second each."""
     for sender in senders:
         sender.rate, sender.tokens, sender.refused = tokens / sender.length, 0, 0
-        sender.until = math.inf
+        sender.since, sender.until = -math.inf, math.inf
         sender.latencies.clear()
     return senders
 
@@ -154,15 +154,14 @@ def _at(senders: Sequence[Sender], tokens: float) -> Sequence[Sender]:
 def _saturate(engine: Appliance, senders: Sequence[Sender], seconds: float) -> float:
     """Tokens a second that the engine answers; what each tenant was served is shown."""
 
-    async def run(length: float) -> None:
-        until = time.perf_counter() + length
-        await asyncio.gather(
-            *(s.keep_asking(engine, i, until) for s in senders for i in range(_OPEN))
-        )
+    async def run() -> None:
+        # Who begins is alone at first; that is over when counting begins.
+        since = time.perf_counter() + seconds / 3
+        for sender in senders:
+            sender.since, sender.until = since, since + seconds
+        await asyncio.gather(*(s.keep_asking(engine, i) for s in senders for i in range(_OPEN)))
 
-    asyncio.run(run(seconds / 5))
-    _at(senders, 0.0)
-    asyncio.run(run(seconds))
+    asyncio.run(run())
     tokens = np.array([sender.tokens for sender in senders], dtype=float)
     answered = sum(len(sender.latencies) for sender in senders)
     for sender in senders:
@@ -179,8 +178,8 @@ def _saturate(engine: Appliance, senders: Sequence[Sender], seconds: float) -> f
     return speed
 
 
-_OPEN = 16
-"""Requests in flight of a tenant that saturates: more than a turn's worth."""
+_OPEN = 64
+"""Requests in flight of a tenant that saturates: more than it is served before it asks again."""
 
 
 def _send(
