@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from engine.appliance.chronicle import Chronicle
 from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
@@ -32,27 +33,16 @@ from engine.model.backbone import load_backbone, pick_device, pick_dtype
 from engine.serving.admission import Admission
 from engine.serving.draft import BatchLimits
 from engine.serving.pipeline import Pipeline
-from engine.serving.record import BatchRecord
 from engine.serving.scheduler import Scheduler
 from engine.serving.threads import ThreadShare
 from engine.telemetry.events import EventLog
 from engine.telemetry.gpu import GpuSampler
 from engine.telemetry.host import HostSampler
 from engine.telemetry.metrics import Metrics
-from engine.telemetry.spans import (
-    STAGES,
-    Level,
-    Span,
-    SpanRing,
-    Stage,
-    stage_starts,
-    wall_clock,
-)
-from engine.training.jobs import JobContext, Jobs
+from engine.training.jobs import Jobs
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
 from store.errors import NotFound
-from store.rows import JobRow
 from store.tables import TableFiles
 from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
@@ -77,9 +67,6 @@ class Core:
         self.settings, self.events, self.metrics = settings, events, metrics
         self.started_at = time.time()
         self.totals: Counter[str] = Counter()
-        self.spans = SpanRing()
-        self.wall = wall_clock()
-        """Unix time at perf_counter's zero."""
         paths = settings.paths
         bound_arenas()
         phase("opening the store")
@@ -124,7 +111,6 @@ class Core:
         )
         arena = AdapterArena(self.adapter_shape, settings.device_cache, device, self.backbone.dtype)
         self.tiers = AdapterTiers(BlobSource(self.blobs, self.backbone), arena, settings.host_cache)
-        self.swaps = SwapNews(self.tiers, events)
         self.models = ModelBook(self.catalogue, self.tiers)
         self.tenants = TenantBook(self.catalogue)
         self.admission = Admission(self.tenants.terms)
@@ -137,6 +123,11 @@ class Core:
             slo_ms=settings.slo_ms,
         )
         self.tiers.on_ready = self.queue.wake
+        swaps = SwapNews(self.tiers, events)
+        self.chronicle = Chronicle(
+            events, metrics, self.totals, lambda: self.queue.size()[0], swaps.tell
+        )
+        self.tiers.on_move = self.chronicle.move
         miss: MissPolicy = "backoff" if settings.miss == "backoff" else "compute"
         self.pipeline = Pipeline(
             self.backbone,
@@ -146,12 +137,12 @@ class Core:
             BatchLimits(settings.batch_tokens, max(1, arena.slots // _IN_FLIGHT)),
             miss,
             self.threads,
-            self._on_batch,
+            self.chronicle.batch,
             "exact" if settings.damaged == "exact" else "refuse",
             overlap=overlap,
         )
         self.jobs = Jobs(
-            self.catalogue.jobs, self.threads, self.idle, self._on_job, self._job_ended
+            self.catalogue.jobs, self.threads, self.idle, self.chronicle.job, self._job_ended
         )
         self.gpu = GpuSampler(device.index or 0)
         self.host = HostSampler()
@@ -222,72 +213,6 @@ class Core:
         """Whether there is hardly any traffic right now."""
         return self.queue.size()[0] == 0 and self.metrics.rates().requests_per_s < _IDLE_RATE
 
-    def _on_batch(self, record: BatchRecord) -> None:
-        stages: dict[Stage, float] = {"queue": record.taken - record.oldest}
-        for stage in STAGES:
-            stages.setdefault(stage, record.seconds.get(stage, 0.0))
-        starts = stage_starts(record.oldest, stages, record.began)
-        self._trace(record, stages, starts)
-        self.metrics.observe_batch(stages, record.texts)
-        for domain, found in record.lookups:
-            self.metrics.observe_lookups(
-                domain, found.hits, found.computed, found.cached, found.backed_off
-            )
-        self.totals["batches"] += 1
-        self.swaps.tell()
-        self.events.emit(
-            "span",
-            {
-                "batch": record.number,
-                "texts": record.texts,
-                "tokens": record.tokens,
-                "models": record.models,
-                "seconds": {stage: round(value, 6) for stage, value in stages.items()},
-                "began": {stage: round(at + self.wall, 6) for stage, at in starts.items()},
-            },
-        )
-
-    def _trace(
-        self, record: BatchRecord, stages: dict[Stage, float], starts: dict[Stage, float]
-    ) -> None:
-        looked_up = sum(found.tokens for _, found in record.lookups)
-        hits = sum(found.hits for _, found in record.lookups)
-        self.spans.record(
-            *(
-                Span(
-                    lane=stage,
-                    name=f"batch {record.number}",
-                    start=starts[stage],
-                    seconds=stages[stage],
-                    batch=record.number,
-                    texts=record.texts,
-                    tokens=record.tokens,
-                    models=record.models,
-                    misses=looked_up - hits if stage == "retrieve" else None,
-                )
-                for stage in STAGES
-            )
-        )
-        hit_rate = hits / looked_up if looked_up else None
-        self.spans.level(Level(starts["compute"], self.queue.size()[0], hit_rate))
-
     def _job_ended(self, type: str, state: str) -> None:
         self.metrics.job_ended(type, state)
         give_back()
-
-    def _on_job(self, row: JobRow, context: JobContext) -> None:
-        if row.started_at is not None and row.finished_at is not None:
-            seconds = row.finished_at - row.started_at
-            name = f"{row.type} {row.subject} {row.state}"
-            self.spans.record(Span("job", name, row.started_at - self.wall, seconds))
-        self.events.emit(
-            "job",
-            {
-                "id": row.id,
-                "type": row.type,
-                "subject": row.subject,
-                "state": row.state,
-                "progress": round(context.progress, 4),
-                "message": context.message,
-            },
-        )

@@ -121,7 +121,7 @@ class Rebuild:
             began = time.perf_counter()
             core.tree.put(row, self._general)
             seconds = time.perf_counter() - began
-            core.spans.record(Span("epoch", f"{name} {epoch}", began, seconds))
+            core.chronicle.spans.record(Span("epoch", f"{name} {epoch}", began, seconds))
             core.events.emit("publish", {"domain": name, "seconds": round(seconds, 6)})
 
     def _undo(self) -> None:

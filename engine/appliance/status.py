@@ -68,9 +68,9 @@ class StatusCalls(DomainCalls, TrainingCalls):
     def trace(self, seconds: float) -> Iterator[TraceEvent]:
         """What worked in the last `seconds`; longer work is there from its beginning."""
         core, now = self._core, time.perf_counter()
-        spans, levels = core.spans.since(now - seconds)
+        spans, levels = core.chronicle.spans.since(now - seconds)
         origin = spans[0].start if spans else now - seconds
-        began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(core.wall + origin))
+        began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(core.chronicle.wall + origin))
         return trace_events(spans, levels, origin, f"began {began}")
 
     def _live_jobs(self) -> list[Job]:

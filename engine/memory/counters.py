@@ -39,6 +39,17 @@ class TierCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """One adapter's way up into `tier`; `start` is perf_counter's."""
+
+    tier: TierName
+    adapter: str
+    start: float
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class TierUse:
     resident: int
     bytes: int

@@ -12,6 +12,7 @@ import torch
 
 from engine.errors import Unavailable
 from engine.memory.arena import AdapterArena
+from engine.memory.counters import Move
 from engine.memory.device import DeviceTier
 from engine.memory.loader import Loader
 from engine.model.adapters import AdapterWeights
@@ -39,13 +40,16 @@ class Landings:
         loader: Loader,
         lock: threading.Lock,
         settle: Callable[[str], None],
+        moved: Callable[[Move], None],
     ) -> None:
-        """`settle` (called with the lock) hears of what came into the device tier."""
+        """`settle` (called with the lock) hears of what came into the device tier, `moved` (called
+        without) of every copy."""
         self._arena = arena
         self._device = device
         self._loader = loader
         self._lock = lock
         self._settle = settle
+        self._moved = moved
         self._under_way: dict[str, Landing] = {}
         self.promoting = threading.Lock()
         """Whoever copies ahead of need has it while an adapter is held for that."""
@@ -80,6 +84,7 @@ class Landings:
             del self._under_way[adapter]
             self._settle(adapter)
         landing.slot.set_result(slot)
+        self._moved(Move("device", adapter, began, seconds, weights.nbytes))
         return slot
 
     def join(self, adapter: str, landing: Landing) -> int:

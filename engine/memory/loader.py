@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.memory.claims import Claims
+from engine.memory.counters import Move
 from engine.memory.host import HostTier
 from engine.model.adapters import AdapterWeights
 
@@ -46,15 +47,17 @@ class Loader:
         lock: threading.Lock,
         settle: Callable[[str], None],
         tell: Callable[[], None],
+        moved: Callable[[Move], None],
     ) -> None:
         """`settle` (called with the lock) hears of what came into the host tier; `tell` (called
-        without) that something may have stopped loading."""
+        without) that something may have stopped loading, and `moved` of every read."""
         self._source = source
         self._host = host
         self._claims = claims
         self._lock = lock
         self._settle = settle
         self._tell = tell
+        self._moved = moved
         self._line: dict[str, None] = {}
         self._reads: dict[str, _Read] = {}
         self._failed: dict[str, Exception] = {}
@@ -155,6 +158,7 @@ class Loader:
                 self._arrive(adapter, read, weights, seconds, current)
                 self.go_on()
             read.weights.set_result(weights)
+            self._moved(Move("host", adapter, began, seconds, weights.nbytes))
         self._tell()
 
     def _end(self, adapter: str, read: _Read) -> bool:

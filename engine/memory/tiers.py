@@ -18,7 +18,7 @@ import torch
 
 from engine.memory.arena import AdapterArena
 from engine.memory.claims import Claims
-from engine.memory.counters import Standing, TierCounters, TierName, TierUse
+from engine.memory.counters import Move, Standing, TierCounters, TierName, TierUse
 from engine.memory.device import DeviceTier
 from engine.memory.host import HostTier
 from engine.memory.landing import AT_ONCE, Landing, Landings
@@ -64,6 +64,8 @@ class AdapterTiers:
         self.arena = arena
         self.on_ready: Callable[[], None] = lambda: None
         """Called, without locks and in any thread, when adapters have stopped loading."""
+        self.on_move: Callable[[Move], None] = lambda _: None
+        """Called, without locks and in any thread, when an adapter has come up a tier."""
         self._source = source
         self._held: Counter[str] = Counter()
         self._pinned: set[str] = set()
@@ -73,9 +75,11 @@ class AdapterTiers:
         self._host = HostTier(host_budget, policy())
         self._device = DeviceTier(arena, policy())
         self._loader = Loader(
-            source, self._host, self._claims, self._lock, self._settle, self._tell
+            source, self._host, self._claims, self._lock, self._settle, self._tell, self._moved
         )
-        self._landings = Landings(arena, self._device, self._loader, self._lock, self._settle)
+        self._landings = Landings(
+            arena, self._device, self._loader, self._lock, self._settle, self._moved
+        )
 
     def tier(self, adapter: str) -> TierName:
         """The fastest tier that holds it now."""
@@ -260,6 +264,9 @@ class AdapterTiers:
         self._device.drop(adapter)
         self._host.drop(adapter)
         self._loader.forget(adapter)
+
+    def _moved(self, move: Move) -> None:
+        self.on_move(move)
 
     def _tell(self) -> None:
         if self._loader.news:

@@ -69,8 +69,8 @@ def test_jobs_and_epochs_have_lanes_of_their_own(appliance: Appliance) -> None:
 
 def test_stages_lie_where_the_pipeline_says_they_began(appliance: Appliance) -> None:
     core = core_of(appliance)
-    core._on_batch(OverlappedBatch())  # type: ignore[arg-type]
-    starts = {span.lane: span.start for span in core.spans.recent(4)}
+    core.chronicle.batch(OverlappedBatch())  # type: ignore[arg-type]
+    starts = {span.lane: span.start for span in core.chronicle.spans.recent(4)}
     assert starts == {"queue": 100.0, "retrieve": 101.5, "load": 101.25, "compute": 103.0}
 
 
@@ -97,3 +97,13 @@ def test_a_level_says_how_often_the_table_was_hit(appliance: Appliance) -> None:
     answer = classify(appliance, "acme/a", "a good film")
     rates = [e.args["value"] for e in appliance.trace(60.0) if e.name == "table hit rate"]
     assert rates == [pytest.approx(answer.timing.hit_rate)]
+
+
+def test_an_adapters_way_up_is_seen_in_lanes_of_its_own(appliance: Appliance) -> None:
+    vplm = make_vplm(appliance, mode="exact")
+    classify(appliance, "acme/a", "dull")
+    found = {event.cat: event for event in slices(appliance)}
+    for lane in ("prefetch", "swap"):
+        assert vplm.adapter.startswith(found[lane].name)
+        assert int(found[lane].args["bytes"]) > 0
+    assert found["prefetch"].ts <= found["swap"].ts <= found["compute"].ts
