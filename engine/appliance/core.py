@@ -83,8 +83,9 @@ class Core:
         phase("loading the backbone")
         device = pick_device(settings.device)
         overlap = settings.pipeline == "on"
-        cores = settings.threads or os.cpu_count() or 1
-        self.threads = ThreadShare.divided(cores, overlap=overlap, device=device)
+        self.threads = ThreadShare.divided(
+            settings.threads, os.cpu_count() or 1, overlap=overlap, device=device
+        )
         self.threads.apply()
         self.backbone = load_backbone(
             settings.backbone, device=device, dtype=pick_dtype(device), split=settings.split

@@ -9,21 +9,25 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.mark.parametrize(
-    ("total", "overlap", "device", "workers", "each"),
+    ("given", "cores", "overlap", "device", "workers", "each"),
     [
-        (1, True, CPU, 1, 1),
-        (2, True, CPU, 2, 1),
-        (16, True, CPU, 4, 4),
-        (16, False, CPU, 1, 16),
-        (16, True, CUDA, 1, 16),
-        (0, True, CPU, 1, 1),
+        (0, 1, True, CPU, 1, 1),
+        (0, 2, True, CPU, 1, 1),
+        (2, 2, True, CPU, 2, 1),
+        (0, 17, True, CPU, 4, 4),
+        (16, 4, True, CPU, 4, 4),
+        (0, 16, False, CPU, 1, 16),
+        (0, 16, True, CUDA, 1, 16),
     ],
-    ids=["one core", "two cores", "many cores", "in turn", "beside a device", "none given"],
+    ids=[
+        *("one core", "two cores", "as told", "many cores", "more than there are"),
+        *("in turn", "beside a device"),
+    ],
 )
-def test_cores_are_divided_between_a_few_workers_where_the_cpu_computes(
-    total: int, overlap: bool, device: torch.device, workers: int, each: int
+def test_cores_are_divided_between_a_few_workers_and_one_is_left_for_everything_else(
+    given: int, cores: int, overlap: bool, device: torch.device, workers: int, each: int
 ) -> None:
-    share = ThreadShare.divided(total, overlap=overlap, device=device)
+    share = ThreadShare.divided(given, cores, overlap=overlap, device=device)
     assert (share.workers, share.current) == (workers, each)
 
 
