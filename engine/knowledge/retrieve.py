@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -100,6 +102,20 @@ class Retrieved:
         )
         tokens = len(self.hit[start:end])
         return Lookups(hits, cached, shorter, tokens - hits - cached - shorter)
+
+
+def together(parts: Sequence[Retrieved]) -> Retrieved:
+    """What was retrieved for several texts after another, as for all of them at once."""
+    if len(parts) == 1:
+        return parts[0]
+    starts = accumulate((len(part.rows) for part in parts), initial=0)
+    return Retrieved(
+        rows=torch.cat([part.rows for part in parts]),
+        which=torch.cat([part.which + at for part, at in zip(parts, starts, strict=False)]),
+        hit=np.concatenate([part.hit for part in parts]),
+        backed_off=np.concatenate([part.backed_off for part in parts]),
+        cached=np.concatenate([part.cached for part in parts]),
+    )
 
 
 def retrieve(

@@ -5,11 +5,13 @@ Each is timed by whoever runs it. They share nothing but the batch.
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from engine.knowledge.retrieve import retrieve
+from engine.knowledge.retrieve import retrieve, together
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import BatchedAdapters
 from engine.model.backbone import Backbone
@@ -46,7 +48,9 @@ def compute_stage(batch: Batch, backbone: Backbone, tiers: AdapterTiers) -> list
         arrival.wait()
     works = batch.works
     packing = batch.packing(str(device))
-    states = torch.cat([_lower(group, backbone, packing.device) for group in batch.groups])
+    # Domains that share a bridge cross it together: a product of few rows is dear.
+    alike = [list(groups) for _, groups in groupby(batch.groups, key=_bridge)]
+    states = torch.cat([_lower(groups, backbone, packing.device) for groups in alike])
     # A text whose adapter failed rides along in slot 0; its result is never looked at.
     slots = [batch.slots.get(w.model.adapter, 0) for w in works]
     arena = tiers.arena
@@ -61,10 +65,18 @@ def compute_stage(batch: Batch, backbone: Backbone, tiers: AdapterTiers) -> list
     return probs
 
 
-def _lower(group: Group, backbone: Backbone, device: torch.device) -> Tensor:
-    """The group's hidden state of layer k, packed (T, H)."""
-    packing = Packing.of(group.lengths, device)
-    if group.knowledge is None:
-        return backbone.lower(torch.from_numpy(group.ids).to(device), packing)
-    assert group.retrieved is not None, "retrieve comes before compute"
-    return group.knowledge.assemble(group.retrieved, packing)
+def _bridge(group: Group) -> int | None:
+    """Tells bridges apart; None in exact mode."""
+    return None if group.knowledge is None else id(group.knowledge.bridge)
+
+
+def _lower(groups: list[Group], backbone: Backbone, device: torch.device) -> Tensor:
+    """The hidden state of layer k, packed (T, H), of groups that come by it in one way."""
+    packing = Packing.of([length for group in groups for length in group.lengths], device)
+    knowledge = groups[0].knowledge
+    if knowledge is None:
+        ids = np.concatenate([group.ids for group in groups])
+        return backbone.lower(torch.from_numpy(ids).to(device), packing)
+    found = [group.retrieved for group in groups if group.retrieved is not None]
+    assert len(found) == len(groups), "retrieve comes before compute"
+    return knowledge.assemble(together(found), packing)

@@ -14,7 +14,7 @@ from engine.knowledge import retrieve as retrieving
 from engine.knowledge.build import BuildReport, compute_rows
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.index import MISS
-from engine.knowledge.retrieve import Knowledge, MissPolicy, Retrieved, retrieve
+from engine.knowledge.retrieve import Knowledge, MissPolicy, Retrieved, retrieve, together
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.view import Segment, TableView
 from engine.model.backbone import Backbone
@@ -262,3 +262,23 @@ def test_two_encoders_with_one_cache_never_see_each_others_rows(
 
 def _never(*_: object) -> None:
     raise AssertionError("everything should have been cached")
+
+
+def test_texts_of_several_domains_are_assembled_together_as_each_alone(
+    backbone: Backbone, serve: Serve, empty_view: TableView, stored: TableView
+) -> None:
+    parts, lengths = [], []
+    for view, texts in ((stored, TEXTS[:2]), (empty_view, TEXTS[2:3]), (stored, TEXTS[3:])):
+        ids, sizes = _pack(backbone, texts)
+        parts.append(retrieve(ids, sizes, serve(view)))
+        lengths.append(sizes)
+    joined = together(parts)
+    assert torch.equal(_per_token(joined), torch.cat([_per_token(part) for part in parts]))
+    assert joined.lookups().hits == sum(part.lookups().hits for part in parts)
+    packing = Packing.of(np.concatenate(lengths).tolist())
+    alone = [
+        serve(stored).assemble(part, Packing.of(sizes.tolist()))
+        for part, sizes in zip(parts, lengths, strict=True)
+    ]
+    states = serve(stored).assemble(joined, packing)
+    assert torch.allclose(states, torch.cat(alone), atol=1e-5)
