@@ -103,7 +103,7 @@ def main() -> None:
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Threads that compute; 0 is one a core, but for one where the CPU does everything.",
+    help="Threads that compute; 0 is one a core.",
 )
 def serve(home: Path | None, socket: Path | None, **choices: Any) -> None:
     """Serve until SIGTERM, SIGINT or `hmi stop`."""

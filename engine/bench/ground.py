@@ -31,8 +31,7 @@ class Ground:
 
     @property
     def cores(self) -> int:
-        """The engine's threads: as it takes them itself, one core left for everything else."""
-        return self.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+        return self.threads or len(os.sched_getaffinity(0))
 
     def sources(self) -> Sources:
         from engine.bench.sources import open_sources
@@ -69,9 +68,7 @@ _FLAGS = (
         metavar="NAME=CORPUS",
         help="The corpus that belongs to a dataset; may be repeated.",
     ),
-    flag(
-        "--threads", type=click.IntRange(0), default=0, help="The engine's; 0: all cores but one."
-    ),
+    flag("--threads", type=click.IntRange(0), default=0, help="The engine's; 0 is one a core."),
     flag(
         "--serve",
         default="",

@@ -31,10 +31,8 @@ class ThreadShare:
     def divided(cls, given: int, cores: int, *, overlap: bool, device: torch.device) -> ThreadShare:
         """`given` threads (0: as many as `cores` allow) as the pipeline on `device` likes them:
         one team where stages do not overlap, or where the computing is done elsewhere."""
-        if not (overlap and device.type == "cpu"):
-            return cls(given or cores)
-        # The API and the stages before computing need a core too; without one everybody waits.
-        return cls(given or cores - 1, _MOST_WORKERS)
+        several = overlap and device.type == "cpu"
+        return cls(given or cores, _MOST_WORKERS if several else 1)
 
     @property
     def current(self) -> int:

@@ -64,7 +64,7 @@ def _on_engine(command: F) -> F:
                 metavar="NAME=CORPUS",
                 help="The corpus that belongs to a dataset; may be repeated.",
             ),
-            flag("--threads", type=int, help="The engine's (0: all cores but one)."),
+            flag("--threads", type=int, help="The engine's (0: one a core)."),
             flag("--serve", metavar="FLAGS", help='More of hmi serve, such as "--miss backoff".'),
         )
     ):

@@ -12,9 +12,9 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
     ("given", "cores", "overlap", "device", "workers", "each"),
     [
         (0, 1, True, CPU, 1, 1),
-        (0, 2, True, CPU, 1, 1),
+        (0, 2, True, CPU, 2, 1),
         (2, 2, True, CPU, 2, 1),
-        (0, 17, True, CPU, 4, 4),
+        (0, 16, True, CPU, 4, 4),
         (16, 4, True, CPU, 4, 4),
         (0, 16, False, CPU, 1, 16),
         (0, 16, True, CUDA, 1, 16),
@@ -24,7 +24,7 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
         *("in turn", "beside a device"),
     ],
 )
-def test_cores_are_divided_between_a_few_workers_and_one_is_left_for_everything_else(
+def test_cores_are_divided_between_a_few_workers(
     given: int, cores: int, overlap: bool, device: torch.device, workers: int, each: int
 ) -> None:
     share = ThreadShare.divided(given, cores, overlap=overlap, device=device)
