@@ -156,6 +156,7 @@ class AdapterTiers:
         with self._lock:
             hits = sum(slot is not None for slot in found) - landed
             self._device.counters = self._device.counters.plus(hits=hits)
+        self._tell()
         return Residence(found, errors, self.arena.transfer.arrival())
 
     def release(self, adapters: Sequence[str]) -> None:
@@ -269,6 +270,10 @@ class AdapterTiers:
         self.on_move(move)
 
     def _tell(self) -> None:
-        if self._loader.news:
-            self._loader.news = False
+        if not self._loader.news:
+            return
+        # Under the lock: who sets it has then made the change that it tells of.
+        with self._lock:
+            news, self._loader.news = self._loader.news, False
+        if news:
             self.on_ready()

@@ -73,6 +73,12 @@ class Batch:
         return [w for group in self.groups for w in group.works]
 
     @property
+    def answered(self) -> list[Work]:
+        """Those that get their answer here."""
+        waiting = set(map(id, self.later))
+        return [w for w in self.works if id(w) not in waiting]
+
+    @property
     def adapters(self) -> list[str]:
         """Distinct, in order."""
         return list(dict.fromkeys(w.model.adapter for w in self.works))

@@ -61,10 +61,12 @@ class Line:
         """When the first of its works was accepted; infinite if it has none."""
         return min((work.accepted for _, work in self.works()), default=math.inf)
 
-    def join(self, number: int, work: Work, *, parked: bool) -> None:
-        """`work` is the `number`th of all."""
+    def join(self, number: int, work: Work, *, parked: bool) -> bool:
+        """`work` is the `number`th of all. Whether a strand begins with it, parked: one that is in
+        the order stays there until it comes up."""
         adapter = work.model.adapter
         strand = self._strands.get(adapter)
+        begins = strand is None
         if strand is None:
             strand = self._strands[adapter] = deque()
             if not parked:
@@ -72,6 +74,7 @@ class Line:
         strand.append((number, work))
         self.texts += 1
         self.tokens += len(work.ids)
+        return begins and parked
 
     def leave(self, work: Work) -> None:
         """`work` waits no more; its place in the strand is cleared when it comes up."""

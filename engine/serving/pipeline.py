@@ -96,7 +96,7 @@ class Pipeline:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _in_turn(self) -> None:
-        while works := self._queue.take(self._limits):
+        while works := self._take(self._limits):
             while works:
                 batch = self._retrieve(works)
                 if batch is None or not self._load(batch):
@@ -109,7 +109,7 @@ class Pipeline:
         while True:
             self._cadence.wait()
             tokens = self._cadence.share(self._queue.size()[1], self._limits.tokens)
-            works = self._queue.take(replace(self._limits, tokens=tokens))
+            works = self._take(replace(self._limits, tokens=tokens))
             if not works:
                 break
             batch = self._retrieve(works)
@@ -119,6 +119,16 @@ class Pipeline:
             else:
                 self._retrieved.put(batch)
         self._retrieved.close()
+
+    def _take(self, limits: BatchLimits) -> list[Work]:
+        """The next batch's works; none once the scheduler is closed, or has failed: then nothing
+        that waits may wait for ever."""
+        try:
+            return self._queue.take(limits)
+        except Exception as error:
+            log.exception("the scheduler failed; restart the engine")
+            refuse(self._queue.close(), error)
+            return []
 
     def _load_ahead(self) -> None:
         while (batch := self._retrieved.take()) is not None:
@@ -184,13 +194,11 @@ class Pipeline:
             finally:
                 self._room.release(batch)
             # Who has an answer finds it counted.
-            self._queue.finished(batch.drawn)
-            with self._recording:
-                self._record(batch)
+            self._count(batch)
             answer(batch, probs)
         except Exception as error:
             log.exception("a batch of %d texts failed", len(batch.works))
-            refuse(batch.works, error)
+            refuse(batch.answered, error)
             self._queue.finished(batch.drawn)
 
     def _usable(self, works: list[Work], taken: dict[str, Knowledge]) -> list[Work]:
@@ -213,6 +221,15 @@ class Pipeline:
         if self._damaged == "exact":
             return replace(work, mode="exact", fallback=damage.detail)
         raise Unavailable(damage.detail, remedy=damage.remedy, code=damage.code)
+
+    def _count(self, batch: Batch) -> None:
+        """What goes wrong here costs nobody an answer."""
+        try:
+            self._queue.finished(batch.drawn)
+            with self._recording:
+                self._record(batch)
+        except Exception:
+            log.exception("batch %d was not counted", batch.number)
 
     def _record(self, batch: Batch) -> None:
         record = BatchRecord.of(batch)

@@ -17,7 +17,7 @@ class Room:
 
     def __init__(self, tiers: AdapterTiers) -> None:
         self._tiers = tiers
-        self._holding = 0
+        self._holding = self._releases = 0
         self._released = threading.Condition()
 
     def make(self, batch: Batch) -> None:
@@ -26,8 +26,10 @@ class Room:
         What finds no room waits for earlier batches to let go. What has none beside the batch's
         own others is put off: it is in `batch.later`.
         """
+        seen = self._releases
         load_stage(batch, self._tiers, batch.adapters)
-        while (full := _without_room(batch)) and self._let_go():
+        while (full := _without_room(batch)) and self._let_go(seen):
+            seen = self._releases
             # Each is held once more by asking again.
             self._tiers.release(full)
             load_stage(batch, self._tiers, full)
@@ -42,15 +44,15 @@ class Room:
         self._tiers.release(batch.adapters)
         with self._released:
             self._holding -= 1
+            self._releases += 1
             self._released.notify_all()
 
-    def _let_go(self) -> bool:
-        """Wait until another batch lets go of its slots; False if none holds any."""
+    def _let_go(self, seen: int) -> bool:
+        """Wait until more than `seen` batches have let go of their slots; False if none will."""
         with self._released:
-            before = self._holding
-            if before == 0:
-                return False
-            while self._holding >= before:
+            while self._releases == seen:
+                if self._holding == 0:
+                    return False
                 self._released.wait()
             return True
 

@@ -64,6 +64,8 @@ class Scheduler:
         self._forecast = Forecast(self.latency)
         self._waiting = Waiting(standing, weight)
         self._awake: deque[str | None] = deque()
+        self._lost: list[Work] = []
+        """Of batches that failed while they were made up; `close` gives them back."""
         self._closed = False
         self._lock = threading.Lock()
         self._signal = threading.Event()
@@ -136,7 +138,7 @@ class Scheduler:
         """Let `take` return; what was still waiting comes back to be refused, oldest first."""
         with self._lock:
             self._closed = True
-            left = self._waiting.clear()
+            left = [*self._lost, *self._waiting.clear()]
         self._signal.set()
         return left
 
@@ -184,7 +186,11 @@ class Scheduler:
             self._waiting.unpark(awake)
         now = self._clock()
         draft = Draft(limits, self._pace(now))
-        self._waiting.fill(draft, now - self._age_bound, self._urgent(draft.pace))
+        try:
+            self._waiting.fill(draft, now - self._age_bound, self._urgent(draft.pace))
+        except BaseException:
+            self._lost += draft.works
+            raise
         if draft.works:
             longest = math.inf if draft.pace is None else draft.pace.longest
             self._forecast.begin(draft.works[0], draft.shape, limits.tokens, longest, now)

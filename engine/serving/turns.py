@@ -54,8 +54,10 @@ class Turns:
         self._heaviest = max(self._heaviest, weight)
         if line.due is not None and line.due > self.round:
             line.credited = self.round
-            line.due = self.round + 1
-            self.stay(line)
+            # One that is due then already stands in the heap so, and must not stand there twice.
+            if line.due != self.round + 1:
+                line.due = self.round + 1
+                self.stay(line)
 
     def peek(self) -> Line | None:
         """Whose turn is next."""

@@ -64,8 +64,8 @@ class Waiting:
         line, adapter = self.line(work.model.tenant), work.model.adapter
         self.backlog.withdraw(line)
         parked = self._parked.get(adapter)
-        line.join(next(self._numbers), work, parked=parked is not None)
-        if parked is not None:
+        begun = line.join(next(self._numbers), work, parked=parked is not None)
+        if begun and parked is not None:
             parked[line.tenant] = line
         self.backlog.enter(line)
         self._works.add(work)

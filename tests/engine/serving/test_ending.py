@@ -150,3 +150,38 @@ def test_a_request_follows_its_vplm_when_the_domain_goes_while_it_waits(
     got = asyncio.run(ask())
     assert got == probs(appliance, "acme/there")
     assert appliance.vplm("acme/there").domain == "general"
+
+
+@pytest.mark.parametrize("side", ["on", "off"])
+def test_a_scheduler_that_fails_leaves_nobody_waiting(
+    settings: Settings, side: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(replace(settings, pipeline=side)) as appliance:
+        make_tenant(appliance)
+        make_vplm(appliance)
+        core = core_of(appliance)
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("a turn was lost")
+
+        monkeypatch.setattr(core.queue._waiting, "fill", broken)
+        (ticket,) = tickets(appliance, [("acme/a", "plot", TEXTS)])
+        with pytest.raises(HmiError, match="a turn was lost"):
+            ticket.future.result(20)
+        with pytest.raises(Unavailable, match="stopping"):
+            classify(appliance, "acme/a", "a good film")
+    assert "the scheduler failed" in caplog.text
+
+
+def test_what_cannot_be_counted_is_answered_all_the_same(
+    appliance: Appliance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_vplm(appliance)
+    expected = probs(appliance, "acme/a")
+
+    def broken(_: object) -> None:
+        raise RuntimeError("no room for a number")
+
+    monkeypatch.setattr(core_of(appliance).pipeline, "_on_batch", broken)
+    assert probs(appliance, "acme/a") == expected
+    assert "was not counted" in caplog.text

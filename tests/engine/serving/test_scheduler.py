@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import QueueFull, Unavailable
+from engine.memory.counters import Standing
 from engine.serving.draft import BatchLimits
 from engine.serving.scheduler import Scheduler
 from engine.serving.work import Work
@@ -182,3 +183,39 @@ def test_a_closed_queue_refuses_instead_of_keeping_requests_for_ever() -> None:
     queue.close()
     with pytest.raises(Unavailable, match="stopping"):
         queue.offer([work(1)])
+
+
+def test_an_adapter_that_two_tenants_share_may_load_again_while_works_of_both_wait() -> None:
+    standings: dict[str, Standing] = {}
+    queue = Scheduler(1000, standing=lambda a: standings.get(a, "ready"), clock=Clock())
+    first = [work(5, adapter=a, tenant="one") for a in ("shared", "x", "y")]
+    second = [work(5, adapter=a, tenant="two") for a in ("shared", "z")]
+    queue.offer(first)
+    queue.offer(second)
+    standings["shared"] = "loading"
+    # Full before the other tenant is looked at, whose works for it are not parked.
+    assert queue.take(BatchLimits(tokens=5, models=9)) == first[1:2]
+    again = work(5, adapter="shared", tenant="two")
+    queue.offer([again])
+    standings["shared"] = "ready"
+    queue.wake("shared")
+    left = [first[0], first[2], *second, again]
+    taken: list[Work] = []
+    while len(taken) < len(left):
+        taken += queue.take(BatchLimits(tokens=5, models=9), wait=False)
+    assert sorted(map(id, taken)) == sorted(map(id, left))
+    assert queue.size() == (0, 0)
+
+
+def test_works_of_a_batch_that_failed_while_it_was_made_up_come_back_at_the_end() -> None:
+    def standing(adapter: str) -> Standing:
+        if adapter == "odd":
+            raise RuntimeError("no such adapter")
+        return "ready"
+
+    queue = Scheduler(1000, standing=standing)
+    works = [work(2, adapter=a) for a in ("even", "odd")]
+    queue.offer(works)
+    with pytest.raises(RuntimeError, match="no such adapter"):
+        queue.take(WIDE)
+    assert queue.close() == works
