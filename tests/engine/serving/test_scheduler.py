@@ -13,6 +13,8 @@ from engine.serving.scheduler import Scheduler
 from engine.serving.work import Work
 from tests.engine.serving.works import Clock, work
 
+OLD = -1.0
+"""Accepted so long ago that no preference for residents holds."""
 WIDE = BatchLimits(tokens=1000, models=100)
 
 
@@ -188,18 +190,18 @@ def test_a_closed_queue_refuses_instead_of_keeping_requests_for_ever() -> None:
 def test_an_adapter_that_two_tenants_share_may_load_again_while_works_of_both_wait() -> None:
     standings: dict[str, Standing] = {}
     queue = Scheduler(1000, standing=lambda a: standings.get(a, "ready"), clock=Clock())
-    first = [work(5, adapter=a, tenant="one") for a in ("shared", "x", "y")]
-    second = [work(5, adapter=a, tenant="two") for a in ("shared", "z")]
+    first = [work(5, adapter=a, tenant="one", accepted=OLD) for a in ("shared", "x", "y")]
+    second = work(5, adapter="shared", tenant="two", accepted=OLD)
     queue.offer(first)
-    queue.offer(second)
+    queue.offer([second])
     standings["shared"] = "loading"
     # Full before the other tenant is looked at, whose works for it are not parked.
     assert queue.take(BatchLimits(tokens=5, models=9)) == first[1:2]
-    again = work(5, adapter="shared", tenant="two")
-    queue.offer([again])
+    later = [work(5, adapter=a, tenant="two", accepted=OLD) for a in ("shared", "z")]
+    queue.offer(later)
     standings["shared"] = "ready"
     queue.wake("shared")
-    left = [first[0], first[2], *second, again]
+    left = [first[0], first[2], second, *later]
     taken: list[Work] = []
     while len(taken) < len(left):
         taken += queue.take(BatchLimits(tokens=5, models=9), wait=False)
