@@ -87,8 +87,8 @@ class Landings:
         self._moved(Move("device", adapter, began, seconds, weights.nbytes))
         return slot
 
-    def join(self, adapter: str, landing: Landing) -> int:
-        """The slot into which another thread brings it."""
+    def join(self, adapter: str, landing: Landing) -> tuple[int, bool]:
+        """The slot into which another thread brings it, and whether this call had to instead."""
         try:
             slot = landing.slot.result()
         except Exception:
@@ -97,7 +97,7 @@ class Landings:
         else:
             with self._lock:
                 self._device.take(adapter)
-            return slot
+            return slot, False
         # It had no room ahead of need; for a batch there may be.
         with self._lock:
             found = self._device.take(adapter)
@@ -105,8 +105,10 @@ class Landings:
             if found is None and other is None:
                 self.begin(adapter, ahead=False)
         if found is not None:
-            return found
-        return self.land(adapter, AT_ONCE) if other is None else self.join(adapter, other)
+            return found, False
+        if other is not None:
+            return self.join(adapter, other)
+        return self.land(adapter, AT_ONCE), True
 
     def _reserve(self, labels: int, turn: int | None, landing: Landing) -> int:
         try:

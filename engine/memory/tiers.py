@@ -149,7 +149,8 @@ class AdapterTiers:
         landed = len(slots.keys() & set(mine))
         for adapter, landing in theirs.items():
             try:
-                slots[adapter] = self._landings.join(adapter, landing)
+                slots[adapter], brought = self._landings.join(adapter, landing)
+                landed += brought
             except Exception as error:  # noqa: BLE001 - reported per adapter
                 errors[adapter] = error
         found = tuple(slots.get(adapter) for adapter in adapters)

@@ -205,6 +205,7 @@ def test_a_batch_is_not_refused_for_a_copy_that_is_made_ahead_of_need() -> None:
 def test_a_batch_that_joins_a_failing_copy_ahead_of_need_makes_its_own() -> None:
     tiers, arena, _ = _tiers(slots=1)
     _visit(tiers, "a", "b")
+    visited = 2
     arena.gate.clear()
     arena.error = RuntimeError("broke")
     tiers.want("a")
@@ -221,3 +222,6 @@ def test_a_batch_that_joins_a_failing_copy_ahead_of_need_makes_its_own() -> None
     batch.join(DEADLINE_S)
     assert got[0].errors == {}
     assert holds(arena, 1, KEPT["a"])
+    counters = tiers.use()["device"].counters
+    # Brought by the batch itself: a miss, and no hit besides.
+    assert (counters.hits, counters.misses, counters.prefetched) == (0, visited + 1, 0)
