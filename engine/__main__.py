@@ -110,8 +110,10 @@ def serve(home: Path | None, socket: Path | None, **choices: Any) -> None:
     given = {name: value for name, value in choices.items() if value is not None}
     settings = Settings(paths=Paths.find(home, socket), **given)
     from engine.api import server
+    from engine.process import keep_freed_memory
 
     server.log_to_stderr()
+    keep_freed_memory()
     try:
         server.serve(settings)
     except Exception as error:  # noqa: BLE001  what is not foreseen is raised again

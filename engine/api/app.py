@@ -13,6 +13,7 @@ from starlette.types import Lifespan
 import engine
 from engine.api import problems
 from engine.api.bodies import BodyLimit, Uploads
+from engine.api.express import Express
 from engine.api.gate import Gate
 from engine.api.port import Port
 from engine.api.routes import (
@@ -64,6 +65,7 @@ def create_app(
         middleware=[
             Middleware(Gate, reasons=lambda: _reasons(appliance)),
             Middleware(BodyLimit, max_body=settings.max_body, max_upload=settings.max_upload),
+            Middleware(Express, appliance=appliance),
         ],
     )
     app.state.appliance = appliance

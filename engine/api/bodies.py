@@ -103,19 +103,26 @@ class Uploads:
             raise
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, which is cancelled if the client goes away meanwhile.
 
     The body must have been read already: what comes next can only be the disconnection.
     """
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(request.receive())
+    here = asyncio.current_task()
+    assert here is not None, "called in a task"
+    gone = asyncio.ensure_future(receive())
+
+    def cancel(_: object) -> None:
+        here.cancel()
+
+    gone.add_done_callback(cancel)
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientDisconnect
+        return await work
+    except asyncio.CancelledError:
+        if gone.done() and not gone.cancelled():
+            here.uncancel()
+            raise ClientDisconnect from None
+        raise
     finally:
+        gone.remove_done_callback(cancel)
         gone.cancel()
-        task.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)

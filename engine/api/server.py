@@ -22,6 +22,7 @@ from engine.api.notify import notify
 from engine.api.port import Port
 from engine.api.sockets import bound, owned
 from engine.config import Settings
+from engine.process import leave_settled_objects
 
 GRACE_S = 4.0
 """For calls under way, after event streams and uploads have been ended."""
@@ -77,9 +78,10 @@ class Process:
         self._app = create_app(appliance, settings, stop=self._stop, lifespan=self._lifespan)
         config = uvicorn.Config(
             self._app,
-            http="h11",
+            http="httptools",
             ws="none",
-            loop="asyncio",
+            loop="uvloop",
+            proxy_headers=False,
             lifespan="on",
             log_config=None,
             access_log=False,
@@ -116,6 +118,7 @@ class Process:
         began = time.monotonic()
         try:
             self._appliance.start()
+            leave_settled_objects()
         except BaseException as error:  # noqa: BLE001  raised again by run(), in the main thread
             self._failure = error
             self._stop()

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from engine.knowledge.build import compute_rows
 from engine.knowledge.index import MISS
@@ -52,9 +53,13 @@ class Knowledge:
     """What is asked for here; it outlives the view."""
 
     def assemble(self, found: Retrieved, packing: Packing) -> Tensor:
-        """The hidden state of layer k (T, H) in the backbone's dtype, on the packing's device."""
+        """The hidden state of layer k (T, H) in the backbone's dtype, on the packing's device.
+
+        Where the packing has more places than were looked up, they belong to nobody.
+        """
         device = packing.device
-        return self.bridge.assemble(found.rows.to(device), found.which.to(device), packing)
+        which = F.pad(found.which, (0, packing.total - len(found.which)))
+        return self.bridge.assemble(found.rows.to(device), which.to(device), packing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,59 +123,119 @@ def together(parts: Sequence[Retrieved]) -> Retrieved:
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Packed token `ids` (T,) of texts of `lengths` (B,), int64, and the knowledge to ask."""
+
+    ids: Ids
+    lengths: Ids
+    knowledge: Knowledge
+    miss: MissPolicy = "compute"
+
+
 def retrieve(
     ids: Ids, lengths: Ids, knowledge: Knowledge, miss: MissPolicy = "compute"
 ) -> Retrieved:
-    """Look up every token of packed rows; each distinct n-gram is probed and computed once.
+    """Look up every token of packed rows; see `retrieve_all`."""
+    return retrieve_all([Asked(ids, lengths, knowledge, miss)])[0]
 
-    `ids` (T,) and `lengths` (B,) int64. With "backoff" a missed trigram takes its bigram's row,
-    else its unigram's, which is computed if the table lacks even that.
+
+def retrieve_all(asked: Sequence[Asked]) -> list[Retrieved]:
+    """Look up every token of each; a distinct n-gram is probed once in each, and computed once for
+    all that share an encoder.
+
+    With "backoff" a missed trigram takes its bigram's row, else its unigram's, which is computed
+    if the table lacks even that.
     """
+    found = [_find(each) for each in asked]
+    for group in _by_encoder(asked):
+        _fill([found[i] for i in group], asked[group[0]].knowledge)
+    return [each.retrieved() for each in found]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What tables say to distinct `keys` (U,): `rows` (U, H + 4) are empty at `missing`.
+
+    `which` (T,) is each token's key; `hit`, `backed_off` (T,) as in Retrieved, `cached` (U,).
+    """
+
+    keys: Keys
+    rows: NDArray[np.int8]
+    missing: NDArray[np.int64]
+    cached: NDArray[np.bool_]
+    which: NDArray[np.int64]
+    hit: NDArray[np.bool_]
+    backed_off: NDArray[np.bool_]
+
+    def retrieved(self) -> Retrieved:
+        return Retrieved(
+            rows=torch.from_numpy(self.rows),
+            which=torch.from_numpy(self.which),
+            hit=self.hit,
+            backed_off=self.backed_off,
+            cached=self.cached[self.which] & ~self.backed_off,
+        )
+
+
+def _find(asked: Asked) -> _Found:
+    knowledge = asked.knowledge
     view, encoder = knowledge.view, knowledge.encoder
-    keys, which, times = np.unique(
-        pack(trigrams(ids, lengths, encoder.boundary)), return_inverse=True, return_counts=True
-    )
+    grams = trigrams(asked.ids, asked.lengths, encoder.boundary)
+    keys, which, times = np.unique(pack(grams), return_inverse=True, return_counts=True)
     found = view.find(keys)
     hit = found != MISS
     view.count(found[hit], times[hit])
     knowledge.traffic.add_missed(keys[~hit], times[~hit])
     backed_off = np.zeros(len(keys), dtype=np.bool_)
     row_of = which
-    if miss == "backoff":
+    if asked.miss == "backoff":
         backed_off = ~hit
         keys, found, merged = _back_off(view, keys, found)
         row_of = merged[which]
     rows = np.empty((len(keys), row_bytes(encoder.shape.hidden)), dtype=np.int8)
     there = found != MISS
     rows[there] = view.gather(found[there])
-    cached = _fill(rows, keys, np.flatnonzero(~there), knowledge)
-    shorter = backed_off[which]
-    return Retrieved(
-        rows=torch.from_numpy(rows),
-        which=torch.from_numpy(row_of),
+    return _Found(
+        keys=keys,
+        rows=rows,
+        missing=np.flatnonzero(~there),
+        cached=np.zeros(len(keys), dtype=np.bool_),
+        which=row_of,
         hit=hit[which],
-        backed_off=shorter,
-        cached=cached[row_of] & ~shorter,
+        backed_off=backed_off[which],
     )
 
 
-def _fill(
-    rows: NDArray[np.int8], keys: Keys, missing: NDArray[np.int64], knowledge: Knowledge
-) -> NDArray[np.bool_]:
-    """Complete `rows` (U, H + 4) at `missing` from the cache or by computing; which were cached."""
+def _by_encoder(asked: Sequence[Asked]) -> list[list[int]]:
+    """Which of `asked` share an encoder, and with it a cache."""
+    groups: dict[int, list[int]] = {}
+    for i, each in enumerate(asked):
+        groups.setdefault(id(each.knowledge.encoder), []).append(i)
+    return list(groups.values())
+
+
+def _fill(found: list[_Found], knowledge: Knowledge) -> None:
+    """Complete the rows of all of them from the cache or by computing, and note the cached."""
+    asked = np.concatenate([each.keys[each.missing] for each in found])
+    if not asked.size:
+        return
+    keys, which = np.unique(asked, return_inverse=True)
+    rows = np.empty((len(keys), found[0].rows.shape[1]), dtype=np.int8)
     cached = np.zeros(len(keys), dtype=np.bool_)
-    cache = knowledge.cache
-    if cache is not None and missing.size:
-        out = np.empty((len(missing), rows.shape[1]), dtype=np.int8)
-        held = cache.take(keys[missing], out)
-        rows[missing[held]] = out[held]
-        cached[missing[held]] = True
-        missing = missing[~held]
+    if knowledge.cache is not None:
+        cached = knowledge.cache.take(keys, rows)
+    missing = np.flatnonzero(~cached)
     if missing.size:
         rows[missing] = compute_rows(knowledge.encoder, keys[missing])
-        if cache is not None:
-            cache.admit(keys[missing], rows[missing])
-    return cached
+        if knowledge.cache is not None:
+            knowledge.cache.admit(keys[missing], rows[missing])
+    start = 0
+    for each in found:
+        own = which[start : start + len(each.missing)]
+        each.rows[each.missing] = rows[own]
+        each.cached[each.missing] = cached[own]
+        start += len(each.missing)
 
 
 def _back_off(

@@ -27,6 +27,8 @@ FORMAT = "hmi-adapter-1"
 PLACES = ("attention", "feed_forward")
 _MOST_PADDING = 2.0
 """Places for a token at which gathering in bfloat16 no longer pays on a CPU."""
+_FEW = 4
+"""The rectangle's sides are multiples of it where kernels are compiled by shape."""
 
 _INFINITY, _MINUS_INFINITY = 0x7C00, 0xFC00
 """In float16's bits."""
@@ -200,16 +202,16 @@ class BatchedAdapters:
         self._gathered: _Gathered | None = None
         # Whichever rectangle is smaller: a row a line, or a slot's run of rows a line.
         by_run, by_row = len(self._sizes) * max(self._sizes), packing.rows * packing.longest
-        runs = by_run <= by_row
+        compiles = packing.device.type == "cpu" and weights.down.dtype == torch.bfloat16
         if gathered is None:
             padding = min(by_run, by_row) / packing.total
-            gathered = packing.device.type != "cpu" or (
-                weights.down.dtype == torch.bfloat16 and padding <= _MOST_PADDING
-            )
+            gathered = packing.device.type != "cpu" or (compiles and padding <= _MOST_PADDING)
         if gathered:
-            self._gathered = _Gathered(
-                torch.tensor(self._slots if runs else slots, device=packing.device),
+            runs = by_run <= by_row
+            self._gathered = _Gathered.of(
+                self._slots if runs else slots,
                 Packing.of(self._sizes, packing.device) if runs else packing,
+                _FEW if compiles else 1,
             )
         self._idle = not any(slots)
 
@@ -240,14 +242,30 @@ class BatchedAdapters:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Gathered:
-    """All of them at once: a slot (G,) for each row of a packing."""
+    """All of them at once: a slot (G,) for each line of a rectangle of L places, and the `cells`
+    (T,) of it that tokens take."""
 
     slots: Tensor
-    packing: Packing
+    places: int
+    cells: Tensor
+
+    @classmethod
+    def of(cls, slots: list[int], packing: Packing, step: int) -> _Gathered:
+        """One line a row of `packing`; both sides are multiples of `step` (see packing.rounded)."""
+        lines, places = (-(-size // step) * step for size in (packing.rows, packing.longest))
+        padded = [*slots, *[0] * (lines - len(slots))]
+        return cls(
+            torch.tensor(padded, device=packing.device),
+            places,
+            packing.row_of * places + packing.position,
+        )
 
     def apply(
         self, x: Tensor, down: Tensor, down_bias: Tensor, up: Tensor, up_bias: Tensor
     ) -> Tensor:
-        slots, padded = self.slots, self.packing.pad(x)
+        slots, hidden = self.slots, x.shape[1]
+        cells = x.new_zeros(len(slots) * self.places, hidden).index_copy(0, self.cells, x)
+        padded = cells.view(len(slots), self.places, hidden)
         narrow = F.gelu(torch.baddbmm(down_bias[slots][:, None], padded, down[slots]))
-        return x + self.packing.pack(torch.baddbmm(up_bias[slots][:, None], narrow, up[slots]))
+        wide = torch.baddbmm(up_bias[slots][:, None], narrow, up[slots])
+        return x + wide.view(-1, hidden).index_select(0, self.cells)

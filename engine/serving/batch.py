@@ -10,10 +10,9 @@ from itertools import groupby
 
 import numpy as np
 
-from engine.knowledge.retrieve import Knowledge, MissPolicy, Retrieved
+from engine.knowledge.retrieve import Asked, Knowledge, MissPolicy, Retrieved
 from engine.memory.transfer import Arrival
 from engine.model.ngrams import Ids
-from engine.model.packing import Packing
 from engine.serving.work import Mode, Work
 
 
@@ -36,6 +35,11 @@ class Group:
     def ids(self) -> Ids:
         count = sum(self.lengths)
         return np.fromiter((t for w in self.works for t in w.ids), dtype=np.int64, count=count)
+
+    def asked(self) -> Asked:
+        """What is to be retrieved; not in exact mode."""
+        assert self.knowledge is not None, "exact mode looks nothing up"
+        return Asked(self.ids, np.array(self.lengths, dtype=np.int64), self.knowledge, self.miss)
 
     def part(self, start: int, end: int | None = None) -> Group:
         """Its works `start` to `end`, with what was retrieved for them."""
@@ -93,9 +97,6 @@ class Batch:
         began = self.began[stage] = time.perf_counter()
         yield
         self.seconds[stage] = time.perf_counter() - began
-
-    def packing(self, device: str) -> Packing:
-        return Packing.of([len(w.ids) for w in self.works], device)
 
 
 def form_batch(

@@ -10,22 +10,22 @@ from itertools import groupby
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from engine.knowledge.retrieve import retrieve, together
+from engine.knowledge.retrieve import retrieve_all, together
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import BatchedAdapters
 from engine.model.backbone import Backbone
 from engine.model.heads import classify
-from engine.model.packing import Packing
+from engine.model.packing import Packing, rounded
 from engine.serving.batch import Batch, Group
 
 
 def retrieve_stage(batch: Batch) -> None:
     """Token ids -> table rows, on the CPU, for every group that is not exact."""
-    for group in batch.groups:
-        if group.knowledge is not None:
-            lengths = np.array(group.lengths, dtype=np.int64)
-            group.retrieved = retrieve(group.ids, lengths, group.knowledge, group.miss)
+    groups = [group for group in batch.groups if group.knowledge is not None]
+    for group, found in zip(groups, retrieve_all([g.asked() for g in groups]), strict=True):
+        group.retrieved = found
 
 
 def load_stage(batch: Batch, tiers: AdapterTiers, adapters: list[str]) -> None:
@@ -47,12 +47,15 @@ def compute_stage(batch: Batch, backbone: Backbone, tiers: AdapterTiers) -> list
     for arrival in batch.arrivals:
         arrival.wait()
     works = batch.works
-    packing = batch.packing(str(device))
+    packing = _packing([len(w.ids) for w in works], backbone)
     # Domains that share a bridge cross it together: a product of few rows is dear.
     alike = [list(groups) for _, groups in groupby(batch.groups, key=_bridge)]
-    states = torch.cat([_lower(groups, backbone, packing.device) for groups in alike])
-    # A text whose adapter failed rides along in slot 0; its result is never looked at.
+    states = torch.cat([_lower(groups, backbone) for groups in alike])
+    states = F.pad(states, (0, 0, 0, packing.total - len(states)))
+    # A text whose adapter failed rides along in slot 0, as a row that belongs to nobody does; its
+    # result is never looked at.
     slots = [batch.slots.get(w.model.adapter, 0) for w in works]
+    slots += [0] * (packing.rows - len(slots))
     arena = tiers.arena
     top = backbone.upper(states, packing, BatchedAdapters(arena.weights, slots, packing))
     loaded = [i for i, w in enumerate(works) if w.model.adapter in batch.slots]
@@ -70,13 +73,21 @@ def _bridge(group: Group) -> int | None:
     return None if group.knowledge is None else id(group.knowledge.bridge)
 
 
-def _lower(groups: list[Group], backbone: Backbone, device: torch.device) -> Tensor:
+def _packing(lengths: list[int], backbone: Backbone) -> Packing:
+    return Packing.of(rounded(lengths) if backbone.compiles else lengths, backbone.device)
+
+
+def _lower(groups: list[Group], backbone: Backbone) -> Tensor:
     """The hidden state of layer k, packed (T, H), of groups that come by it in one way."""
-    packing = Packing.of([length for group in groups for length in group.lengths], device)
+    lengths = [length for group in groups for length in group.lengths]
+    packing = _packing(lengths, backbone)
     knowledge = groups[0].knowledge
     if knowledge is None:
-        ids = np.concatenate([group.ids for group in groups])
-        return backbone.lower(torch.from_numpy(ids).to(device), packing)
-    found = [group.retrieved for group in groups if group.retrieved is not None]
-    assert len(found) == len(groups), "retrieve comes before compute"
-    return knowledge.assemble(together(found), packing)
+        ids = np.zeros(packing.total, dtype=np.int64)
+        np.concatenate([group.ids for group in groups], out=ids[: sum(lengths)])
+        states = backbone.lower(torch.from_numpy(ids).to(packing.device), packing)
+    else:
+        found = [group.retrieved for group in groups if group.retrieved is not None]
+        assert len(found) == len(groups), "retrieve comes before compute"
+        states = knowledge.assemble(together(found), packing)
+    return states[: sum(lengths)]

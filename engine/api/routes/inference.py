@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1", tags=["inference"])
 async def classify(
     appliance: Engine, classification: ClassifyRequest, request: Request
 ) -> Response:
-    answer = await unless_gone(request, appliance.classify(classification))
+    answer = await unless_gone(request.receive, appliance.classify(classification))
     # Written as it is: checking the engine's own answer again would cost as much as making it.
     return Response(answer.model_dump_json(), media_type="application/json")
 

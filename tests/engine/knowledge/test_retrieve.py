@@ -9,12 +9,21 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from engine.knowledge import retrieve as retrieving
 from engine.knowledge.build import BuildReport, compute_rows
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.index import MISS
-from engine.knowledge.retrieve import Knowledge, MissPolicy, Retrieved, retrieve, together
+from engine.knowledge.retrieve import (
+    Asked,
+    Knowledge,
+    MissPolicy,
+    Retrieved,
+    retrieve,
+    retrieve_all,
+    together,
+)
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.view import Segment, TableView
 from engine.model.backbone import Backbone
@@ -282,3 +291,29 @@ def test_texts_of_several_domains_are_assembled_together_as_each_alone(
     ]
     states = serve(stored).assemble(joined, packing)
     assert torch.allclose(states, torch.cat(alone), atol=1e-5)
+
+
+def test_texts_of_domains_that_share_an_encoder_compute_what_both_miss_once(
+    backbone: Backbone,
+    serve: Serve,
+    empty_view: TableView,
+    stored: TableView,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    computed: list[int] = []
+
+    def spy(encoder: NgramEncoder, keys: NDArray[np.int64]) -> NDArray[np.int8]:
+        computed.extend(keys.tolist())
+        return compute_rows(encoder, keys)
+
+    packs = [_pack(backbone, texts) for texts in (TEXTS[:3], TEXTS[1:], TEXTS[:2])]
+    views = (stored, empty_view, empty_view)
+    alone = [retrieve(*pack, serve(view)) for pack, view in zip(packs, views, strict=True)]
+    monkeypatch.setattr(retrieving, "compute_rows", spy)
+    found = retrieve_all(
+        [Asked(*pack, serve(view)) for pack, view in zip(packs, views, strict=True)]
+    )
+    assert len(computed) == len(set(computed)) > 0
+    for one, other in zip(found, alone, strict=True):
+        assert torch.equal(_per_token(one), _per_token(other))
+        assert one.lookups() == other.lookups()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,19 @@ def test_batches_at_the_edge_equal_each_row_alone(
         for place in PLACES:
             expected = _one_by_one(x, slots, lengths, layer, place)
             assert torch.allclose(adapt(x, layer, place), expected, atol=1e-5)
+
+
+def test_a_rectangle_of_few_shapes_gives_bfloat16_rows_the_same_answer() -> None:
+    weights = SlotWeights(**{f.name: getattr(WEIGHTS, f.name).bfloat16() for f in fields(WEIGHTS)})
+    slots, lengths = [1, 3, 4, 2, 5], [7, 6, 7, 5, 6]
+    x = torch.randn(sum(lengths), HIDDEN).bfloat16()
+    packing = Packing.of(lengths)
+    gathered, in_turn = (
+        BatchedAdapters(weights, slots, packing, gathered=how)(x, 1, "attention")
+        for how in (True, False)
+    )
+    assert torch.allclose(gathered, in_turn, atol=2e-2)
+    assert not torch.allclose(gathered, x, atol=2e-2)
 
 
 def test_slot_0_is_the_base_model_to_the_last_bit_alone_and_in_company() -> None:

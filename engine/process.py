@@ -1,0 +1,39 @@
+"""How a process that serves treats its memory: what is freed is kept, what stays is left alone."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_KEPT = 1 << 30
+_LARGEST = 32 << 20
+"""The most that glibc takes for the mmap threshold."""
+_TOP_PAD = 8 << 20
+_YOUNG = 20_000
+
+
+def keep_freed_memory() -> bool:
+    """Let the C allocator reuse what a batch frees instead of giving it back to the system.
+
+    A batch's tensors are large enough for glibc to map each one afresh, and the first touch of a
+    new page costs more than what is computed in it. False where there is no such allocator.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    settings = (
+        (_M_MMAP_THRESHOLD, _LARGEST),
+        (_M_TRIM_THRESHOLD, _KEPT),
+        (_M_TOP_PAD, _TOP_PAD),
+    )
+    return all(mallopt(name, value) == 1 for name, value in settings)
+
+
+def leave_settled_objects() -> None:
+    """Take all objects that are there now out of the garbage collector's rounds, and let it look
+    at the young ones less often: ten thousand vPLMs are a large heap to walk for nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, 20, 20)
