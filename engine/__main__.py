@@ -110,10 +110,11 @@ def serve(home: Path | None, socket: Path | None, **choices: Any) -> None:
     given = {name: value for name, value in choices.items() if value is not None}
     settings = Settings(paths=Paths.find(home, socket), **given)
     from engine.api import server
-    from engine.process import keep_freed_memory
+    from engine.process import keep_freed_memory, take_short_turns
 
     server.log_to_stderr()
     keep_freed_memory()
+    take_short_turns()
     try:
         server.serve(settings)
     except Exception as error:  # noqa: BLE001  what is not foreseen is raised again
