@@ -17,11 +17,19 @@ from engine.appliance import Appliance
 from engine.bench.about import about_run
 from engine.bench.document import Document
 from engine.bench.ending import throwaway_folder
-from engine.bench.sources import Dataset, open_sources
+from engine.bench.sources import Dataset, Sources, open_sources
 from engine.bench.subject import Subject
 from engine.bench.table import number, share, table
 from engine.config import Paths, Settings
-from engine.schema import ClassifyRequest, TenantCreate, VplmBulkCreate
+from engine.errors import Unavailable
+from engine.process import keep_freed_memory, take_short_turns
+from engine.schema import (
+    ClassifyRequest,
+    DomainCreate,
+    RebuildRequest,
+    TenantCreate,
+    VplmBulkCreate,
+)
 
 Place = Literal["device", "host", "disk"]
 """Where a request's adapter is when it is asked for."""
@@ -31,6 +39,7 @@ _TENANTS = 8
 _FEW = 8
 """The arena has room for one in so many where adapters are to be missing."""
 _WARM_UP = 0.25
+_POLL_S = 0.1
 _MEANING = """\
 on, off   texts a second with stages overlapping and one after the other
 device    all adapters have a slot    host  all are in host memory, an eighth have a slot
@@ -48,6 +57,8 @@ class OverlapPlan:
     rounds: int = 3
     rank: int = 64
     labels: int = 4
+    alpha: float = 0.5
+    table_cache: int = 512 << 20
     seed: int = 0
 
 
@@ -71,13 +82,18 @@ def run_overlap(
     name = next(iter(sources.datasets))
     about = about_run(threads=subject.cores, seed=plan.seed, device=subject.model.device)
     with throwaway_folder() as home:
-        cells = measure_overlap(subject, sources.dataset(name), plan, home, say)
+        cells = measure_overlap(subject, sources, name, plan, home, say)
     settings = asdict(plan) | {"dataset": name}
     return Document("pipeline", about, settings, overlap_results(cells)), render_overlap(cells)
 
 
 def measure_overlap(
-    subject: Subject, dataset: Dataset, plan: OverlapPlan, home: Path, say: Callable[[str], None]
+    subject: Subject,
+    sources: Sources,
+    name: str,
+    plan: OverlapPlan,
+    home: Path,
+    say: Callable[[str], None],
 ) -> list[OverlapCell]:
     """Serve the same requests by engines that differ in nothing but what is compared."""
     base = Settings(
@@ -86,10 +102,14 @@ def measure_overlap(
         encoder=subject.model.encoder,
         device=subject.model.device,
         threads=subject.threads,
+        table_cache=plan.table_cache,
     )
+    keep_freed_memory()
+    take_short_turns()
     if subject.model.split is not None:
         base = replace(base, split=subject.model.split)
-    slot = _create(base, plan)
+    dataset = sources.dataset(name)
+    slot = _create(base, plan, dataset.domain, sources.corpus(dataset.domain))
     caches = {
         "device": (2 << 30, (plan.vplms + _FEW) * slot),
         "host": (2 << 30, plan.vplms // _FEW * slot),
@@ -136,11 +156,15 @@ def overlap_results(cells: list[OverlapCell]) -> dict[str, Any]:
     return {"cells": [asdict(cell) for cell in cells], "meaning": _MEANING}
 
 
-def _create(settings: Settings, plan: OverlapPlan) -> int:
-    """The vPLMs, and the bytes of a slot."""
+def _create(settings: Settings, plan: OverlapPlan, domain: str, corpus: list[str]) -> int:
+    """The domain with its table, the vPLMs, and the bytes of a slot."""
     appliance = Appliance(settings)
     appliance.start()
     try:
+        if domain not in {each.name for each in appliance.domains().data}:
+            appliance.create_domain(DomainCreate(name=domain))
+        appliance.put_corpus(domain, (f"{line}\n".encode() for line in corpus))
+        _await(appliance, appliance.rebuild_domain(domain, RebuildRequest(alpha=plan.alpha)).id)
         each = -(-plan.vplms // _TENANTS)
         labels = [f"l{i}" for i in range(plan.labels)]
         for tenant in range(_TENANTS):
@@ -152,7 +176,7 @@ def _create(settings: Settings, plan: OverlapPlan) -> int:
                     name="m",
                     count=each,
                     labels=labels,
-                    domain="general",
+                    domain=domain,
                     rank=plan.rank,
                 )
             )
@@ -162,6 +186,13 @@ def _create(settings: Settings, plan: OverlapPlan) -> int:
         return device.bytes // device.resident
     finally:
         appliance.close()
+
+
+def _await(appliance: Appliance, job: str) -> None:
+    while (found := appliance.job(job)).state in ("queued", "running"):
+        time.sleep(_POLL_S)
+    if found.state != "succeeded":
+        raise Unavailable(f"The table was not built: {found.error}")
 
 
 def _serve(settings: Settings, dataset: Dataset, plan: OverlapPlan) -> tuple[float, float]:

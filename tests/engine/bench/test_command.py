@@ -106,3 +106,27 @@ def test_a_run_that_is_ended_early_leaves_nothing_behind(tmp_path: Path) -> None
     assert process.returncode == 128 + signal.SIGTERM
     assert "Traceback" not in told
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "runner"),
+    [
+        ("accuracy", "engine.bench.runs.run_accuracy"),
+        ("throughput", "engine.bench.runs.run_throughput"),
+        ("pipeline", "engine.bench.overlap.run_overlap"),
+        ("scale", "engine.bench.scale.run_scale"),
+        ("load", "engine.bench.reference.run_reference"),
+    ],
+)
+def test_every_flag_of_a_measurement_reaches_its_plan(
+    name: str, runner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ReachedError(Exception):
+        pass
+
+    def reached(*_given: object, **_named: object) -> None:
+        raise ReachedError
+
+    monkeypatch.setattr(runner, reached)
+    result = CliRunner().invoke(bench, [name], auto_envvar_prefix="HMI_BENCH")
+    assert isinstance(result.exception, ReachedError), result.output
