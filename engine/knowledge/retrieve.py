@@ -100,6 +100,16 @@ class Retrieved:
             self.cached[start:end],
         )
 
+    def where(self, tokens: NDArray[np.bool_]) -> Retrieved:
+        """Of the tokens for which `tokens` (T,) is True."""
+        return Retrieved(
+            self.rows,
+            self.which[torch.from_numpy(tokens)],
+            self.hit[tokens],
+            self.backed_off[tokens],
+            self.cached[tokens],
+        )
+
     def lookups(self, start: int = 0, end: int | None = None) -> Lookups:
         """Of the tokens `start` to `end`."""
         hits, cached, shorter = (

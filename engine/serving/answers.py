@@ -11,13 +11,10 @@ from engine.serving.work import Outcome, Work
 
 
 def answer(batch: Batch, probs: Sequence[list[float]]) -> None:
-    """Deliver answers and errors, but for works that are served later."""
-    waiting = set(map(id, batch.later))
+    """Deliver answers and errors."""
     works = batch.works
     models = len(batch.adapters)
     for work, found, lookups in zip(works, probs, _lookups(batch), strict=True):
-        if id(work) in waiting:
-            continue
         error = batch.errors.get(work.model.adapter)
         if error is not None:
             work.ticket.fail(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -35,6 +35,14 @@ class Group:
     def ids(self) -> Ids:
         count = sum(self.lengths)
         return np.fromiter((t for w in self.works for t in w.ids), dtype=np.int64, count=count)
+
+    def where(self, chosen: Sequence[bool]) -> Group:
+        """Its `chosen` works, with what was retrieved for them."""
+        works = [work for work, here in zip(self.works, chosen, strict=True) if here]
+        found = self.retrieved
+        if found is not None:
+            found = found.where(np.repeat(np.array(chosen), self.lengths))
+        return Group(works, self.knowledge, self.miss, found)
 
     def asked(self) -> Asked:
         """What is to be retrieved; not in exact mode."""
@@ -69,18 +77,12 @@ class Batch:
     """What computing waits for: copies into slots that may be under way still."""
     drawn: list[Work] = field(default_factory=list)
     """What the scheduler gave out for it, those among them that could not be served."""
-    later: list[Work] = field(default_factory=list)
-    """Works that get no answer here: their adapters find room once this batch is through."""
+    rest: Batch | None = None
+    """What was split off it: works whose adapters find room once this batch is through."""
 
     @property
     def works(self) -> list[Work]:
         return [w for group in self.groups for w in group.works]
-
-    @property
-    def answered(self) -> list[Work]:
-        """Those that get their answer here."""
-        waiting = set(map(id, self.later))
-        return [w for w in self.works if id(w) not in waiting]
 
     @property
     def adapters(self) -> list[str]:
@@ -90,6 +92,17 @@ class Batch:
     @property
     def tokens(self) -> int:
         return sum(len(w.ids) for w in self.works)
+
+    def split_off(self, adapters: Collection[str], number: int) -> Batch:
+        """Take the works with `adapters` out of this batch; they are a new one, batch `number`,
+        which is also the `rest` of this."""
+        groups = [(g, [w.model.adapter in adapters for w in g.works]) for g in self.groups]
+        others = [group.where(chosen) for group, chosen in groups if any(chosen)]
+        self.groups = [g.where([not c for c in chosen]) for g, chosen in groups if not all(chosen)]
+        for adapter in adapters:
+            self.errors.pop(adapter, None)
+        self.rest = Batch(number, others, self.taken, dict(self.began), dict(self.seconds))
+        return self.rest
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -97,13 +97,12 @@ class Pipeline:
 
     def _in_turn(self) -> None:
         while works := self._take(self._limits):
-            while works:
-                batch = self._retrieve(works)
-                if batch is None or not self._load(batch):
-                    self._queue.finished(works)
-                    break
+            batch = self._retrieve(works)
+            if batch is None:
+                self._queue.finished(works)
+            while batch is not None and self._load(batch):
                 self._finish(batch)
-                works = batch.later
+                batch = batch.rest
 
     def _retrieve_ahead(self) -> None:
         while True:
@@ -132,16 +131,15 @@ class Pipeline:
 
     def _load_ahead(self) -> None:
         while (batch := self._retrieved.take()) is not None:
-            if not self._load(batch):
-                self._queue.finished(batch.drawn)
-                self._cadence.drop()
-                continue
-            self._loaded.put(batch)
-            while batch is not None and batch.later:
-                batch = self._retrieve(batch.later)
-                if batch is not None and self._load(batch):
-                    self._cadence.add()
+            wanted = True
+            while batch is not None:
+                if self._load(batch):
+                    if not wanted:
+                        self._cadence.add()
                     self._loaded.put(batch)
+                elif wanted:
+                    self._cadence.drop()
+                batch, wanted = batch.rest, False
         self._loaded.close()
 
     def _compute(self) -> None:
@@ -172,13 +170,17 @@ class Pipeline:
         return batch
 
     def _load(self, batch: Batch) -> bool:
-        """Slots for its adapters; whether it may be computed."""
+        """Slots for its adapters; whether it may be computed. It may have a `rest` then."""
         try:
             with batch.timed("load"):
-                self._room.make(batch)
+                crowded = self._room.make(batch)
+            if crowded:
+                rest = batch.split_off(crowded, next(self._numbers))
+                rest.drawn = rest.works
         except Exception as error:
             log.exception("loading %d adapters failed", len(batch.adapters))
             refuse(batch.works, error)
+            self._queue.finished(batch.drawn)
             return False
         return True
 
@@ -198,7 +200,7 @@ class Pipeline:
             answer(batch, probs)
         except Exception as error:
             log.exception("a batch of %d texts failed", len(batch.works))
-            refuse(batch.answered, error)
+            refuse(batch.works, error)
             self._queue.finished(batch.drawn)
 
     def _usable(self, works: list[Work], taken: dict[str, Knowledge]) -> list[Work]:

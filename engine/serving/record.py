@@ -44,5 +44,5 @@ class BatchRecord:
             taken=batch.taken,
             began=dict(batch.began),
             seconds=dict(batch.seconds),
-            failed=sum(w.model.adapter in batch.errors for w in works) - len(batch.later),
+            failed=sum(w.model.adapter in batch.errors for w in works),
         )

@@ -20,11 +20,11 @@ class Room:
         self._holding = self._releases = 0
         self._released = threading.Condition()
 
-    def make(self, batch: Batch) -> None:
+    def make(self, batch: Batch) -> list[str]:
         """Bring the batch's adapters into slots and hold them until `release`.
 
         What finds no room waits for earlier batches to let go. What has none beside the batch's
-        own others is put off: it is in `batch.later`.
+        own others comes back, not held: its works have to wait until this batch is through.
         """
         seen = self._releases
         load_stage(batch, self._tiers, batch.adapters)
@@ -35,9 +35,10 @@ class Room:
             load_stage(batch, self._tiers, full)
         with self._released:
             self._holding += 1
-        if full and batch.slots:
-            crowded = set(full)
-            batch.later = [w for w in batch.works if w.model.adapter in crowded]
+        if not batch.slots:
+            return []
+        self._tiers.release(full)
+        return full
 
     def release(self, batch: Batch) -> None:
         """The batch needs its slots no more."""

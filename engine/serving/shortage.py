@@ -51,7 +51,7 @@ def _again(half: Batch, compute: Compute) -> list[list[float]]:
     except torch.OutOfMemoryError as error:
         log.exception("%d texts do not fit into the device's memory", len(half.works))
         refuse(
-            half.answered,
+            half.works,
             Unavailable(
                 f"The device's memory ran out: {error}",
                 remedy="Ask with fewer or shorter texts at once, or start the engine with a "

@@ -3,12 +3,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import torch
 
 from engine.errors import NotFound
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.retrieve import Knowledge, MissPolicy
 from engine.knowledge.view import TableView
-from engine.serving.batch import Batch, form_batch
+from engine.serving.batch import Batch, Group, form_batch
+from engine.serving.stages import retrieve_stage
 from engine.serving.work import Work
 from tests.engine.serving.works import work
 
@@ -93,6 +95,31 @@ def test_a_groups_ids_are_its_texts_one_after_the_other(hplm: Hplm) -> None:
     (group,) = batch.groups
     assert group.lengths == [2, 3]
     assert group.ids.tolist() == [0, 1, 0, 1, 2]
+
+
+def test_what_is_split_off_keeps_what_was_retrieved_for_it(hplm: Hplm) -> None:
+    works = [
+        work(i + 1, domain=d, adapter=a)
+        for i, (d, a) in enumerate(zip("xyxy", "abca", strict=True))
+    ]
+    batch, _ = form(works, hplm)
+    retrieve_stage(batch)
+    before = {id(w): _rows(g, i) for g in batch.groups for i, w in enumerate(g.works)}
+    rest = batch.split_off({"a"}, 8)
+    assert [w.model.adapter for w in rest.works] == ["a", "a"]
+    assert [w.model.adapter for w in batch.works] == ["c", "b"]
+    assert (batch.rest, rest.number, rest.taken) == (rest, 8, batch.taken)
+    for part in (batch, rest):
+        for group in part.groups:
+            for i, one in enumerate(group.works):
+                assert torch.equal(_rows(group, i), before[id(one)])
+
+
+def _rows(group: Group, index: int) -> torch.Tensor:
+    """The rows retrieved for its work number `index`."""
+    found, start = group.retrieved, sum(group.lengths[:index])
+    assert found is not None
+    return found.rows[found.which[start : start + group.lengths[index]]]
 
 
 def test_an_unknown_domain_is_said_so() -> None:

@@ -165,11 +165,20 @@ def test_heads_too_large_for_one_batch_are_served_in_several(
         for model in ids:
             make_vplm(appliance, model, labels)
         expected = {model: probs(appliance, model, ["a good film"])[0] for model in ids}
+        before = _looked_up(appliance)
         got = together(appliance, [(model, "plot", ["a good film"]) for model in ids])
+        tokens = sum(outcome.tokens for (outcome,) in got)
+        assert _looked_up(appliance) - before == tokens, "each token is looked up once"
         for model, (outcome,) in zip(ids, got, strict=True):
             assert same([outcome.probs], [expected[model]], tolerance_of(appliance))
         for model in ids:
             appliance.remove_vplm(model)
+
+
+def _looked_up(appliance: Appliance) -> int:
+    """Tokens of the root domain that were looked up since the start."""
+    traffic = core_of(appliance).tree.traffic["general"]
+    return traffic.hits + traffic.computed + traffic.backed_off + traffic.cached
 
 
 @pytest.mark.parametrize("harm", ["deleted", "damaged"])

@@ -47,10 +47,18 @@ def test_a_slot_that_was_freed_since_the_look_is_not_missed() -> None:
     assert set(second.slots) == {"adapter-2"}
 
 
-def test_what_finds_no_room_beside_its_own_batch_is_put_off_and_not_answered_here() -> None:
-    room = Room(Tiers())
+def test_what_finds_no_room_beside_its_own_batch_comes_back_and_is_not_held() -> None:
+    tiers = Tiers()
+    room = Room(tiers)
     batch = batch_of(1, "adapter-1", "adapter-2")
-    room.make(batch)
-    assert len(batch.slots) == 1
-    assert [w.model.adapter for w in batch.later] == sorted(batch.errors)
-    assert [w.model.adapter for w in batch.answered] == list(batch.slots)
+    (crowded,) = room.make(batch)
+    (held,) = batch.slots
+    assert {crowded, held} == {"adapter-1", "adapter-2"}
+    rest = batch.split_off([crowded], 2)
+    assert (batch.adapters, rest.adapters) == ([held], [crowded])
+    assert batch.errors == {}
+    room.release(batch)
+    assert room.make(rest) == []
+    assert set(rest.slots) == {crowded}
+    room.release(rest)
+    assert tiers.ensure_resident(["adapter-0"]).errors == {}, "nothing is held any more"
