@@ -117,7 +117,7 @@ class Chronicle:
                     tokens=record.tokens,
                     models=record.models,
                     tenants=len(record.tenants),
-                    misses=looked_up - hits if stage == "retrieve" else None,
+                    misses=looked_up - hits if looked_up and stage == "retrieve" else None,
                     largest=record.tenants[:_LARGEST] if stage == "compute" else (),
                 )
                 for stage in STAGES
