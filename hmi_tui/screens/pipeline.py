@@ -18,7 +18,6 @@ from engine.schema import SlotMap, SpanFeed
 from hmi_tui import figures
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
-from hmi_tui.screens.tenant_facts import instant
 from hmi_tui.screens.trace_form import trace_form
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.timeline.lanes import within
@@ -139,7 +138,7 @@ class PipelineScreen(ModeScreen):
         view = self.view
         summary = summarise(within(self.recording.bars(), view.begin, view.end))
         span = figures.seconds(view.span)
-        until = time.strftime("%H:%M:%S", time.localtime(view.end))
+        until = _clock(view.end)
         self.lanes.border_title = (
             f"Last {span} · ▶ live"
             if view.live
@@ -210,7 +209,7 @@ class PipelineScreen(ModeScreen):
         if batch is None:
             self.notify(EMPTY)
             return
-        when = ("ended", instant(batch.end))
+        when = ("ended", _clock(batch.end))
         self.app.push_screen(Facts(f"Batch {batch.number}", [when, *batch_facts(batch)]))
 
     def action_save_trace(self) -> None:
@@ -223,3 +222,7 @@ class PipelineScreen(ModeScreen):
     @on(MouseScrollDown)
     def _further(self) -> None:
         self.action_zoom(-1)
+
+
+def _clock(instant: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(instant))

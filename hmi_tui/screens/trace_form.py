@@ -15,17 +15,18 @@ LONGEST_S = 3600
 
 
 def trace_form(client: AsyncClient, seconds: float = 30.0) -> Form:
-    """Asks for a file and how far back; a picture beside it if one is named."""
+    """Asks for a file, how far back, and whether to draw some batches beside it as an SVG."""
     name = time.strftime("hmi-trace-%Y%m%d-%H%M%S.json")
     fields = (
         Field("file", "File", name, kind="file"),
         Field("seconds", "Seconds back", f"{max(1.0, seconds):g}"),
-        Field("svg", "Picture", hint="an SVG of some batches, or nothing", kind="file"),
+        Field("picture", "Picture too", "no", kind="choice", options=("no", "yes")),
     )
 
     async def save(values: Values) -> str:
         file = _new_file(values["file"])
-        svg = _new_file(values["svg"]) if values["svg"] else None
+        drawn = values["picture"] == "yes"
+        svg = _new_file(str(file.with_suffix(".svg"))) if drawn else None
         trace = await client.trace(_seconds(values["seconds"]))
         await asyncio.to_thread(write_trace, trace, file, svg)
         return f"Saved {file}. Open it in {VIEWER} (drag it in) or chrome://tracing."

@@ -38,7 +38,7 @@ class BatchPanel(Panel):
         if batch is None:
             return [muted("No batch in view.")]
         facts = (
-            ("texts", texts_of(batch)),
+            ("with", texts_of(batch)),
             ("of", owners(batch, NAMED)),
             ("tokens", tokens(batch)),
         )
@@ -56,7 +56,11 @@ class BatchPanel(Panel):
 
 def texts_of(batch: Batch) -> str:
     adapters = "adapter" if batch.models == 1 else "adapters"
-    return f"{figures.count(batch.texts)} through {figures.count(batch.models)} {adapters}"
+    return f"{_texts(batch.texts)} through {figures.count(batch.models)} {adapters}"
+
+
+def _texts(count: int) -> str:
+    return f"{figures.count(count)} text{'' if count == 1 else 's'}"
 
 
 def tokens(batch: Batch) -> str:
@@ -79,10 +83,10 @@ def batch_facts(batch: Batch) -> list[Fact]:
     """All there is to say of a batch."""
     took = batch.end - batch.start
     facts: list[Fact] = [
-        ("texts", texts_of(batch)),
+        ("with", texts_of(batch)),
         ("tokens", tokens(batch)),
         ("tenants", figures.count(batch.tenants)),
-        *((f"  {tenant}", f"{count} texts") for tenant, count in batch.largest.items()),
+        *((f"  {tenant}", _texts(count)) for tenant, count in batch.largest.items()),
     ]
     for stage in STAGES:
         seconds = batch.seconds.get(stage, 0.0)

@@ -40,7 +40,7 @@ class SharesPanel(Panel):
         bars += [bar_line(name, part, figures.share(part), width) for name, part in whole]
         longest = figures.seconds(found.longest_bubble_s)
         said = f"{found.bubbles} bubbles, the longest {longest}" if found.bubbles else "no bubble"
-        return [*bars, muted(figures.shorten(f"{found.batches} batches, {said}", width))]
+        return [*bars, muted(figures.shorten(said, width)), muted(f"{found.batches} batches")]
 
 
 def in_short(found: Summary | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
+from textual.widgets import Input, Select
 
 from engine.client import NotFound, Paths
 from engine.schema import SpanFeed
@@ -123,7 +124,10 @@ async def test_the_picture_goes_where_the_chosen_batch_is(
 async def test_a_batch_is_told_in_full(paths: Paths, engine: ScriptedEngine) -> None:
     async with open_app(paths, engine, "pipeline").run_test(size=NARROW) as pilot:
         await sees(
-            pilot, "12 through 5 adapters", "acme 7, globex 2 and 3 more", "400, 25 % not in tables"
+            pilot,
+            "12 texts through 5 adapters",
+            "acme 7, globex 2 and 3 more",
+            "400, 25 % not in tables",
         )
         await sees(pilot, "100 ms", "50 ms", "10 ms", "350 ms")
         await pilot.press("up", "enter")
@@ -149,7 +153,9 @@ async def test_a_trace_is_saved_to_a_new_file(
         await sees(pilot, "Batch 40, the newest")
         await pilot.press("s")
         await sees(pilot, "Save a trace", "hmi-trace-")
-        await fill(pilot, file=str(file), seconds="12", svg=str(picture))
+        assert isinstance(pilot.app.focused, Input)
+        await fill(pilot, file=str(file), seconds="12")
+        pilot.app.screen.query_one(Select).value = "yes"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, PipelineScreen), "the form to shut")
         await sees(pilot, "ui.perfetto.dev")
@@ -163,7 +169,7 @@ async def test_a_trace_that_cannot_be_saved_keeps_the_form_open(
 ) -> None:
     there = tmp_path / "there.json"
     there.write_text("mine")
-    good = {"file": str(tmp_path / "new.json"), "seconds": "30", "svg": ""}
+    good = {"file": str(tmp_path / "new.json"), "seconds": "30"}
     async with open_app(paths, engine, "pipeline").run_test(size=WIDE) as pilot:
         await sees(pilot, "Batch 40, the newest")
         await pilot.press("s")
