@@ -36,18 +36,25 @@ def fill_cells(bars: Sequence[Bar], view: View, width: int, chosen: int | None =
         if right < 0 or left >= width:
             continue
         left, right = max(0.0, left), min(float(width), right)
-        x = min(int(left), width - 1)
-        while x == int(left) or x < right:
-            until = min(right, x + 1.0)
-            part = until - max(left, x)
-            fill[x] += max(0.0, until - max(left, x, reached))
+        x, last = int(left), min(int(right), width - 1)
+        if last > x and last == right:
+            last -= 1
+        if chosen is not None and bar.batch == chosen:
+            marked.update(range(x, last + 1))
+        new = max(reached, left)
+        if x == last:
+            # Most bars of a busy engine are shorter than a cell.
+            part = right - left
+            fill[x] += max(0.0, right - new)
             if part > most[x]:
                 most[x], owner[x] = part, bar
-            if chosen is not None and bar.batch == chosen:
-                marked.add(x)
-            x += 1
-            if x >= width:
-                break
+        else:
+            for cell in range(x, last + 1):
+                until = min(right, cell + 1.0)
+                part = until - max(left, cell)
+                fill[cell] += max(0.0, until - max(new, cell))
+                if part > most[cell]:
+                    most[cell], owner[cell] = part, bar
         reached = max(reached, right)
     return CellRow([min(1.0, share) for share in fill], owner, frozenset(marked))
 

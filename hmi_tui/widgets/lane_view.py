@@ -140,8 +140,10 @@ class LaneView(Widget):
         own = base + self.get_component_rich_style(f"lane--{lane}", partial=True)
         strong = base + self.get_component_rich_style("lane--chosen", partial=True)
         muted = base + self.get_component_rich_style("lane--axis", partial=True)
-        name = lane
-        for bars, lines in bands(self.recording.lanes.get(lane, ()), height):
+        name, begin, end = lane, self.view.begin, self.view.end
+        rows = self.recording.lanes.get(lane, ())
+        in_view = [[bar for bar in row if bar.end >= begin and bar.start < end] for row in rows]
+        for bars, lines in bands(in_view, height):
             if not lines:
                 continue
             row = fill_cells(bars, self.view, width, self.chosen)

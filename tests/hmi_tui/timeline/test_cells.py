@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hmi_tui.timeline.cells import bands, fill_cells, glyphs, labels, lane_heights
-from hmi_tui.timeline.lanes import LANES, Bar
+from hmi_tui.timeline.lanes import LANES, Bar, length, union
 from hmi_tui.timeline.view import View
 
 TEN = View(10.0, 10.0)
@@ -78,3 +80,15 @@ def test_every_lane_has_a_line_and_all_fit(height: int) -> None:
     assert min(heights.values()) >= 1
     assert sum(heights.values()) <= height
     assert heights["compute"] == max(heights.values())
+
+
+@given(
+    st.lists(st.tuples(st.floats(-3, 12), st.floats(0, 6)), max_size=9).map(
+        lambda some: sorted((start, start + seconds) for start, seconds in some)
+    )
+)
+def test_the_cells_hold_the_time_in_which_anybody_worked(some: list[tuple[float, float]]) -> None:
+    row = fill_cells([bar(start, end) for start, end in some], TEN, 10)
+    inside = union((max(0.0, start), min(10.0, end)) for start, end in some)
+    assert sum(row.fill) == pytest.approx(length(inside), abs=1e-6)
+    assert all(0 <= share <= 1 for share in row.fill)
