@@ -1,4 +1,4 @@
-"""The application: six modes over one feed of snapshots. The engine goes on when it ends."""
+"""The application: its modes over one feed of snapshots. The engine goes on when it ends."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from hmi_tui.screens.domains import DomainsScreen
 from hmi_tui.screens.help import Help
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.overview import OverviewScreen
+from hmi_tui.screens.pipeline import PipelineScreen
 from hmi_tui.screens.playground import PlaygroundScreen
 from hmi_tui.screens.tenants import TenantsScreen
 from hmi_tui.themes import THEMES
@@ -57,6 +58,7 @@ class HmiApp(App[None]):
         "adapters": AdaptersScreen,
         "trainer": _trainer,
         "playground": PlaygroundScreen,
+        "pipeline": PipelineScreen,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         *(

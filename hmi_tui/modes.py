@@ -9,4 +9,5 @@ MODE_TITLES: dict[str, str] = {
     "adapters": "Adapters",
     "trainer": "Trainer",
     "playground": "Playground",
+    "pipeline": "Pipeline",
 }

@@ -35,6 +35,8 @@ from engine.schema import (
     NgramPage,
     Quota,
     RebuildRequest,
+    SlotMap,
+    SpanFeed,
     Status,
     Tenant,
     TenantCreated,
@@ -140,6 +142,14 @@ class Client:
     def trace(self, seconds: float = 30.0) -> Trace:
         """What worked when in the last `seconds`, for ui.perfetto.dev; only over the socket."""
         return self._send(calls.trace(seconds))
+
+    def spans(self, after: int | None = None, limit: int = 1024) -> SpanFeed:
+        """The newest spans, or those that are new since a feed whose `last` was `after`."""
+        return self._send(calls.spans(after, limit))
+
+    def slots(self, first: int = 1, limit: int = 1024) -> SlotMap:
+        """What is in the device's slots from `first` on, by heat; at most 4,096 at once."""
+        return self._send(calls.slots(first, limit))
 
     def stop(self) -> None:
         """Ask the engine to end cleanly; only over the socket."""

@@ -34,6 +34,8 @@ from engine.schema import (
     NgramPage,
     Quota,
     RebuildRequest,
+    SlotMap,
+    SpanFeed,
     Status,
     Tenant,
     TenantCreated,
@@ -77,6 +79,14 @@ def metrics() -> Call[str]:
 
 def trace(seconds: float = 30.0) -> Call[Trace]:
     return Call("GET", "/v1/trace", reader(Trace), query(seconds=seconds))
+
+
+def spans(after: int | None = None, limit: int = 1024) -> Call[SpanFeed]:
+    return Call("GET", "/v1/spans", reader(SpanFeed), query(after=after, limit=limit))
+
+
+def slots(first: int = 1, limit: int = 1024) -> Call[SlotMap]:
+    return Call("GET", "/v1/slots", reader(SlotMap), query(first=first, limit=limit))
 
 
 def stop() -> Call[None]:

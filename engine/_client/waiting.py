@@ -35,6 +35,8 @@ from engine.schema import (
     NgramPage,
     Quota,
     RebuildRequest,
+    SlotMap,
+    SpanFeed,
     Status,
     Tenant,
     TenantCreated,
@@ -145,6 +147,14 @@ class AsyncClient:
     async def trace(self, seconds: float = 30.0) -> Trace:
         """What worked when in the last `seconds`, for ui.perfetto.dev; only over the socket."""
         return await self._send(calls.trace(seconds))
+
+    async def spans(self, after: int | None = None, limit: int = 1024) -> SpanFeed:
+        """The newest spans, or those that are new since a feed whose `last` was `after`."""
+        return await self._send(calls.spans(after, limit))
+
+    async def slots(self, first: int = 1, limit: int = 1024) -> SlotMap:
+        """What is in the device's slots from `first` on, by heat; at most 4,096 at once."""
+        return await self._send(calls.slots(first, limit))
 
     async def stop(self) -> None:
         """Ask the engine to end cleanly; only over the socket."""

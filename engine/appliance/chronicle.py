@@ -25,6 +25,8 @@ from store.rows import JobRow
 _LANES: dict[str, Lane] = {"host": "prefetch", "device": "swap"}
 _NAMED = 12
 """Characters of an adapter's id that tell it from others."""
+_LARGEST = 8
+"""Tenants of a batch that are named."""
 
 
 class Chronicle:
@@ -114,7 +116,9 @@ class Chronicle:
                     texts=record.texts,
                     tokens=record.tokens,
                     models=record.models,
-                    misses=looked_up - hits if stage == "retrieve" else None,
+                    tenants=len(record.tenants),
+                    misses=looked_up - hits if looked_up and stage == "retrieve" else None,
+                    largest=record.tenants[:_LARGEST] if stage == "compute" else (),
                 )
                 for stage in STAGES
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 
 import torch
 
@@ -26,9 +25,7 @@ from engine.schema import (
     TenantQueue,
     Tier,
     TierStatus,
-    TraceEvent,
 )
-from engine.telemetry.trace import trace_events
 
 _BUSIEST = 5
 """Tenants whose queues are shown."""
@@ -64,14 +61,6 @@ class StatusCalls(DomainCalls, TrainingCalls):
             totals=dict(core.totals),
             problems=self._problems(host.disk_free_bytes),
         )
-
-    def trace(self, seconds: float) -> Iterator[TraceEvent]:
-        """What worked in the last `seconds`; longer work is there from its beginning."""
-        core, now = self._core, time.perf_counter()
-        spans, levels = core.chronicle.spans.since(now - seconds)
-        origin = spans[0].start if spans else now - seconds
-        began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(core.chronicle.wall + origin))
-        return trace_events(spans, levels, origin, f"began {began}")
 
     def _live_jobs(self) -> list[Job]:
         running = self.jobs("running", 100, None).data

@@ -50,6 +50,16 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotUse:
+    """What is in one slot of the arena. `held` is by a batch under way."""
+
+    adapter: str
+    heat: float
+    pinned: bool
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TierUse:
     resident: int
     bytes: int

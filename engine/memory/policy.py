@@ -60,6 +60,12 @@ class EvictionPolicy(ABC):
         self._candidates.pop(adapter, None)
         self._scores.pop(adapter, None)
 
+    def heat(self, adapter: str) -> float:
+        """How much it was asked for lately, 0 if it is not known that it ever was. Changes
+        nothing, and may be read at any time."""
+        score = self._scores.get(adapter)
+        return 0.0 if score is None else self._heat(score, self._touches)
+
     def pop(self) -> str | None:
         """Take out the candidate that goes first; None if there is none."""
         while self._heap:
@@ -72,6 +78,10 @@ class EvictionPolicy(ABC):
     @abstractmethod
     def _after(self, score: float | None, now: int) -> float:
         """The score of an adapter that is asked for at touch `now`; None: of an unknown one."""
+
+    @abstractmethod
+    def _heat(self, score: float, now: int) -> float:
+        """Above 0, growing with the score, of what was last asked for at touch `now` or before."""
 
     def _rank(self, adapter: str, score: float) -> None:
         self._candidates[adapter] = score
@@ -86,6 +96,9 @@ class LeastRecent(EvictionPolicy):
 
     def _after(self, score: float | None, now: int) -> float:  # noqa: ARG002
         return now
+
+    def _heat(self, score: float, now: int) -> float:
+        return 1.0 / (1.0 + now - score)
 
 
 class DecayedFrequency(EvictionPolicy):
@@ -105,6 +118,10 @@ class DecayedFrequency(EvictionPolicy):
         if score is None:
             return fresh
         return fresh + math.log2(1.0 + 2.0 ** (score - fresh))
+
+    def _heat(self, score: float, now: int) -> float:
+        """The decayed count itself."""
+        return math.exp2(score - now / self._half_life)
 
 
 def best_policy() -> EvictionPolicy:

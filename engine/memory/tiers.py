@@ -18,7 +18,7 @@ import torch
 
 from engine.memory.arena import AdapterArena
 from engine.memory.claims import Claims
-from engine.memory.counters import Move, Standing, TierCounters, TierName, TierUse
+from engine.memory.counters import Move, SlotUse, Standing, TierCounters, TierName, TierUse
 from engine.memory.device import DeviceTier
 from engine.memory.host import HostTier
 from engine.memory.landing import AT_ONCE, Landing, Landings
@@ -215,6 +215,17 @@ class AdapterTiers:
                     device.counters,
                 ),
             }
+
+    def slots(self, first: int, count: int) -> dict[int, SlotUse]:
+        """What is in the slots `first` to `first + count` that are filled."""
+        end, policy = first + count, self._device.policy
+        with self._lock:
+            here = {at: name for name, at in self._device.slots.items() if first <= at < end}
+            pinned, held = self._pinned.intersection(here.values()), set(self._held)
+        return {
+            at: SlotUse(name, policy.heat(name), pinned=name in pinned, held=name in held)
+            for at, name in here.items()
+        }
 
     def close(self) -> None:
         """Read nothing ahead any more; everything else goes on."""

@@ -43,6 +43,7 @@ from engine.schema.inference import (
     Usage,
 )
 from engine.schema.jobs import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
+from engine.schema.slots import SlotMap
 from engine.schema.status import (
     BackboneStatus,
     DeviceProcess,
@@ -67,7 +68,7 @@ from engine.schema.tenants import (
     TenantPage,
     TenantPatch,
 )
-from engine.schema.trace import Trace, TraceEvent
+from engine.schema.trace import LaneSpan, SpanFeed, Trace, TraceEvent
 from engine.schema.vplms import (
     BulkCreated,
     Vplm,
@@ -106,6 +107,7 @@ __all__ = [
     "JobAccepted",
     "JobPage",
     "JobState",
+    "LaneSpan",
     "LatencyStatus",
     "Miss",
     "Mode",
@@ -122,6 +124,8 @@ __all__ = [
     "Rates",
     "RebuildRequest",
     "Request",
+    "SlotMap",
+    "SpanFeed",
     "Status",
     "Tenant",
     "TenantCreate",

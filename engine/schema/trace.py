@@ -1,4 +1,4 @@
-"""The engine's spans as Chrome's trace events, which ui.perfetto.dev reads."""
+"""The engine's spans: as Chrome's trace events, which ui.perfetto.dev reads, and as they come."""
 
 from __future__ import annotations
 
@@ -35,3 +35,34 @@ class Trace(Answer):
     def json_text(self) -> str:
         """The document in the format's own names."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
+
+
+class LaneSpan(Answer):
+    """One piece of work. What is None does not apply; see engine.telemetry.spans."""
+
+    lane: str
+    """queue, retrieve, load, compute, prefetch (to the host), swap (to the device), epoch job."""
+    name: str
+    start: float
+    seconds: float
+    batch: int | None = None
+    texts: int | None = None
+    tokens: int | None = None
+    models: int | None = None
+    """Distinct adapters."""
+    tenants: int | None = None
+    misses: int | None = None
+    bytes: int | None = None
+    largest: dict[str, int] = Field(default_factory=dict)
+    """Of compute: the tenants with most texts in the batch, and how many."""
+
+
+class SpanFeed(Answer):
+    """Spans in the order in which they ended, about. Ask again with `after` = `last`."""
+
+    time: float
+    """When the engine answered."""
+    last: int
+    missed: int
+    """Spans since `after` that are not here: more than the limit, or than the engine keeps."""
+    data: list[LaneSpan]

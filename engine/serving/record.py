@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from engine.knowledge.retrieve import Lookups
@@ -16,6 +17,8 @@ class BatchRecord:
     texts: int
     tokens: int
     models: int
+    tenants: tuple[tuple[str, int], ...]
+    """With their texts, most first."""
     lookups: tuple[tuple[str, Lookups], ...]
     """By domain."""
     oldest: float
@@ -39,6 +42,7 @@ class BatchRecord:
             texts=len(works),
             tokens=batch.tokens,
             models=len(batch.adapters),
+            tenants=tuple(Counter(w.model.tenant for w in works).most_common()),
             lookups=lookups,
             oldest=min(w.accepted for w in works),
             taken=batch.taken,

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, get_args
 
 Stage = Literal["queue", "retrieve", "load", "compute"]
@@ -34,8 +35,11 @@ class Span:
     texts: int | None = None
     tokens: int | None = None
     models: int | None = None
+    tenants: int | None = None
     misses: int | None = None
     bytes: int | None = None
+    largest: tuple[tuple[str, int], ...] = ()
+    """Of a batch's compute: the tenants with most texts in it, and how many."""
 
     @property
     def end(self) -> float:
@@ -55,14 +59,19 @@ class Level:
 class SpanRing:
     """The last `capacity` spans, and as many levels, written by any thread."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, first: int | None = None) -> None:
+        """Spans are numbered from `first`, by default the clock's milliseconds: what an earlier
+        engine numbered is below all of this one's."""
         self._spans: deque[Span] = deque(maxlen=capacity)
+        self._first = int(time.time() * 1000) if first is None else first
+        self._next = self._first
         self._levels: deque[Level] = deque(maxlen=capacity)
         self._lock = threading.Lock()
 
     def record(self, *spans: Span) -> None:
         with self._lock:
             self._spans.extend(spans)
+            self._next += len(spans)
 
     def level(self, level: Level) -> None:
         with self._lock:
@@ -73,6 +82,20 @@ class SpanRing:
         with self._lock:
             spans = list(self._spans)
         return spans[-n:] if n > 0 else []
+
+    def after(self, number: int | None, limit: int) -> tuple[list[Span], int, int]:
+        """The newest spans after the one numbered `number`, at most `limit`, as they were recorded;
+        the newest one's number; and how many after `number` are not among them.
+
+        For None it is the newest there are, and nothing is missed.
+        """
+        with self._lock:
+            last, held = self._next - 1, len(self._spans)
+            seen = self._first - 1 if number is None else max(number, self._first - 1)
+            fresh = max(0, last - seen)
+            told = min(fresh, held, limit)
+            spans = list(islice(reversed(self._spans), told))
+        return spans[::-1], last, 0 if number is None else fresh - told
 
     def since(self, instant: float) -> tuple[list[Span], list[Level]]:
         """Spans that ended after `instant` (perf_counter) and levels from it on, each by time."""

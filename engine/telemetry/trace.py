@@ -18,7 +18,7 @@ TRACKS = 100
 """Track numbers of one lane: its spans that overlap lie on tracks of their own."""
 
 _FLOW: tuple[Lane, ...] = ("retrieve", "load", "compute")
-_SAID = ("batch", "texts", "tokens", "models", "misses", "bytes")
+_SAID = ("batch", "texts", "tokens", "models", "tenants", "misses", "bytes")
 
 
 def trace_events(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from engine.errors import BadInput
 from hmi_tui.cli.grammar import Leaf, connect, flag, say
 from hmi_tui.cli.output import record
 
@@ -29,34 +28,18 @@ def trace(file: Path, seconds: float, svg: Path | None) -> None:
     The engine keeps the last thousands of batches. FILE opens in ui.perfetto.dev (drag it in) or
     chrome://tracing; nothing leaves the machine. A summary of the stages goes to stdout.
     """
+    from hmi_tui.timeline.files import VIEWER, check_folder, write_trace
     from hmi_tui.timeline.lanes import bars
     from hmi_tui.timeline.summary import lines, summarise
-    from hmi_tui.timeline.svg import draw
 
     for path in (file, svg):
-        _check(path)
+        check_folder(path)
     with connect() as client:
         found = client.trace(seconds)
-    work = bars(found.events)
-    _write(file, found.json_text())
-    if svg is not None:
-        _write(svg, draw(work))
-    summary = summarise(work)
+    write_trace(found, file, svg)
+    summary = summarise(bars(found.events))
     if summary is None:
         say(f"No batch was served in the last {seconds:g} s; ask something and trace again.")
     else:
         click.echo(record(lines(summary)))
-    say(f"Open {file} in https://ui.perfetto.dev (drag it in) or chrome://tracing.")
-
-
-def _check(path: Path | None) -> None:
-    """BadInput before the engine is asked, if `path` cannot be written."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise BadInput(
-            f"There is no folder {path.absolute().parent}.",
-            remedy="Name a file in a folder that exists.",
-        )
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    say(f"Open {file} in {VIEWER} (drag it in) or chrome://tracing.")

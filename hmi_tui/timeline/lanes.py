@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LANES = ("queue", "retrieve", "load", "compute", "prefetch", "swap", "epoch", "job")
 STAGES = ("retrieve", "load", "compute")
 """The pipeline's own lanes, in order."""
+ROWS = 4
+"""Of one lane; more are too thin to tell apart."""
 
 Interval = tuple[float, float]
 """From and to, in seconds."""
@@ -39,6 +41,34 @@ def bars(events: Iterable[TraceEvent]) -> list[Bar]:
             number = batch if isinstance(batch, int) else None
             found.append(Bar(event.cat, event.name, start, end, number))
     return sorted(found, key=lambda bar: bar.start)
+
+
+def stack(
+    bars: Iterable[Bar], rows: Sequence[Sequence[Bar]] = (), most: int = ROWS
+) -> list[list[Bar]]:
+    """`rows`, and `bars` (by start) laid into them: those that overlap in rows of their own, down
+    to a last one that takes the rest."""
+    laid = [list(row) for row in rows]
+    for bar in bars:
+        free = next((row for row in laid if not row or row[-1].end <= bar.start), None)
+        if free is not None:
+            free.append(bar)
+        elif len(laid) < most:
+            laid.append([bar])
+        else:
+            laid[-1].append(bar)
+    return laid
+
+
+def within(bars: Iterable[Bar], begin: float, end: float) -> list[Bar]:
+    """What of `bars` lies between two instants, cut there."""
+    found: list[Bar] = []
+    for bar in bars:
+        if bar.end > begin and bar.start < end:
+            inside = bar.start >= begin and bar.end <= end
+            cut = max(bar.start, begin), min(bar.end, end)
+            found.append(bar if inside else replace(bar, start=cut[0], end=cut[1]))
+    return found
 
 
 def union(intervals: Iterable[Interval]) -> list[Interval]:

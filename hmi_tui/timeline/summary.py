@@ -53,6 +53,11 @@ def summarise(bars: Sequence[Bar]) -> Summary | None:
     )
 
 
+def idle(found: Summary) -> float:
+    """The share in which no batch was computed, whether there was anything to do or not."""
+    return 1 - found.busy.get("compute", 0.0)
+
+
 def lines(found: Summary) -> Iterator[tuple[str, str]]:
     """The summary in words, a name and a value each."""
     yield "traced", f"{seconds(found.span_s)}, {found.batches} batches"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from math import floor, log10
 
 from hmi_tui.figures import seconds
-from hmi_tui.timeline.lanes import LANES, STAGES, Bar
+from hmi_tui.timeline.lanes import LANES, STAGES, Bar, stack
+from hmi_tui.timeline.scale import round_step
 
 BATCHES = 12
 """Batches drawn: more are too thin to tell apart."""
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _FOOT = 960, 92, 12, 26, 30
-_ROW, _GAP, _ROWS = 22, 8, 4
+_ROW, _GAP = 22, 8
 _TICKS = 8
 _COLOURS = {
     "queue": "#8a94a3",
@@ -43,7 +43,7 @@ def draw(bars: Sequence[Bar], batches: int = BATCHES) -> str:
     body: list[str] = []
     y = _TOP
     for lane in lanes:
-        rows = _rows([bar for bar in shown if bar.lane == lane])
+        rows = stack([bar for bar in shown if bar.lane == lane])
         height = _ROW if len(rows) == 1 else _ROW // 2
         middle = y + len(rows) * height / 2 + 4
         body.append(f'<text class="lane" x="{_LEFT - 10}" y="{middle:.1f}">{lane}</text>')
@@ -78,20 +78,6 @@ def _window(bars: Sequence[Bar], batches: int) -> tuple[float, float]:
     return begin, max(end, begin + 1e-6)
 
 
-def _rows(bars: Sequence[Bar]) -> list[list[Bar]]:
-    """Bars that overlap lie in rows of their own, down to a last one that takes the rest."""
-    rows: list[list[Bar]] = []
-    for bar in bars:
-        free = next((row for row in rows if row[-1].end <= bar.start), None)
-        if free is not None:
-            free.append(bar)
-        elif len(rows) < _ROWS:
-            rows.append([bar])
-        else:
-            rows[-1].append(bar)
-    return rows
-
-
 def _bar(bar: Bar, begin: float, end: float, y: float, height: float) -> str:
     scale = (_WIDTH - _LEFT - _RIGHT) / (end - begin)
     left = _LEFT + (max(bar.start, begin) - begin) * scale
@@ -109,15 +95,9 @@ def _bar(bar: Bar, begin: float, end: float, y: float, height: float) -> str:
 
 
 def _axis(span: float, top: float, bottom: float) -> Iterator[str]:
-    step = _step(span / _TICKS)
+    step = round_step(span / _TICKS)
     scale = (_WIDTH - _LEFT - _RIGHT) / span
     for number in range(int(span / step) + 1):
         x = _LEFT + number * step * scale
         yield f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}"/>'
         yield f'<text class="tick" x="{x:.1f}" y="{bottom + 16}">{seconds(number * step)}</text>'
-
-
-def _step(least: float) -> float:
-    """The next of 1, 2, 5, 10, 20... of any unit."""
-    unit: float = 10 ** floor(log10(least))
-    return next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= least * 0.999)

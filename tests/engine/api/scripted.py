@@ -26,6 +26,7 @@ from engine.schema import (
     Job,
     JobAccepted,
     JobPage,
+    LaneSpan,
     ModelCard,
     ModelList,
     NgramEntry,
@@ -34,6 +35,8 @@ from engine.schema import (
     QueueStatus,
     Quota,
     RebuildRequest,
+    SlotMap,
+    SpanFeed,
     Status,
     Tenant,
     TenantCreate,
@@ -165,6 +168,25 @@ TRACE_EVENT = TraceEvent(
     ph="X", name="batch 1", cat="compute", pid=1, tid=4, ts=1.5, dur=2.5, args={"batch": 1}
 )
 
+SPANS = SpanFeed(
+    time=9.0,
+    last=7,
+    missed=2,
+    data=[
+        LaneSpan(lane="compute", name="batch 1", start=1.5, seconds=0.5, batch=1, largest={"a": 2})
+    ],
+)
+SLOTS = SlotMap(
+    slots=3,
+    slot_bytes=10,
+    resident=2,
+    loading=0,
+    first=1,
+    heat=[2.5, None, 0.5],
+    pinned=[3],
+    held=[],
+)
+
 
 class ScriptedAppliance:
     """`fails[method]` is raised by that method; `calls` records what was asked.
@@ -222,6 +244,14 @@ class ScriptedAppliance:
     def trace(self, seconds: float) -> Iterator[TraceEvent]:
         self._do("trace", seconds)
         return iter([TRACE_EVENT] * self.trace_events)
+
+    def spans(self, after: int | None, limit: int) -> SpanFeed:
+        self._do("spans", after, limit)
+        return SPANS
+
+    def slots(self, first: int, limit: int) -> SlotMap:
+        self._do("slots", first, limit)
+        return SLOTS
 
     def tenants(self, q: str, sort: str | None, limit: int, cursor: str | None) -> TenantPage:
         self._do("tenants", q, sort, limit, cursor)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from engine.appliance import Appliance
-from engine.schema import TraceEvent
+from engine.schema import TraceEvent, VplmPatch
 from tests.engine.appliance.small import (
     TEXTS,
     classify,
@@ -27,6 +27,7 @@ class OverlappedBatch:
     texts: int = 2
     tokens: int = 9
     models: int = 2
+    tenants: tuple[tuple[str, int], ...] = (("acme", 2),)
     lookups: tuple[()] = ()
     oldest: float = 100.0
     taken: float = 101.0
@@ -107,3 +108,47 @@ def test_an_adapters_way_up_is_seen_in_lanes_of_its_own(appliance: Appliance) ->
         assert vplm.adapter.startswith(found[lane].name)
         assert int(found[lane].args["bytes"]) > 0
     assert found["prefetch"].ts <= found["swap"].ts <= found["compute"].ts
+
+
+def test_spans_come_as_they_end_and_then_only_what_is_new(appliance: Appliance) -> None:
+    make_vplm(appliance, mode="exact")
+    classify(appliance, "acme/a", ["dull", "good"])
+    first = appliance.spans(None, 100)
+    compute = next(span for span in first.data if span.lane == "compute")
+    assert (compute.texts, compute.tenants, compute.largest) == (2, 1, {"acme": 2})
+    assert first.time - 60 < compute.start < compute.start + compute.seconds <= first.time
+    assert appliance.spans(first.last, 100).data == []
+    classify(appliance, "acme/a", "dull")
+    fresh = appliance.spans(first.last, 100)
+    assert {span.batch for span in fresh.data if span.batch} == {(compute.batch or 0) + 1}
+    assert fresh.missed == 0
+
+
+def test_only_the_largest_tenants_of_a_batch_are_named(appliance: Appliance) -> None:
+    core = core_of(appliance)
+    tenants = tuple((f"t{n:02d}", 30 - n) for n in range(20))
+    core.chronicle.batch(OverlappedBatch(tenants=tenants))  # type: ignore[arg-type]
+    (compute,) = [span for span in appliance.spans(None, 4).data if span.lane == "compute"]
+    assert compute.tenants == 20
+    assert list(compute.largest.items()) == list(tenants[:8])
+
+
+def test_the_slot_of_what_was_asked_for_is_warm_and_the_others_are_free(
+    appliance: Appliance,
+) -> None:
+    vplm = make_vplm(appliance, mode="exact")
+    assert set(appliance.slots(1, 4096).heat) == {None}
+    for _ in range(3):
+        classify(appliance, "acme/a", "dull")
+    appliance.change_vplm(vplm.id, VplmPatch(pin=True))
+    found = appliance.slots(1, 4096)
+    assert (found.resident, found.loading, found.pinned) == (1, 0, [1])
+    assert len(found.heat) == found.slots
+    assert found.heat[0] == pytest.approx(3, rel=0.01)
+    assert set(found.heat[1:]) <= {None}
+
+
+def test_slots_beyond_the_last_one_are_not_told(appliance: Appliance) -> None:
+    slots = appliance.slots(1, 4096).slots
+    assert len(appliance.slots(slots, 10).heat) == 1
+    assert appliance.slots(slots + 1, 10).heat == []

@@ -30,6 +30,9 @@ TRAIN = TrainRequest(vplm="acme/polarity", dataset="sst2")
 CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
     (lambda c: c.status(), ("status", ()), scripted.STATUS),
     (lambda c: c.trace(2.5).events, ("trace", (2.5,)), [scripted.TRACE_EVENT]),
+    (lambda c: c.spans(), ("spans", (None, 1024)), scripted.SPANS),
+    (lambda c: c.spans(0, 9).data, ("spans", (0, 9)), scripted.SPANS.data),
+    (lambda c: c.slots(2, 9), ("slots", (2, 9)), scripted.SLOTS),
     (
         lambda c: c.tenants("ac", 5, "7", "-name").data[0],
         ("tenants", ("ac", "-name", 5, "7")),

@@ -115,3 +115,28 @@ def test_neither_the_heap_nor_the_memory_of_the_past_grows_without_end(
     assert len(tested._scores) <= 50
     assert len(tested._heap) < 200
     assert Counter(tested.pop() for _ in range(3)) == Counter(["stays", "busy", None])
+
+
+@pytest.mark.parametrize("half_life", [None, 3.0, 1000.0])
+@given(done=deeds)
+def test_who_is_hotter_goes_later(half_life: float | None, done: list[Deed]) -> None:
+    tested: EvictionPolicy = LeastRecent() if half_life is None else DecayedFrequency(half_life)
+    history: list[tuple[int, str]] = []
+    for deed, name in done:
+        if deed == "touch":
+            history.append((len(history) + 1, name))
+            tested.touch(name)
+    known = sorted({name for _, name in history})
+    by_score = sorted(known, key=lambda name: _score(history, name, half_life))
+    heats = [tested.heat(name) for name in by_score]
+    assert heats == sorted(heats)
+    assert all(heat > 0 for heat in heats)
+    assert tested.heat("never") == 0
+
+
+def test_heat_is_the_count_that_halves_after_every_half_life() -> None:
+    tested = DecayedFrequency(half_life=4)
+    for name in "aabbbb":
+        tested.touch(name)
+    assert tested.heat("a") == pytest.approx(2 ** (-5 / 4) + 2 ** (-4 / 4))
+    assert tested.heat("b") == pytest.approx(sum(2 ** (-n / 4) for n in range(4)))

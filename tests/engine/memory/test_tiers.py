@@ -189,3 +189,17 @@ def test_counters_say_what_was_asked_moved_and_evicted() -> None:
     assert use["device"].counters.seconds > 0
     assert use["host"].budget == 2 * SIZE
     assert use["device"].bytes == use["device"].budget == tiers.arena.slot_bytes
+
+
+def test_slots_say_who_is_in_them_and_why_they_stay() -> None:
+    tiers, _ = _tiers(slots=3, host=8)
+    _visit(tiers, "a", "b", "b")
+    tiers.pin("a", pinned=True)
+    tiers.ensure_resident(["b"])
+    found = tiers.slots(1, 3)
+    by_name = {use.adapter: use for use in found.values()}
+    assert set(found) == {1, 2}
+    assert (by_name["a"].pinned, by_name["a"].held) == (True, False)
+    assert (by_name["b"].pinned, by_name["b"].held) == (False, True)
+    assert by_name["b"].heat > by_name["a"].heat > 0
+    assert tiers.slots(2, 1).keys() == {2}

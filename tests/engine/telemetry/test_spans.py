@@ -45,3 +45,36 @@ def test_without_instants_a_stage_follows_the_one_before_it() -> None:
     seconds = dict(zip(STAGES, (0.5, 1.0, 0.25, 2.0), strict=True))
     starts = stage_starts(1.0, seconds, {})
     assert starts == {"queue": 1.0, "retrieve": 1.5, "load": 2.5, "compute": 2.75}
+
+
+def test_after_a_number_only_newer_spans_are_told() -> None:
+    ring = SpanRing(first=10)
+    ring.record(span(1, "compute", 1.0), span(2, "compute", 1.0))
+    spans, last, missed = ring.after(None, 9)
+    assert ([each.batch for each in spans], last, missed) == ([1, 2], 11, 0)
+    ring.record(span(3, "compute", 1.0))
+    spans, last, missed = ring.after(last, 9)
+    assert ([each.batch for each in spans], last, missed) == ([3], 12, 0)
+    assert ring.after(last, 9) == ([], 12, 0)
+
+
+def test_what_was_too_much_to_tell_is_counted() -> None:
+    ring = SpanRing(capacity=3, first=0)
+    for batch in range(5):
+        ring.record(span(batch, "compute", 1.0))
+    spans, _, missed = ring.after(0, 9)
+    assert ([each.batch for each in spans], missed) == ([2, 3, 4], 1)
+    spans, _, missed = ring.after(0, 2)
+    assert ([each.batch for each in spans], missed) == ([3, 4], 2)
+    spans, _, missed = ring.after(None, 2)
+    assert ([each.batch for each in spans], missed) == ([3, 4], 0)
+
+
+def test_a_number_of_an_earlier_engine_misses_nothing_of_this_one() -> None:
+    earlier = SpanRing()
+    earlier.record(span(1, "compute", 1.0))
+    _, last, _ = earlier.after(None, 9)
+    ring = SpanRing(first=last + 1000)
+    ring.record(span(1, "compute", 1.0))
+    spans, _, missed = ring.after(last, 9)
+    assert ([each.batch for each in spans], missed) == ([1], 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.schema import Point
 from tests.hmi_tui.app.engine_documents import domain, job, tenant, vplm
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
+from tests.hmi_tui.app.span_documents import batches, beside, slot_map
 
 
 def busy_engine(vplms: int = 10_000) -> ScriptedEngine:
@@ -31,4 +32,6 @@ def busy_engine(vplms: int = 10_000) -> ScriptedEngine:
         job("j1", "acme/polarity", "succeeded", accuracy=[Point(step=600, value=0.842)]),
         job("j0", "globex/tone", "failed", error="The dataset has one label only."),
     ]
+    engine.spans_told = [*beside(), *batches(1, 40)]
+    engine.slot_map = slot_map()
     return engine

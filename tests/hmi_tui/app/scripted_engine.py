@@ -26,6 +26,7 @@ from engine.schema import (
     Job,
     JobAccepted,
     JobPage,
+    LaneSpan,
     Mode,
     NgramEntry,
     NgramPage,
@@ -33,11 +34,14 @@ from engine.schema import (
     Problem,
     Quota,
     RebuildRequest,
+    SlotMap,
+    SpanFeed,
     Status,
     Tenant,
     TenantCreated,
     TenantPage,
     Timing,
+    Trace,
     TrainRequest,
     Usage,
     Vplm,
@@ -46,6 +50,7 @@ from engine.schema import (
     VplmPage,
 )
 from tests.hmi_tui.app.engine_documents import NOW, a_status, domain, job, sha, tenant, vplm
+from tests.hmi_tui.app.span_documents import no_slots
 
 T = TypeVar("T", Tenant, Vplm, Adapter)
 
@@ -59,6 +64,8 @@ class ScriptedEngine:
     domain_rows: list[Domain] = field(default_factory=list)
     job_rows: list[Job] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    spans_told: list[LaneSpan] = field(default_factory=list)
+    slot_map: SlotMap = field(default_factory=no_slots)
     device: DeviceStatus = field(
         default_factory=lambda: DeviceStatus(
             kind="cpu",
@@ -111,6 +118,25 @@ class ScriptedEngine:
             jobs=[one for one in self.job_rows if not one.ended],
             problems=self.problems,
         )
+
+    async def spans(self, after: int | None = None, limit: int = 1024) -> SpanFeed:
+        self._answer("spans", after, limit)
+        fresh = self.spans_told[after or 0 :]
+        ends = (span.start + span.seconds for span in self.spans_told)
+        return SpanFeed(
+            time=max(ends, default=NOW),
+            last=len(self.spans_told),
+            missed=max(0, len(fresh) - limit) if after is not None else 0,
+            data=fresh[-limit:],
+        )
+
+    async def slots(self, first: int = 1, limit: int = 1024) -> SlotMap:
+        self._answer()
+        return self.slot_map
+
+    async def trace(self, seconds: float = 30.0) -> Trace:
+        self._answer("trace", seconds)
+        return Trace(events=[])
 
     # -- tenants and vPLMs -----------------------------------------------------------------
 

@@ -129,3 +129,12 @@ async def test_over_a_real_socket_a_killed_engine_is_missed_and_its_successor_fo
             await asyncio.to_thread(process.wait)
             await sees(pilot, "✗ down", "Figures are")
             paths.socket.unlink()
+
+
+async def test_the_state_has_its_place_however_narrow_the_terminal_is(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine).run_test(size=(60, 24)) as pilot:
+        await sees(pilot, "1 Overview", "7 Pipeline", "● up")
+        engine.down = True
+        await sees(pilot, "✗ down", "7 Pipeline", "The engine is not running.")

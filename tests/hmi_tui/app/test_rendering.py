@@ -40,6 +40,19 @@ CONTENT = {
     "adapters": ("sha256", "596 KiB", "acme/polarity", "job-1", "1 of 30"),
     "trainer": ("acme/model-00007", "▶ 43 %", "✗ failed", "Loss", "Held-out accuracy", "84.0 %"),
     "playground": ("Ask acme/polarity", "its own mode", "to compare", "How it was computed"),
+    "pipeline": (
+        "Last 10 s · ▶ live",
+        "retrieve",
+        "compute",
+        "◆reviews 4",
+        "stages overlap",
+        "compute idle",
+        "Batch 40, the newest",
+        "acme 7, globex 2",
+        "7 of 80 filled",
+        "2 in a batch · 1 pinned",
+        "██▓▓▒░○·",
+    ),
 }
 WIDE_CONTENT = {
     "overview": ("all-MiniLM-L6-v2: 6 layers", "top"),
@@ -48,6 +61,7 @@ WIDE_CONTENT = {
     "adapters": ("made by", "used by", "rank"),
     "trainer": ("type", "accuracy", "age"),
     "playground": ("domain reviews",),
+    "pipeline": ("Shares of the time in view", "bubbles"),
 }
 
 
@@ -118,6 +132,7 @@ async def test_problems_come_with_their_remedy(paths: Paths, engine: ScriptedEng
         ("adapters", "No adapters yet"),
         ("trainer", "Press n to train a vPLM"),
         ("playground", "No vPLM yet: esc, then 2 and n"),
+        ("pipeline", "No batch yet: ask a vPLM (6) or put load on (8)."),
     ],
 )
 async def test_an_empty_mode_says_what_to_do_first(paths: Paths, mode: str, advice: str) -> None:

@@ -1,0 +1,26 @@
+"""The device's slots for adapters, and how much what is in them is asked for."""
+
+from __future__ import annotations
+
+from engine.schema.base import Answer
+
+
+class SlotMap(Answer):
+    """`heat[i]` is of slot `first + i`, None if the slot is free; slot 0, the base model's, is none
+    of them.
+
+    Heat is how often batches asked for the adapter, each time counting half as much after every
+    so many of all batches' asks. It is what eviction goes by.
+    """
+
+    slots: int
+    slot_bytes: int
+    resident: int
+    loading: int
+    """Slots that are being filled; they count as free here."""
+    first: int
+    heat: list[float | None]
+    pinned: list[int]
+    """Slots that the operator keeps, among those told."""
+    held: list[int]
+    """Slots that a batch under way uses, among those told."""

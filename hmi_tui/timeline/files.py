@@ -1,0 +1,37 @@
+"""A trace as files: for a trace viewer, and as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.client import BadInput, HmiError
+from engine.schema import Trace
+from hmi_tui.timeline.lanes import bars
+from hmi_tui.timeline.svg import draw
+
+VIEWER = "https://ui.perfetto.dev"
+
+
+def check_folder(path: Path | None) -> None:
+    """BadInput, before the engine is asked, if `path` cannot be written."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise BadInput(
+            f"There is no folder {path.absolute().parent}.",
+            remedy="Name a file in a folder that exists.",
+        )
+
+
+def write_trace(trace: Trace, file: Path, svg: Path | None = None) -> None:
+    """Write the trace to `file`, and some of its batches as lanes to `svg`. HmiError."""
+    _write(file, trace.json_text())
+    if svg is not None:
+        _write(svg, draw(bars(trace.events)))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HmiError(
+            f"{path} cannot be written: {error.strerror}.", remedy="Name another file."
+        ) from error
