@@ -43,6 +43,14 @@ from engine.schema.inference import (
     Usage,
 )
 from engine.schema.jobs import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
+from engine.schema.load import (
+    LoadBegun,
+    LoadGoodput,
+    LoadProgress,
+    LoadReport,
+    LoadRequest,
+    read_load_line,
+)
 from engine.schema.status import (
     BackboneStatus,
     DeviceProcess,
@@ -107,6 +115,11 @@ __all__ = [
     "JobPage",
     "JobState",
     "LatencyStatus",
+    "LoadBegun",
+    "LoadGoodput",
+    "LoadProgress",
+    "LoadReport",
+    "LoadRequest",
     "Miss",
     "Mode",
     "ModelCard",
@@ -145,4 +158,5 @@ __all__ = [
     "VplmPage",
     "VplmPatch",
     "VplmSpec",
+    "read_load_line",
 ]
