@@ -1,4 +1,4 @@
-"""The application: six modes over one feed of snapshots. The engine goes on when it ends."""
+"""The application: its modes over one feed of snapshots. The engine goes on when it ends."""
 
 from __future__ import annotations
 
@@ -44,6 +44,18 @@ def _trainer() -> Screen[None]:
     return TrainerScreen()
 
 
+def _load() -> Screen[None]:
+    from hmi_tui.screens.load import LoadScreen
+
+    return LoadScreen()
+
+
+def _logs() -> Screen[None]:
+    from hmi_tui.screens.logs import LogsScreen
+
+    return LogsScreen()
+
+
 class HmiApp(App[None]):
     """Shows and steers the engine at `paths`. `client` and `starter` may be given by tests."""
 
@@ -57,6 +69,8 @@ class HmiApp(App[None]):
         "adapters": AdaptersScreen,
         "trainer": _trainer,
         "playground": PlaygroundScreen,
+        "load": _load,
+        "logs": _logs,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         *(

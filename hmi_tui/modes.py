@@ -9,4 +9,6 @@ MODE_TITLES: dict[str, str] = {
     "adapters": "Adapters",
     "trainer": "Trainer",
     "playground": "Playground",
+    "load": "Load",
+    "logs": "Logs",
 }

@@ -12,10 +12,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Label
 
 from engine.client import assets_dir
+from hmi_tui.modes import MODE_TITLES
 from hmi_tui.widgets.fact_list import FactList
 
 EVERYWHERE = (
-    ("1-6", "Go to a mode; a click on its name does the same"),
+    (f"1-{len(MODE_TITLES)}", "Go to a mode; a click on its name does the same"),
     ("ctrl+p", "Every command by name, such as “vplm: Create”"),
     ("tab", "Next part of the screen; shift+tab goes back"),
     ("/", "Filter the list; enter keeps the filter, esc clears it"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.app import RenderResult
 from textual.content import Content
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -26,7 +27,7 @@ class TopBar(Widget):
     """Tabs at the left, the engine's state at the right: a sign and a word, then a colour."""
 
     DEFAULT_CSS = """
-    TopBar { height: 1; dock: top; background: $surface; link-style: none;
+    TopBar { height: auto; dock: top; background: $surface; link-style: none;
              link-style-hover: bold; link-color: $muted; link-background-hover: $cursor; }
     """
     snapshot: reactive[Snapshot] = reactive(Snapshot())
@@ -35,18 +36,39 @@ class TopBar(Widget):
         super().__init__()
         self.mode = mode
 
-    def render(self) -> RenderResult:
-        tabs = Content("").join(
-            self._tab(number, name) for number, name in enumerate(MODE_TITLES, 1)
-        )
-        state = self._state(self.size.width - tabs.cell_length - 1)
-        gap = max(1, self.size.width - tabs.cell_length - state.cell_length - 1)
-        return Content.assemble(tabs, " " * gap, state)
+    def watch_snapshot(self) -> None:
+        if self.size.width and len(self._lines(self.size.width)) != self.size.height:
+            self.refresh(layout=True)
 
-    def _tab(self, number: int, name: str) -> Content:
+    def render(self) -> RenderResult:
+        return Content("\n").join(self._lines(self.size.width))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        del container, viewport
+        return len(self._lines(width))
+
+    def _lines(self, width: int) -> list[Content]:
+        """The tabs on as many lines as they need, the state at the end of the last one."""
+        short = self._state(0).cell_length
+        needed = sum(len(title) + 4 for title in MODE_TITLES.values()) + short + 1
+        pad = " " if needed <= width else ""
+        tabs = [self._tab(number, name, pad) for number, name in enumerate(MODE_TITLES, 1)]
+        lines = [Content("")]
+        for number, tab in enumerate(tabs, 1):
+            room = width - (short if number == len(tabs) else 0)
+            if lines[-1].cell_length + tab.cell_length > room:
+                lines.append(Content(""))
+            lines[-1] = Content.assemble(lines[-1], tab)
+        last = lines[-1]
+        state = self._state(width - last.cell_length - 1)
+        gap = max(0, width - last.cell_length - state.cell_length - len(pad))
+        lines[-1] = Content.assemble(last, " " * gap, state)
+        return lines
+
+    def _tab(self, number: int, name: str, pad: str) -> Content:
         title = MODE_TITLES[name]
         here = name == self.mode
-        digit = Content.styled(f" {number} ", "reverse bold" if here else tones.ACCENT)
+        digit = Content.styled(f"{pad}{number} ", "reverse bold" if here else tones.ACCENT)
         label = Content.styled(f"{title} ", "reverse bold" if here else tones.MUTED)
         return Content.assemble(digit, label).stylize(f"@click=app.open('{name}')")
 
