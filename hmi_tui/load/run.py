@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Literal
 
 from engine.schema import Answer, LoadBegun, LoadProgress, LoadReport, LoadRequest
@@ -37,7 +38,7 @@ class LoadRun(Answer):
 
     @property
     def title(self) -> str:
-        return self.name or self.id
+        return self.name or time.strftime("%m-%d %H:%M:%S", time.localtime(self.started_at))
 
     @property
     def last(self) -> LoadProgress | None:

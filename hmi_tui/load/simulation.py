@@ -57,10 +57,12 @@ class Simulation:
         self._changed(self.run)
 
     def set_rate(self, rate: float) -> float:
-        """Ask for another rate, within what the simulator takes; the rate that was asked for."""
+        """Ask for another rate, within what the simulator takes; the rate that was asked for.
+        Conflict if no run is under way any more."""
+        if self._process is None:
+            raise Conflict("The run has ended.", remedy="n starts another, at any rate.")
         self._rate = min(MOST, max(LEAST, rate))
-        if self._process is not None:
-            self._process.order(f"rate {self._rate:.6g}")
+        self._process.order(f"rate {self._rate:.6g}")
         return self._rate
 
     def stop(self) -> None:

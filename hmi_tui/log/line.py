@@ -42,7 +42,7 @@ class LogLine:
 
 def read_line(number: int, raw: str, before: LogLine | None) -> LogLine:
     """The line `raw`, after the line `before`."""
-    text = _CONTROL.sub("", raw.rstrip("\n").expandtabs(4))[:LONGEST]
+    text = _CONTROL.sub("", raw).expandtabs(4)[:LONGEST]
     found = _ENTRY.match(text)
     if found is None:
         return LogLine(number, text, before.level if before is not None else "INFO", "", text)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-TAIL = 1 << 20
+TAIL = 1 << 19
 """Bytes from the end that are read at first, and at most at a time."""
 
 
@@ -34,11 +35,15 @@ class LogTail:
         self._identity = (0, 0)
         self._at = 0
         self._rest = b""
+        self._closed = False
+        self._one = threading.Lock()
+        """Whoever closes it waits for the reading that is under way."""
 
     def read(self) -> Reading:
         """The lines that were completed since the last call."""
         try:
-            return self._read()
+            with self._one:
+                return Reading() if self._closed else self._read()
         except FileNotFoundError:
             return Reading(
                 problem=f"There is no log at {self.path}.\nAn engine that is started in the "
@@ -51,6 +56,12 @@ class LogTail:
             )
 
     def close(self) -> None:
+        """Read no more."""
+        with self._one:
+            self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -63,7 +74,7 @@ class LogTail:
         if self._file is not None and identity != self._identity:
             # Renamed away: what was written to it before that is read to its end first.
             last, _ = self._more(os.fstat(self._file.fileno()).st_size)
-            self.close()
+            self._let_go()
             anew = True
         if self._file is None:
             self._file = self.path.open("rb", buffering=0)

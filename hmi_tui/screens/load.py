@@ -34,7 +34,7 @@ STEP = 1.25
 """By how much + and - change the rate."""
 
 WHILE_RUNNING = ("stop", "rate", "faster")
-IDLE = (("", "n starts a run on the vPLMs that there are."), ("", "It asks them as programs do."))
+IDLE = (("", "n starts a run: requests at a rate, on the vPLMs that there are."),)
 
 
 class LoadScreen(ModeScreen):
@@ -53,9 +53,15 @@ class LoadScreen(ModeScreen):
         Binding("r", "rate", "Rate", tooltip="Change the rate while it runs"),
         Binding("v", "compare", "Compare", tooltip="Compare two runs: those marked with space"),
         Binding(
-            "plus,equals_sign", "faster(1)", key_display="+", show=False, tooltip="25 % faster"
+            "plus,equals_sign",
+            "faster(1)",
+            key_display="+",
+            show=False,
+            tooltip="Raise the rate by a quarter",
         ),
-        Binding("minus", "faster(-1)", key_display="-", show=False, tooltip="25 % slower"),
+        Binding(
+            "minus", "faster(-1)", key_display="-", show=False, tooltip="Lower the rate by a fifth"
+        ),
         Binding("d", "describe", "Describe", show=False, tooltip="All that is kept of the run"),
         Binding("x", "delete_run", "Delete", show=False, tooltip="Delete the kept run"),
     ]
@@ -151,7 +157,7 @@ class LoadScreen(ModeScreen):
         await self.app.push_screen_wait(rate_form(self.simulation.rate, self._change_rate))
 
     def action_faster(self, way: int) -> None:
-        self._change_rate(self.simulation.rate * STEP**way)
+        self._change_rate(float(f"{self.simulation.rate * STEP**way:.3g}"))
 
     def _change_rate(self, rate: float) -> float:
         taken = self.simulation.set_rate(rate)

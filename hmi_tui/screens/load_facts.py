@@ -35,7 +35,8 @@ def short_facts(run: LoadRun, rate: float | None = None, *, stopping: bool = Fal
         return [*facts, ("why", run.failure, "bad"), ("", "n tries again.")]
     facts.append(("rate", f"{run.request.rate if rate is None else rate:g}/s asked", "strong"))
     if run.begun is not None:
-        facts.append(("asks", f"{run.begun.vplms:,} vPLMs of {run.begun.tenants:,}"))
+        facts.append(("vPLMs", figures.count(run.begun.vplms)))
+        facts.append(("tenants", figures.count(run.begun.tenants)))
     return facts + (_reported(run) if run.report is not None else _under_way(run))
 
 

@@ -64,8 +64,7 @@ class LogsScreen(ModeScreen):
         self._poll()
 
     def on_unmount(self) -> None:
-        if not self._reading:
-            self.tail.close()
+        self.tail.close()
 
     # -- the file --------------------------------------------------------------------------
 
@@ -107,7 +106,9 @@ class LogsScreen(ModeScreen):
             parts.append(f"search “{view.sought}”")
         pane.border_title = " · ".join(parts).replace("[", r"\[")
         where = f"{figures.count(view.cursor + 1)} of " if view.shown else ""
-        state = "✗ the file is gone" if self._problem else "following" if view.following else "held"
+        state = "following" if view.following else "held"
+        if self._problem:
+            state = "✗ the file is gone" if view.lines else "✗ no log"
         pane.border_subtitle = f"{where}{figures.count(len(view.shown))} · {state}"
         empty = self._problem or f"The log is empty so far: {self.tail.path}"
         if view.lines:

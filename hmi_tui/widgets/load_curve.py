@@ -54,25 +54,40 @@ class LoadCurve(Panel):
         self.peers = (OFFERED, ANSWERED) if measure in (OFFERED, ANSWERED) else (measure,)
         self.samples: Sequence[LoadProgress] = ()
 
+    def on_mount(self) -> None:
+        self._say()
+
+    def on_resize(self) -> None:
+        self._say()
+
     def tell_samples(self, samples: Sequence[LoadProgress]) -> None:
         if samples is not self.samples:
             self.samples = samples
+            self._say()
             self.refresh()
 
-    def lines(self, width: int) -> Sequence[Content]:
-        name, read, show = self.measure
-        shown = self.samples[-2 * width :]
-        values = [read(sample) for sample in shown]
-        known = [value for value in values if value is not None]
-        now = show(values[-1]) if values else figures.NOTHING
-        self.border_title = f"{name}  {now}"
-        self.border_subtitle = f"top {show(max(known))}" if known else "nothing yet"
-        rows = figures.thin_curve(values, width, max(1, self.content_size.height), self._top(shown))
-        bad: Tone = "bad" if name == "errors/s" and any(known) else "accent"
-        return [Content.styled(row, tones.STYLES[bad]) for row in rows]
+    def _shown(self) -> Sequence[LoadProgress]:
+        return self.samples[-2 * max(1, self.content_size.width) :]
 
-    def _top(self, shown: Sequence[LoadProgress]) -> float | None:
+    def _values(self) -> list[float | None]:
+        return [self.measure[1](sample) for sample in self._shown()]
+
+    def _say(self) -> None:
+        name, _, show = self.measure
+        values = self._values()
+        known = [value for value in values if value is not None]
+        self.border_title = f"{name}  {show(values[-1]) if values else figures.NOTHING}"
+        self.border_subtitle = f"top {show(max(known))}" if known else "nothing yet"
+
+    def lines(self, width: int) -> Sequence[Content]:
+        values = self._values()
+        height = max(1, self.content_size.height)
+        tone: Tone = "bad" if self.measure[0] == "errors/s" and any(values) else "accent"
+        rows = figures.thin_curve(values, width, height, self._top())
+        return [Content.styled(row, tones.STYLES[tone]) for row in rows]
+
+    def _top(self) -> float | None:
         if self.measure[2] is figures.share:
             return 1.0
-        values = [read(sample) for sample in shown for _, read, _ in self.peers]
+        values = [read(sample) for sample in self._shown() for _, read, _ in self.peers]
         return max((value for value in values if value is not None), default=0.0) or None

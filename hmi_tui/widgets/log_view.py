@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar
@@ -230,7 +231,8 @@ class LogView(ScrollView, can_focus=True):
         width, base = self.size.width, self.rich_style
         index = self._first + y
         if not self.shown:
-            said = self.empty.split("\n")
+            parts = self.empty.split("\n")
+            said = [line for part in parts for line in textwrap.wrap(part, max(10, width - 4))]
             text = said[y - 1] if 0 < y <= len(said) else ""
             return self._plain("  " + text, width, base + self._style("log--muted"))
         if index >= len(self.shown):

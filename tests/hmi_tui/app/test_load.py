@@ -85,7 +85,9 @@ async def test_a_run_is_started_with_what_the_form_says_and_its_curves_are_live(
         for select, value in zip(pilot.app.screen.query(Select), ("zipf", "gamma"), strict=True):
             select.value = value
         await pilot.press("enter")
-        await sees(pilot, "Sending 40 requests a second.", "121 vPLMs of 10", "40/s asked")
+        await sees(
+            pilot, "Sending 40 requests a second.", "vPLMs     121", "tenants   10", "40/s asked"
+        )
         await sees(pilot, "offered/s  40.0", "answered/s  39.0", "p50  8.0 ms", "p99  20 ms")
         await sees(pilot, "device hits  60 %", "host hits  75 %", "table hits  71 %")
         await sees(pilot, "errors/s  1.0", "▶ ")
@@ -149,6 +151,21 @@ async def test_a_run_is_stopped_and_kept_with_its_report(
     (run,) = kept_runs(kept_folder(paths))
     assert run.report is not None
     assert (run.name, run.report.ended_early, len(run.samples) > 0) == ("evening peak", True, True)
+
+
+async def test_the_rate_of_a_run_that_has_ended_meanwhile_is_not_changed(
+    paths: Paths, engine: ScriptedEngine, simulator: Simulator
+) -> None:
+    simulator("endless")
+    async with open_app(paths, engine, "load").run_test() as pilot:
+        await start(pilot)
+        await sees(pilot, "offered/s  20.0")
+        await pilot.press("r")
+        await sees(pilot, "Change the rate")
+        screen_of(pilot).action_stop()
+        await until(pilot, lambda: not screen_of(pilot).simulation.running, "the end")
+        await pilot.press("enter")
+        await sees(pilot, "The run has ended.")
 
 
 async def test_only_keys_that_do_something_are_in_the_footer(

@@ -40,6 +40,8 @@ CONTENT = {
     "adapters": ("sha256", "596 KiB", "acme/polarity", "job-1", "1 of 30"),
     "trainer": ("acme/model-00007", "▶ 43 %", "✗ failed", "Loss", "Held-out accuracy", "84.0 %"),
     "playground": ("Ask acme/polarity", "its own mode", "to compare", "How it was computed"),
+    "load": ("n starts a run", "Kept runs", "offered/s", "p99", "device hits", "errors/s"),
+    "logs": ("There is no log at", "✗ no log"),
 }
 WIDE_CONTENT = {
     "overview": ("all-MiniLM-L6-v2: 6 layers", "top"),
@@ -48,6 +50,8 @@ WIDE_CONTENT = {
     "adapters": ("made by", "used by", "rank"),
     "trainer": ("type", "accuracy", "age"),
     "playground": ("domain reviews",),
+    "load": ("nothing yet", "failed", "age"),
+    "logs": ("engine.log",),
 }
 
 
@@ -118,6 +122,8 @@ async def test_problems_come_with_their_remedy(paths: Paths, engine: ScriptedEng
         ("adapters", "No adapters yet"),
         ("trainer", "Press n to train a vPLM"),
         ("playground", "No vPLM yet: esc, then 2 and n"),
+        ("load", "Press n to start one"),
+        ("logs", "There is no log at"),
     ],
 )
 async def test_an_empty_mode_says_what_to_do_first(paths: Paths, mode: str, advice: str) -> None:
