@@ -45,6 +45,18 @@ def _trainer() -> Screen[None]:
     return TrainerScreen()
 
 
+def _load() -> Screen[None]:
+    from hmi_tui.screens.load import LoadScreen
+
+    return LoadScreen()
+
+
+def _logs() -> Screen[None]:
+    from hmi_tui.screens.logs import LogsScreen
+
+    return LogsScreen()
+
+
 class HmiApp(App[None]):
     """Shows and steers the engine at `paths`. `client` and `starter` may be given by tests."""
 
@@ -59,6 +71,8 @@ class HmiApp(App[None]):
         "trainer": _trainer,
         "playground": PlaygroundScreen,
         "pipeline": PipelineScreen,
+        "load": _load,
+        "logs": _logs,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         *(

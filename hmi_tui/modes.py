@@ -10,4 +10,6 @@ MODE_TITLES: dict[str, str] = {
     "trainer": "Trainer",
     "playground": "Playground",
     "pipeline": "Pipeline",
+    "load": "Load",
+    "logs": "Logs",
 }

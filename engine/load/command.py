@@ -16,12 +16,14 @@ import click
 from engine.client import Paths
 from engine.errors import HmiError
 from engine.load.find import find, render_curve, tell_point
+from engine.load.live import write_line
 from engine.load.plan import Hot, Profile
 from engine.load.ramp import Piece, parse_ramp
 from engine.load.report import Report
 from engine.load.run import Site, find_site
 from engine.load.table import render
 from engine.load.texts import demo_texts, read_texts
+from engine.schema import LoadBegun
 
 RATE = click.FloatRange(0, 1e5, min_open=True)
 POSITIVE = click.FloatRange(0, min_open=True)
@@ -99,6 +101,11 @@ def parse_hot(text: str) -> Hot:
 )
 @flag("--step", type=POSITIVE, default=20.0, help="Seconds at each rate of the search.")
 @flag("--seed", type=click.IntRange(0), default=0, help="Decides everything that is random.")
+@flag(
+    "--live",
+    is_flag=True,
+    help="Print JSON a line: progress each second, the report last. Stdin takes: rate N, stop.",
+)
 @flag("--json", "as_json", envvar="HMI_JSON", is_flag=True, help="Print a JSON document.")
 def load(
     home: str | None,
@@ -106,6 +113,7 @@ def load(
     tenants: int | None,
     vplms: int | None,
     text: Path | None,
+    live: bool,
     as_json: bool,
     slo_ms: float | None,
     find_ms: float | None,
@@ -118,17 +126,19 @@ def load(
     Requests leave when they are due, whatever the answers take, and latency counts from then.
     """
     profile = Profile(duration=duration or None, **traffic)
-    _check(profile, find_ms)
+    _check(profile, find_ms, live)
 
     async def run() -> tuple[dict[str, Any], str]:
         texts = read_texts(text) if text else demo_texts()
         hot = profile.hot.tenant if profile.hot else None
-        site = await find_site(Paths.find(home, socket), texts, tenants, vplms, hot, sys.stderr)
+        paths = Paths.find(home, socket)
+        site = await find_site(paths, texts, tenants, vplms, hot, sys.stderr, live)
         if find_ms is not None:
             return await _search(site, replace(profile, duration=step), find_ms / 1e3)
         told = f"{_called(profile)} over {len(site.models)} vPLMs, {_lasting(profile)}"
         bound = None if slo_ms is None else slo_ms / 1e3
-        report = await site.run(profile, bound, lambda: _say(told))
+        begun = partial(_begin_live, site) if live else partial(_say, told)
+        report = await site.run(profile, bound, begun)
         return report.document(), render(report)
 
     try:
@@ -138,7 +148,14 @@ def load(
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
-    click.echo(json.dumps(document, indent=2) if as_json else told)
+    if live:
+        write_line({"object": "report", **document})
+    else:
+        click.echo(json.dumps(document, indent=2) if as_json else told)
+
+
+def _begin_live(site: Site) -> None:
+    write_line(LoadBegun(vplms=len(site.models), tenants=site.tenants).model_dump())
 
 
 async def _search(site: Site, profile: Profile, limit_s: float) -> tuple[dict[str, Any], str]:
@@ -152,7 +169,9 @@ async def _search(site: Site, profile: Profile, limit_s: float) -> tuple[dict[st
     return curve.document(), render_curve(curve)
 
 
-def _check(profile: Profile, find_ms: float | None) -> None:
+def _check(profile: Profile, find_ms: float | None, live: bool) -> None:
+    if live and (profile.ramp or profile.clients is not None or find_ms is not None):
+        raise click.UsageError("--live steers a rate: leave --ramp, --clients and --find out.")
     if profile.ramp and profile.clients is not None:
         raise click.UsageError("Give either --ramp or --clients.")
     if profile.clients is not None and profile.hot is not None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import resource
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TextIO
+from dataclasses import dataclass, replace
+from typing import Any, TextIO
 
 from engine.client import AsyncClient, HmiError, LeanClient, NotFound, Paths
+from engine.load.live import follow_orders, tell_live
 from engine.load.plan import Profile, choose, plan, tenant_of
 from engine.load.progress import tell
 from engine.load.report import Asked, Report, summarise
@@ -26,13 +28,18 @@ PAGE = 1000
 class Site:
     """The engine at `paths`, the vPLMs that are asked and what is said to them.
 
-    Progress goes to `out`.
+    Progress goes to `out`; a `live` run tells it on stdout instead and follows stdin's orders.
     """
 
     paths: Paths
     models: Sequence[str]
     texts: Sequence[str]
     out: TextIO
+    live: bool = False
+
+    @property
+    def tenants(self) -> int:
+        return len({tenant_of(model) for model in self.models})
 
     async def run(
         self,
@@ -63,17 +70,29 @@ class Site:
         )
 
     async def _send(self, simulator: Simulator, profile: Profile, drain: float) -> None:
-        planned = plan(profile, self.models, self.texts)
-        progress = asyncio.create_task(tell(simulator, self.out))
+        # The rate of a live run may change, and with it when its plan would end.
+        until = profile.duration if self.live else None
+        made = replace(profile, duration=None) if self.live else profile
+        planned = plan(made, self.models, self.texts)
+        if self.live:
+            follow_orders(simulator, profile.rate, self._complain)
+        progress = asyncio.create_task(self._tell(simulator, profile.rate))
         try:
             if profile.clients is None:
-                await simulator.run(planned, drain)
+                await simulator.run(planned, drain, until or math.inf)
             else:
                 await simulator.run_clients(planned, profile.clients, profile.duration, drain)
         finally:
             progress.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await progress
+
+    def _tell(self, simulator: Simulator, rate: float) -> Coroutine[Any, Any, None]:
+        return tell_live(simulator, rate) if self.live else tell(simulator, self.out)
+
+    def _complain(self, text: str) -> None:
+        self.out.write(f"{text}\n")
+        self.out.flush()
 
 
 async def find_site(
@@ -83,6 +102,7 @@ async def find_site(
     vplms: int | None,
     hot: str | None,
     out: TextIO,
+    live: bool = False,
 ) -> Site:
     """The vPLMs to ask. NotFound if there is none, or none of the hot tenant's."""
     async with AsyncClient(paths=paths) as client:
@@ -94,7 +114,7 @@ async def find_site(
             f'None of the vPLMs that are asked is of tenant "{hot}".',
             remedy="hmi vplm ls shows whose they are; --tenants and --vplms leave some out.",
         )
-    return Site(paths, models, texts, out)
+    return Site(paths, models, texts, out, live)
 
 
 async def _all_models(client: AsyncClient) -> list[str]:

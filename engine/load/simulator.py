@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
@@ -11,6 +12,7 @@ from engine.client import LeanAnswer
 from engine.errors import HmiError
 from engine.load.ledger import Ledger
 from engine.load.plan import Planned
+from engine.load.tempo import Tempo
 
 _BACK_OFF_S = 0.05
 DRAIN_S = 30.0
@@ -38,8 +40,11 @@ class Simulator:
         """Seconds of CPU that this process took for the run."""
         self._target = target
         self._models = models
+        self.tempo = Tempo()
+        """`run` alone heeds it; programs that wait for their answers have no rate."""
         self._start = 0.0
         self._stop = asyncio.Event()
+        self._retimed = asyncio.Event()
         self._open: set[asyncio.Task[None]] = set()
         self.stopped = False
 
@@ -47,19 +52,27 @@ class Simulator:
         """Send nothing more; `run` returns when what is in flight has been answered."""
         self.stopped = True
         self._stop.set()
+        self._retimed.set()
+
+    def pace(self, speed: float) -> None:
+        """From now on go through the plan at `speed` times its own pace."""
+        self.tempo.change(speed, self.elapsed)
+        self._retimed.set()
 
     @property
     def elapsed(self) -> float:
         return time.perf_counter() - self._start
 
-    async def run(self, planned: Iterable[Planned], drain: float = DRAIN_S) -> Ledger:
-        """Send all of `planned`; what has no answer `drain` seconds after the last counts as
-        the error "unanswered"."""
+    async def run(
+        self, planned: Iterable[Planned], drain: float = DRAIN_S, until: float = math.inf
+    ) -> Ledger:
+        """Send all of `planned` that is due before `until` seconds; what has no answer `drain`
+        seconds after the last counts as the error "unanswered"."""
         self._start, before = time.perf_counter(), time.process_time()
         for request in planned:
-            if await self._stopped_before(request.at):
+            if await self._over_before(request.at, until):
                 break
-            task = asyncio.create_task(self._ask(request, request.at))
+            task = asyncio.create_task(self._ask(request, self.tempo.due(request.at)))
             self._open.add(task)
             task.add_done_callback(self._open.discard)
         self.sending = self.elapsed
@@ -103,16 +116,20 @@ class Simulator:
                 # Refused at once: asking again at once would only keep the engine refusing.
                 await asyncio.sleep(_BACK_OFF_S)
 
-    async def _stopped_before(self, at: float) -> bool:
-        wait = at - self.elapsed
-        if wait <= 0:
-            # Behind: let answers be noted between requests that leave at once.
-            await asyncio.sleep(0)
-            return self._stop.is_set()
-        try:
-            await asyncio.wait_for(self._stop.wait(), wait)
-        except TimeoutError:
-            return False
+    async def _over_before(self, at: float, until: float) -> bool:
+        """Wait until what the plan has `at` that instant is due, or the run is over."""
+        while not self._stop.is_set():
+            self._retimed.clear()
+            due = self.tempo.due(at)
+            wait = min(due, until) - self.elapsed
+            if wait <= 0:
+                # Behind: let answers be noted between requests that leave at once.
+                await asyncio.sleep(0)
+                return self._stop.is_set() or due >= until
+            try:
+                await asyncio.wait_for(self._retimed.wait(), wait)
+            except TimeoutError:
+                return due >= until
         return True
 
     async def _ask(self, request: Planned, due: float) -> None:

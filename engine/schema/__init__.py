@@ -43,6 +43,14 @@ from engine.schema.inference import (
     Usage,
 )
 from engine.schema.jobs import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
+from engine.schema.load import (
+    LoadBegun,
+    LoadGoodput,
+    LoadProgress,
+    LoadReport,
+    LoadRequest,
+    read_load_line,
+)
 from engine.schema.slots import SlotMap
 from engine.schema.status import (
     BackboneStatus,
@@ -109,6 +117,11 @@ __all__ = [
     "JobState",
     "LaneSpan",
     "LatencyStatus",
+    "LoadBegun",
+    "LoadGoodput",
+    "LoadProgress",
+    "LoadReport",
+    "LoadRequest",
     "Miss",
     "Mode",
     "ModelCard",
@@ -149,4 +162,5 @@ __all__ = [
     "VplmPage",
     "VplmPatch",
     "VplmSpec",
+    "read_load_line",
 ]

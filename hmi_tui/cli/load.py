@@ -29,6 +29,7 @@ from hmi_tui.cli.grammar import Leaf, flag
 @flag("--find", metavar="P99_MS", help="Search the highest rate whose p99 stays within it.")
 @flag("--step", type=float, help="Seconds at each rate of the search (20).")
 @flag("--seed", type=int, help="Decides everything that is random (0).")
+@flag("--live", is_flag=True, help="JSON a line, each second; stdin takes: rate N, stop.")
 @flag("--json", envvar="HMI_JSON", is_flag=True, help="Print a JSON document.")
 def load(**_flags: object) -> None:
     """Put open-loop load on the vPLMs that exist.

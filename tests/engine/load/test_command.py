@@ -130,6 +130,9 @@ def test_a_search_reports_every_rate_that_it_tried(tmp_path: Path, load: list[st
         ("--clients", "2", "--ramp", "5:1"),
         ("--clients", "2", "--find", "100"),
         ("--clients", "2", "--hot", "acme:2"),
+        ("--live", "--clients", "2"),
+        ("--live", "--ramp", "5:1"),
+        ("--live", "--find", "100"),
     ],
 )
 def test_what_does_not_go_together_is_a_usage_error(wrong: tuple[str, ...]) -> None:

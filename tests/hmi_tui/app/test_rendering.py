@@ -53,6 +53,8 @@ CONTENT = {
         "2 in a batch · 1 pinned",
         "██▓▓▒░○·",
     ),
+    "load": ("n starts a run", "Kept runs", "offered/s", "p99", "device hits", "errors/s"),
+    "logs": ("There is no log at", "✗ no log"),
 }
 WIDE_CONTENT = {
     "overview": ("all-MiniLM-L6-v2: 6 layers", "top"),
@@ -62,6 +64,8 @@ WIDE_CONTENT = {
     "trainer": ("type", "accuracy", "age"),
     "playground": ("domain reviews",),
     "pipeline": ("Shares of the time in view", "bubbles"),
+    "load": ("nothing yet", "failed", "age"),
+    "logs": ("engine.log",),
 }
 
 
@@ -133,6 +137,8 @@ async def test_problems_come_with_their_remedy(paths: Paths, engine: ScriptedEng
         ("trainer", "Press n to train a vPLM"),
         ("playground", "No vPLM yet: esc, then 2 and n"),
         ("pipeline", "No batch yet: ask a vPLM (6) or put load on (8)."),
+        ("load", "Press n to start one"),
+        ("logs", "There is no log at"),
     ],
 )
 async def test_an_empty_mode_says_what_to_do_first(paths: Paths, mode: str, advice: str) -> None:
