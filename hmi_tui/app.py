@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
 from textual import work
+from textual.actions import ActionParseResult
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
 
@@ -19,6 +21,7 @@ from engine.client import AsyncClient, EngineNotRunning, HmiError, Paths, assets
 from engine.schema import Job
 from hmi_tui.commands import Command, HmiCommands
 from hmi_tui.feed import Feed
+from hmi_tui.read_only import REFUSAL, changes, destination, is_changing
 from hmi_tui.screens.adapters import AdaptersScreen
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.domains import DomainsScreen
@@ -83,11 +86,13 @@ class HmiApp(App[None]):
         starter: Starter | None = None,
         tick: float = TICK,
         mode: str = "overview",
+        read_only: bool = False,
     ) -> None:
         super().__init__()
         self.paths = paths
-        self.feed = Feed(client or AsyncClient(paths=paths))
-        self.starter = starter
+        self.feed = Feed(client or AsyncClient(paths=paths, read_only=read_only))
+        self.starter = None if read_only else starter
+        self.read_only = read_only
         self.tick = tick
         self.first_mode = mode
         self._fetching = False
@@ -99,6 +104,8 @@ class HmiApp(App[None]):
     async def on_mount(self) -> None:
         await self.switch_mode(self.first_mode)
         self.set_interval(self.tick, self._tick)
+        if self.read_only:
+            self.notify("Read-only: everything can be looked at, nothing changed.")
         self.run_worker(self._begin(), group="begin")
 
     async def _begin(self) -> None:
@@ -170,6 +177,7 @@ class HmiApp(App[None]):
 
     # -- the engine ------------------------------------------------------------------------
 
+    @changes
     def action_start_engine(self) -> None:
         if self.feed.latest.up:
             self.notify("The engine runs already.")
@@ -211,6 +219,7 @@ class HmiApp(App[None]):
             self.feed.starting = None
         await self._fetch()
 
+    @changes
     @work(group="stop")
     async def action_stop_engine(self) -> None:
         question = f"Stop the engine on {self.paths.socket}?"
@@ -222,6 +231,33 @@ class HmiApp(App[None]):
                 self.notify("The engine is stopping.")
 
     # -- actions ---------------------------------------------------------------------------
+
+    def forbids(self, owner: object, name: str) -> bool:
+        """Whether this action is one that --read-only refuses."""
+        return self.read_only and is_changing(owner, name)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not self.forbids(self, action) and super().check_action(action, parameters)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Run an action; with --read-only one that changes something is answered with words."""
+        whose, name = destination(action) if isinstance(action, str) else action[:2]
+        here = self if default_namespace is None else default_namespace
+        if self.forbids({"app": self, "screen": self.screen}.get(whose, here), name):
+            self.notify(REFUSAL, severity="warning")
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def mode_class(self, mode: str) -> type[Screen[Any]]:
+        """The class of a mode's screen; a mode that is imported late is imported now."""
+        made = self.MODES[mode]
+        assert not isinstance(made, str)
+        return made if isinstance(made, type) else type(made())
 
     async def action_open(self, mode: str) -> None:
         await self.switch_mode(mode)
@@ -249,6 +285,11 @@ class HmiApp(App[None]):
     def action_use_theme(self, name: str) -> None:
         self.theme = THEMES[name].name
 
+    def offers(self, command: Command) -> bool:
+        """Whether the palette has this command; not what --read-only refuses."""
+        owner = self.mode_class(command.mode) if self.read_only and command.mode else self
+        return not self.forbids(owner, destination(command.action)[1])
+
     def action_help(self) -> None:
         screen = self.screen
         if isinstance(screen, ModeScreen):
@@ -270,8 +311,14 @@ class HmiApp(App[None]):
                 self.look_now()
 
 
-def run(paths: Paths) -> None:
-    """Open the application on the engine at `paths`; start one if none runs."""
+def run(paths: Paths, *, read_only: bool = False) -> None:
+    """Open the application on the engine at `paths`; start one if none runs.
+
+    With `read_only` nothing is started or changed.
+    """
     from hmi_tui.engine_process import ensure_engine
 
-    HmiApp(paths, starter=lambda progress: ensure_engine(paths, progress=progress)).run()
+    def starter(progress: Progress) -> object:
+        return ensure_engine(paths, progress=progress)
+
+    HmiApp(paths, starter=starter, read_only=read_only).run()

@@ -66,7 +66,9 @@ class HmiCommands(Provider):
     @property
     def _commands(self) -> Iterable[tuple[Command, Callable[[], Awaitable[None]]]]:
         hmi = cast("HmiApp", self.app)
-        return ((command, partial(hmi.perform, command)) for command in COMMANDS)
+        return (
+            (command, partial(hmi.perform, command)) for command in COMMANDS if hmi.offers(command)
+        )
 
     async def discover(self) -> Hits:
         for command, run in self._commands:

@@ -14,6 +14,7 @@ from engine.client import assets_dir
 from engine.schema import Adapter
 from hmi_tui import figures
 from hmi_tui.paging import Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
@@ -86,6 +87,7 @@ class AdaptersScreen(ModeScreen):
         if adapter is not None:
             self.app.push_screen(Facts(adapter.id[:12], adapter_facts(adapter), adapter.id))
 
+    @changes
     @work
     async def action_delete_adapter(self) -> None:
         ids = self.store.table.chosen_keys

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from engine.client import assets_dir
 from engine.schema import Domain, Job, NgramEntry
 from hmi_tui.paging import Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.domain_forms import corpus_form, domain_form, rebuild_form
 from hmi_tui.screens.mode_screen import ModeScreen
@@ -156,6 +157,7 @@ class DomainsScreen(ModeScreen):
             self.folded.discard(domain.name)
         self._show_tree(status.domains)
 
+    @changes
     @work
     async def action_create_domain(self) -> None:
         parent = self.domain.name if self.domain else "general"
@@ -165,6 +167,7 @@ class DomainsScreen(ModeScreen):
         # The node is there even if its corpus was refused and the form given up.
         self.hmi.look_now()
 
+    @changes
     @work
     async def action_upload_corpus(self) -> None:
         domain = self.domain
@@ -173,6 +176,7 @@ class DomainsScreen(ModeScreen):
         ):
             self.hmi.look_now()
 
+    @changes
     @work
     async def action_rebuild(self) -> None:
         domain = self.domain
@@ -181,6 +185,7 @@ class DomainsScreen(ModeScreen):
         ):
             self.hmi.look_now()
 
+    @changes
     @work
     async def action_delete_domain(self) -> None:
         domain = self.domain

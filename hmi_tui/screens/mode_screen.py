@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Footer
 
 from engine.client import AsyncClient
+from hmi_tui.read_only import destination
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.banner import Banner
 from hmi_tui.widgets.listing import Listing
@@ -68,7 +69,11 @@ class ModeScreen(Screen[None]):
 
     def own_keys(self) -> list[tuple[str, str]]:
         """This mode's keys, for the help: its actions, then what its lists sort by."""
-        actions = [b for b in self.BINDINGS if isinstance(b, Binding)]
+        actions = [
+            b
+            for b in self.BINDINGS
+            if isinstance(b, Binding) and not self.hmi.forbids(self, destination(b.action)[1])
+        ]
         keys = [(self.app.get_key_display(b), b.tooltip or b.description) for b in actions]
         for listing in self.query(Listing):
             keys += [
@@ -77,6 +82,9 @@ class ModeScreen(Screen[None]):
                 if column.key
             ]
         return keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not self.hmi.forbids(self, action) and super().check_action(action, parameters)
 
     def on_screen_resume(self) -> None:
         if self.is_mounted:

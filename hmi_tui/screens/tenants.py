@@ -13,6 +13,7 @@ from textual.widget import Widget
 from engine.client import AsyncClient, assets_dir
 from engine.schema import Tenant, TenantCreated, Vplm
 from hmi_tui.paging import Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
@@ -142,12 +143,15 @@ class TenantsScreen(ModeScreen):
 
     # -- either list -----------------------------------------------------------------------
 
+    @changes
     async def action_new(self) -> None:
         await self.run_action("create_vplm" if self.in_vplms else "create_tenant")
 
+    @changes
     async def action_delete(self) -> None:
         await self.run_action("delete_vplm" if self.in_vplms else "delete_tenant")
 
+    @changes
     async def action_change(self) -> None:
         await self.run_action("change_vplm" if self.in_vplms else "change_tenant")
 
@@ -164,6 +168,7 @@ class TenantsScreen(ModeScreen):
 
     # -- tenants ---------------------------------------------------------------------------
 
+    @changes
     @work
     async def action_create_tenant(self) -> None:
         made: list[TenantCreated] = []
@@ -176,6 +181,7 @@ class TenantsScreen(ModeScreen):
         facts = [("key", "Shown this once. Client programs send it as a bearer token.")]
         self.app.push_screen(Facts(f"Key of {made.name}", facts, made.api_key))
 
+    @changes
     @work
     async def action_change_tenant(self) -> None:
         tenant = self.tenants.table.current
@@ -184,6 +190,7 @@ class TenantsScreen(ModeScreen):
         ):
             self._changed()
 
+    @changes
     @work
     async def action_delete_tenant(self) -> None:
         tenant = self.tenants.table.current
@@ -196,6 +203,7 @@ class TenantsScreen(ModeScreen):
                 self.notify(f"Deleted tenant {tenant.name}.", markup=False)
             self._changed()
 
+    @changes
     @work
     async def action_rotate_key(self) -> None:
         tenant = self.tenants.table.current
@@ -212,6 +220,7 @@ class TenantsScreen(ModeScreen):
         status = self.hmi.feed.latest.status
         return [domain.name for domain in status.domains] if status else ["general"]
 
+    @changes
     @work
     async def action_create_vplm(self) -> None:
         with self.hmi.complaining():
@@ -227,6 +236,7 @@ class TenantsScreen(ModeScreen):
             if await self.app.push_screen_wait(form):
                 self._changed()
 
+    @changes
     @work
     async def action_change_vplm(self) -> None:
         vplm = self.vplms.table.current
@@ -235,6 +245,7 @@ class TenantsScreen(ModeScreen):
         ):
             self._changed(tenants_too=False)
 
+    @changes
     @work
     async def action_delete_vplm(self) -> None:
         ids = self.vplms.table.chosen_keys
@@ -252,6 +263,7 @@ class TenantsScreen(ModeScreen):
                 self.notify(f"Deleted {what}.", markup=False)
             self._changed()
 
+    @changes
     @work
     async def action_pin(self) -> None:
         ids, here = self.vplms.table.chosen_keys, self.vplms.table.current
@@ -265,6 +277,7 @@ class TenantsScreen(ModeScreen):
             self.notify(f"{'Pinned' if pin else 'Unpinned'} {what}.", markup=False)
         self._changed(tenants_too=False)
 
+    @changes
     async def action_train_vplm(self) -> None:
         vplm = self.vplms.table.current
         if vplm is not None:

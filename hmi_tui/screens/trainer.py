@@ -14,6 +14,7 @@ from engine.client import AsyncClient, NotFound, assets_dir
 from engine.schema import Job
 from hmi_tui import figures
 from hmi_tui.paging import Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
@@ -119,6 +120,7 @@ class TrainerScreen(ModeScreen):
         if job is not None:
             self.app.push_screen(Facts(f"{job.type} {job.subject}", job_facts(job), job.id))
 
+    @changes
     @work
     async def action_start(self, vplm: str = "") -> None:
         ids: list[str] = []
@@ -127,6 +129,7 @@ class TrainerScreen(ModeScreen):
             self.jobs.table.point_at(ids[0])
             self.hmi.look_now()
 
+    @changes
     @work
     async def action_cancel_job(self) -> None:
         job = self.job
