@@ -20,7 +20,9 @@ from textual.screen import Screen
 from engine.client import AsyncClient, EngineNotRunning, HmiError, Paths, assets_dir
 from engine.schema import Job
 from hmi_tui.commands import Command, HmiCommands
+from hmi_tui.config_file import ConfigFile
 from hmi_tui.feed import Feed
+from hmi_tui.keys import Named, around, chosen_keys, own_bindings, places
 from hmi_tui.read_only import REFUSAL, changes, destination, is_changing
 from hmi_tui.screens.adapters import AdaptersScreen
 from hmi_tui.screens.confirm import Confirm
@@ -31,6 +33,9 @@ from hmi_tui.screens.overview import OverviewScreen
 from hmi_tui.screens.playground import PlaygroundScreen
 from hmi_tui.screens.tenants import TenantsScreen
 from hmi_tui.themes import THEMES
+
+TOLD = 4
+"""Complaints about config.toml that are told one by one."""
 
 TICK = 0.5
 """Seconds between two reads of the engine's state."""
@@ -47,7 +52,7 @@ def _trainer() -> Screen[None]:
     return TrainerScreen()
 
 
-class HmiApp(App[None]):
+class HmiApp(Named, App[None]):
     """Shows and steers the engine at `paths`. `client` and `starter` may be given by tests."""
 
     TITLE = "hmi"
@@ -95,6 +100,8 @@ class HmiApp(App[None]):
         self.read_only = read_only
         self.tick = tick
         self.first_mode = mode
+        self.chosen_keys: dict[str, str] = {}
+        """From config.toml, by the action's name."""
         self._fetching = False
         self._pid = 0
         for theme in THEMES.values():
@@ -107,6 +114,7 @@ class HmiApp(App[None]):
         if self.read_only:
             self.notify("Read-only: everything can be looked at, nothing changed.")
         self.run_worker(self._begin(), group="begin")
+        self.call_after_refresh(self._choose_keys)
 
     async def _begin(self) -> None:
         """The first look; an engine is started if there is none."""
@@ -293,7 +301,37 @@ class HmiApp(App[None]):
     def action_help(self) -> None:
         screen = self.screen
         if isinstance(screen, ModeScreen):
-            self.push_screen(Help(screen.MODE.title(), screen.ABOUT, screen.own_keys()))
+            bound = [*own_bindings(type(screen)), *around()]
+            chosen = {str(one.id): self.key_of(one) for one in bound if one.id in self.chosen_keys}
+            names = list(dict.fromkeys(str(one.id) for one in bound))
+            keys = screen.own_keys()
+            title = screen.MODE.title()
+            self.push_screen(Help(title, screen.ABOUT, keys, chosen, names, self.paths.config))
+
+    def _choose_keys(self) -> None:
+        """Take over the keys of config.toml. Comes after the first paint: it imports all modes."""
+        file = ConfigFile.read(self.paths.config)
+        if not file.text and file.broken is None:
+            return
+        modes = {mode: self.mode_class(mode) for mode in self.MODES}
+        self.chosen_keys, wrong = chosen_keys(file, places(modes))
+        self.set_keymap(self.chosen_keys)
+        for complaint in wrong[:TOLD]:
+            self.notify(
+                str(complaint), title="Config", severity="warning", timeout=20, markup=False
+            )
+        if len(wrong) > TOLD:
+            self.notify(f"{len(wrong) - TOLD} more of its lines cannot be used.", title="Config")
+
+    def key_of(self, binding: Binding) -> str:
+        """The key in force for an action, as the help and the banner show it."""
+        keys = self.chosen_keys.get(str(binding.id), "")
+        if not keys:
+            return self.get_key_display(binding)
+        return ", ".join(
+            self.get_key_display(binding.with_key(key=key, key_display=None))
+            for key in keys.split(",")
+        )
 
     def action_save_picture(self) -> None:
         path = self.save_screenshot()

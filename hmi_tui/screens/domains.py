@@ -43,8 +43,15 @@ class DomainsScreen(ModeScreen):
         Binding("u", "upload_corpus", "Upload", tooltip="Upload text for the domain"),
         Binding("r", "rebuild", "Rebuild", tooltip="Build the domain's next epoch"),
         Binding("x", "delete_domain", "Delete", show=False, tooltip="Delete the domain"),
-        Binding("left", "fold(True)", "Fold", show=False, tooltip="Hide what is under the domain"),
-        Binding("right", "fold(False)", "Unfold", show=False, tooltip="Show it again"),
+        Binding(
+            "left",
+            "fold(True)",
+            "Fold",
+            show=False,
+            tooltip="Hide what is under the domain",
+            id="fold",
+        ),
+        Binding("right", "fold(False)", "Unfold", show=False, tooltip="Show it again", id="unfold"),
     ]
 
     def __init__(self) -> None:

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Footer
 
 from engine.client import AsyncClient
+from hmi_tui.keys import Named
 from hmi_tui.read_only import destination
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.banner import Banner
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hmi_tui.app import HmiApp
 
 
-class ModeScreen(Screen[None]):
+class ModeScreen(Named, Screen[None]):
     """A mode. Subclasses give `body`, and take each snapshot in `see`."""
 
     MODE: ClassVar[str] = ""
@@ -74,7 +75,7 @@ class ModeScreen(Screen[None]):
             for b in self.BINDINGS
             if isinstance(b, Binding) and not self.hmi.forbids(self, destination(b.action)[1])
         ]
-        keys = [(self.app.get_key_display(b), b.tooltip or b.description) for b in actions]
+        keys = [(self.hmi.key_of(b), b.tooltip or b.description) for b in actions]
         for listing in self.query(Listing):
             keys += [
                 (column.key, f"Sort {listing.title} by {column.title}; again reverses")

@@ -12,12 +12,13 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from hmi_tui.figures import count
+from hmi_tui.keys import Named
 from hmi_tui.paging import Row
 from hmi_tui.widgets.columns import Column
 from hmi_tui.widgets.virtual_table import VirtualTable
 
 
-class Listing(Vertical, Generic[Row]):
+class Listing(Named, Vertical, Generic[Row]):
     """Title, position, filter and order in the frame; `/` filters, esc clears."""
 
     DEFAULT_CSS = """

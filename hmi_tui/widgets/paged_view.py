@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 
 from engine.client import HmiError
+from hmi_tui.keys import Named
 from hmi_tui.paging import Page, Pages, Query, Row, Source, fixed
 
 
@@ -17,7 +18,7 @@ async def _nothing(_: Query) -> Page[Row]:
     return Page((), 0, None)
 
 
-class PagedView(ScrollView, Generic[Row], can_focus=True):
+class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
     """Rows of type Row, the first line a header. At most one read is under way."""
 
     class Moved(Message):

@@ -48,12 +48,12 @@ class VirtualTable(PagedView[Row]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", "edge(0)", "First row", show=False),
-        Binding("end", "edge(1)", "Last row", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="page-up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="page-down"),
+        Binding("home", "edge(0)", "First row", show=False, id="first-row"),
+        Binding("end", "edge(1)", "Last row", show=False, id="last-row"),
         Binding("enter", "choose", "Open", show=False),
         Binding("space", "mark", "Mark", show=False),
         Binding("c", "copy", "Copy its name", show=False),
