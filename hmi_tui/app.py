@@ -17,7 +17,7 @@ from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
 
-from engine.client import AsyncClient, EngineNotRunning, HmiError, Paths, assets_dir
+from engine.client import AsyncClient, EngineNotRunning, HmiError, Paths, assets_dir, curl
 from engine.schema import Job
 from hmi_tui.commands import Command, HmiCommands
 from hmi_tui.config_file import ConfigFile
@@ -27,6 +27,7 @@ from hmi_tui.read_only import REFUSAL, changes, destination, is_changing
 from hmi_tui.screens.adapters import AdaptersScreen
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.domains import DomainsScreen
+from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.help import Help
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.overview import OverviewScreen
@@ -73,6 +74,7 @@ class HmiApp(Named, App[None]):
         ),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("ctrl+p", "command_palette", "Commands"),
+        Binding("ctrl+u", "show_call", "API call", show=False),
         Binding("ctrl+s", "start_engine", "Start the engine", show=False),
         Binding("q", "quit", "Quit"),
     ]
@@ -307,6 +309,14 @@ class HmiApp(Named, App[None]):
             keys = screen.own_keys()
             title = screen.MODE.title()
             self.push_screen(Help(title, screen.ABOUT, keys, chosen, names, self.paths.config))
+
+    def action_show_call(self) -> None:
+        """Show how a program would ask for what is on the screen."""
+        screen = self.screen
+        if isinstance(screen, ModeScreen):
+            line = curl(screen.call(), self.paths.socket)
+            facts = [("shows", f"{screen.MODE}; /openapi.json describes all calls")]
+            self.push_screen(Facts("API call", facts, line))
 
     def _choose_keys(self) -> None:
         """Take over the keys of config.toml. Comes after the first paint: it imports all modes."""

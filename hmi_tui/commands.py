@@ -55,6 +55,7 @@ COMMANDS = (
     Command("theme: Light", "use_theme('light')", ""),
     Command("theme: No colour", "use_theme('mono')", ""),
     Command("help: Show keys", "help", "The keys of this screen"),
+    Command("help: Show API call", "show_call", "The screen's call as a curl command"),
     Command("app: Save screenshot", "save_picture", "An SVG in the current folder"),
     Command("app: Quit", "quit", "The engine goes on serving"),
 )

@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 
-from engine.client import assets_dir
+from engine.client import Call, assets_dir, calls
 from engine.schema import Adapter
 from hmi_tui import figures
-from hmi_tui.paging import Page, Query
+from hmi_tui.paging import PAGE, Page, Query
 from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
@@ -74,6 +74,9 @@ class AdaptersScreen(ModeScreen):
         )
         self.store.retitle(f"Adapters · {figures.size(page.bytes)}")
         return Page(page.data, page.total, page.next_cursor)
+
+    def call(self) -> Call[Any]:
+        return calls.adapters(self.store.table.q, PAGE, sort=self.store.table.sort)
 
     @on(PagedView.Moved)
     def _moved(self, event: PagedView.Moved) -> None:

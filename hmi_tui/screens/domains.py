@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 
-from engine.client import assets_dir
+from engine.client import Call, assets_dir, calls
 from engine.schema import Domain, Job, NgramEntry
 from hmi_tui.paging import Page, Query
 from hmi_tui.read_only import changes
@@ -138,6 +138,11 @@ class DomainsScreen(ModeScreen):
     @on(PagedView.Chosen, "#domains-table")
     def _node_entered(self) -> None:
         self.ngrams.table.focus()
+
+    def call(self) -> Call[Any]:
+        if self.ngrams.has_focus_within and self.domain is not None:
+            return calls.ngrams(self.domain.name, self.ngrams.table.q, NGRAMS_SHOWN)
+        return calls.domains()
 
     @property
     def domain(self) -> Domain | None:

@@ -27,6 +27,7 @@ EVERYWHERE = (
     ("clear", "esc", "One step back: close, clear the filter, clear the marks"),
     ("copy", "c", "Copy the name of the row, or of all marked ones"),
     ("", "A-Z", "Sort the list by a column; the same letter again reverses"),
+    ("show_call", "ctrl+u", "The API call behind the screen, as a curl command to copy"),
     ("start_engine", "ctrl+s", "Start the engine if it is not running"),
     ("quit", "q", "Quit; the engine goes on serving"),
 )

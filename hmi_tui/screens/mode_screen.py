@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 
-from engine.client import AsyncClient
+from engine.client import AsyncClient, Call, calls
 from hmi_tui.keys import Named
 from hmi_tui.read_only import destination
 from hmi_tui.snapshot import Snapshot
@@ -67,6 +67,10 @@ class ModeScreen(Named, Screen[None]):
         """Read what this mode needs besides the status; arrives as Snapshot.detail."""
         del client  # most modes need no more
         return None
+
+    def call(self) -> Call[Any]:
+        """The API call behind what is on the screen; the status is behind every mode."""
+        return calls.status()
 
     def own_keys(self) -> list[tuple[str, str]]:
         """This mode's keys, for the help: its actions, then what its lists sort by."""

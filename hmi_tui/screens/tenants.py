@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from engine.client import AsyncClient, assets_dir
+from engine.client import AsyncClient, Call, assets_dir, calls
 from engine.schema import Tenant, TenantCreated, Vplm
-from hmi_tui.paging import Page, Query
+from hmi_tui.paging import PAGE, Page, Query
 from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
@@ -130,6 +130,12 @@ class TenantsScreen(ModeScreen):
     @on(PagedView.Chosen, "#vplms-table")
     def _vplm_entered(self) -> None:
         self.action_describe()
+
+    def call(self) -> Call[Any]:
+        if self.in_vplms:
+            table = self.vplms.table
+            return calls.vplms(table.q, self._shown, PAGE, sort=table.sort)
+        return calls.tenants(self.tenants.table.q, PAGE, sort=self.tenants.table.sort)
 
     @property
     def in_vplms(self) -> bool:

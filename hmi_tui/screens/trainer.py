@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.widget import Widget
 
-from engine.client import AsyncClient, NotFound, assets_dir
+from engine.client import AsyncClient, Call, NotFound, assets_dir, calls
 from engine.schema import Job
 from hmi_tui import figures
 from hmi_tui.paging import Page, Query
@@ -94,6 +94,9 @@ class TrainerScreen(ModeScreen):
         words = (f"{job.subject} {job.type} {job.state} {job.id}" for job in page.data)
         rows = [job for job, text in zip(page.data, words, strict=True) if query.q in text]
         return Page(rows, len(rows), None)
+
+    def call(self) -> Call[Any]:
+        return calls.job(self.job.id) if self.job else calls.jobs(JOBS_SHOWN)
 
     @on(PagedView.Moved)
     def _moved(self, event: PagedView.Moved) -> None:
