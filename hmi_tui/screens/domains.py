@@ -16,9 +16,11 @@ from hmi_tui.paging import Page, Query
 from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.domain_forms import corpus_form, domain_form, rebuild_form
+from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.snapshot import Snapshot
-from hmi_tui.widgets.domain_rows import DOMAINS, DomainRow, domain_facts, tree_rows
+from hmi_tui.widgets.columns import arranged
+from hmi_tui.widgets.domain_rows import DOMAINS, DomainRow, domain_facts, ngram_facts, tree_rows
 from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.paged_view import PagedView
@@ -43,6 +45,7 @@ class DomainsScreen(ModeScreen):
         Binding("u", "upload_corpus", "Upload", tooltip="Upload text for the domain"),
         Binding("r", "rebuild", "Rebuild", tooltip="Build the domain's next epoch"),
         Binding("x", "delete_domain", "Delete", show=False, tooltip="Delete the domain"),
+        Binding("d", "describe", "Describe", show=False, tooltip="All that is known of the row"),
         Binding(
             "left",
             "fold(True)",
@@ -94,7 +97,7 @@ class DomainsScreen(ModeScreen):
     def _show_tree(self, domains: list[Domain]) -> None:
         q = self.nodes.table.q
         matching = [domain for domain in domains if q in domain.name] if q else domains
-        rows = tree_rows(matching, self.folded)
+        rows = tree_rows(matching, self.folded, self.nodes.table.sort)
         if rows != self._rows or not self.nodes.table.loaded:
             self._rows = rows
             self.nodes.table.show_rows(rows)
@@ -130,7 +133,7 @@ class DomainsScreen(ModeScreen):
 
         async def read(query: Query) -> Page[NgramEntry]:
             page = await client.ngrams(name, q=query.q, limit=NGRAMS_SHOWN)
-            return Page(page.data, len(page.data), None)
+            return Page(arranged(page.data, NGRAMS, query.sort), len(page.data), None)
 
         self.ngrams.retitle(f"Most used n-grams of {name}")
         self.ngrams.table.show_source(read)
@@ -154,6 +157,13 @@ class DomainsScreen(ModeScreen):
     def _names(self) -> list[str]:
         status = self.hmi.feed.latest.status
         return [domain.name for domain in status.domains] if status else ["general"]
+
+    def action_describe(self) -> None:
+        entry, domain = self.ngrams.table.current, self.domain
+        if self.ngrams.has_focus_within and entry is not None:
+            self.app.push_screen(Facts(entry.text, ngram_facts(entry), entry.text))
+        elif domain is not None:
+            self.app.push_screen(Facts(domain.name, domain_facts(domain), domain.name))
 
     def action_fold(self, shut: bool) -> None:
         domain = self.domain

@@ -21,6 +21,7 @@ from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.tenant_facts import instant
 from hmi_tui.screens.train_form import train_form
 from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.columns import arranged
 from hmi_tui.widgets.curve_plot import CurvePlot
 from hmi_tui.widgets.fact_list import Fact, FactList
 from hmi_tui.widgets.listing import Listing
@@ -89,11 +90,11 @@ class TrainerScreen(ModeScreen):
         self._ticks += 1
 
     async def _read(self, query: Query) -> Page[Job]:
-        """The newest jobs; the engine does not filter them by name, so that is done here."""
+        """The newest jobs; the engine neither filters nor sorts them, so that is done here."""
         page = await self.client.jobs(limit=JOBS_SHOWN)
         words = (f"{job.subject} {job.type} {job.state} {job.id}" for job in page.data)
         rows = [job for job, text in zip(page.data, words, strict=True) if query.q in text]
-        return Page(rows, len(rows), None)
+        return Page(arranged(rows, JOBS, query.sort), len(rows), None)
 
     def call(self) -> Call[Any]:
         return calls.job(self.job.id) if self.job else calls.jobs(JOBS_SHOWN)

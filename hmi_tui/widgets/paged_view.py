@@ -78,6 +78,7 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
         self._wanted = False
         self._key: str | None = None
         self._keep: str | None = None
+        self._at = 0
 
     # -- what it shows ---------------------------------------------------------------------
 
@@ -111,7 +112,7 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         """Show rows that are at hand; the cursor stays on its row."""
-        self._restart(Pages(fixed(rows), self.q, self.sort), keep=self._key)
+        self._restart(Pages(fixed(rows), self.q, self.sort), keep=self._key, at=self.cursor)
 
     def filter(self, q: str) -> None:
         if q != self.q:
@@ -138,9 +139,10 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
     def _source(self) -> Source[Row]:
         return (self._next or self._pages).source
 
-    def _restart(self, pages: Pages[Row], keep: str | None) -> None:
+    def _restart(self, pages: Pages[Row], keep: str | None, at: int = 0) -> None:
         self._next = pages
         self._keep = keep
+        self._at = at
         self._pull()
 
     def _pull(self) -> None:
@@ -171,7 +173,7 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
             if self._next is fresh:
                 self._next = None
                 self._pages = fresh
-                self._settle(0)
+                self._settle(self._at)
             else:
                 self._wanted = True
             return

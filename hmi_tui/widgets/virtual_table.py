@@ -91,10 +91,12 @@ class VirtualTable(PagedView[Row]):
             self._go(self.cursor + 1)
 
     def action_copy(self) -> None:
-        if self.current is not None:
-            name = self.key_of(self.current)
-            self.app.copy_to_clipboard(name)
-            self.notify(f"Copied {name}", markup=False)
+        """The marked names, a line each, or the one under the cursor."""
+        names = self.chosen_keys
+        if names:
+            self.app.copy_to_clipboard("\n".join(names))
+            what = names[0] if len(names) == 1 else f"{len(names)} names"
+            self.notify(f"Copied {what}", markup=False)
 
     def unmark(self) -> bool:
         """Forget all marks; whether there were any."""
