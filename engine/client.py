@@ -11,6 +11,7 @@ raised as an `HmiError` of engine.errors, rebuilt from the engine's problem docu
 
 from __future__ import annotations
 
+from engine import __version__ as VERSION
 from engine._client import calls
 from engine._client.blocking import Client
 from engine._client.call import Call
@@ -39,6 +40,7 @@ from engine.validation import checked
 
 __all__ = [
     "MAX_SOCKET_PATH",
+    "VERSION",
     "AsyncClient",
     "BadInput",
     "Call",

@@ -187,6 +187,13 @@ class HmiApp(Named, App[None]):
 
     # -- the engine ------------------------------------------------------------------------
 
+    @property
+    def how_to_start(self) -> str:
+        """What the banner advises where no engine runs."""
+        if self.read_only:
+            return "hmi serve starts one."
+        return f"{self.chosen_keys.get('start_engine', 'ctrl+s')} starts it."
+
     @changes
     def action_start_engine(self) -> None:
         if self.feed.latest.up:

@@ -53,12 +53,14 @@ class ModeScreen(Named, Screen[None]):
     def take(self, snapshot: Snapshot, age: float) -> None:
         """Show a snapshot, in the bars and in the body."""
         self.query_one(TopBar).snapshot = snapshot
-        self.query_one(Banner).tell(snapshot, age)
+        self.query_one(Banner).tell(snapshot, age, self.hmi.how_to_start)
+        for listing in self.query(Listing):
+            listing.say_age()
         self.see(snapshot)
 
     def age(self, snapshot: Snapshot, age: float) -> None:
         """Between snapshots: only say how old the last one is."""
-        self.query_one(Banner).tell(snapshot, age)
+        self.query_one(Banner).tell(snapshot, age, self.hmi.how_to_start)
 
     def see(self, snapshot: Snapshot) -> None:
         """Show the snapshot in the body."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Generic
 
@@ -79,6 +80,8 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
         self._key: str | None = None
         self._keep: str | None = None
         self._at = 0
+        self._at_hand = False
+        self._read_at: float | None = None
 
     # -- what it shows ---------------------------------------------------------------------
 
@@ -108,10 +111,12 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
     def show_source(self, source: Source[Row]) -> None:
         """Show another list from its start; filter and order stay."""
         self.marked.clear()
+        self._at_hand = False
         self._restart(Pages(source, self.q, self.sort), keep=None)
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         """Show rows that are at hand; the cursor stays on its row."""
+        self._at_hand = True
         self._restart(Pages(fixed(rows), self.q, self.sort), keep=self._key, at=self.cursor)
 
     def filter(self, q: str) -> None:
@@ -132,6 +137,11 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
         """Put the cursor on this row once it has been read."""
         self._keep = key
         self.reread()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the rows were read; 0 for rows that were at hand."""
+        return 0.0 if self._read_at is None else time.monotonic() - self._read_at
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -160,9 +170,11 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
             while self._wanted:
                 self._wanted = False
                 await self._read_once()
+                self._read_at = None if self._at_hand else time.monotonic()
         except HmiError as error:
             self.error = str(error)
             self.refresh()
+            self.post_message(self.Changed(self))
         finally:
             self._reading = False
 
