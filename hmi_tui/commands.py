@@ -79,6 +79,7 @@ COMMANDS = (
     Command("theme: Light", "use_theme('light')", ""),
     Command("theme: No colour", "use_theme('mono')", ""),
     Command("help: Show keys", "help", "The keys of this screen"),
+    Command("help: Show API call", "show_call", "The screen's call as a curl command"),
     Command("app: Save screenshot", "save_picture", "An SVG in the current folder"),
     Command("app: Quit", "quit", "The engine goes on serving"),
 )
@@ -90,7 +91,9 @@ class HmiCommands(Provider):
     @property
     def _commands(self) -> Iterable[tuple[Command, Callable[[], Awaitable[None]]]]:
         hmi = cast("HmiApp", self.app)
-        return ((command, partial(hmi.perform, command)) for command in COMMANDS)
+        return (
+            (command, partial(hmi.perform, command)) for command in COMMANDS if hmi.offers(command)
+        )
 
     async def discover(self) -> Hits:
         for command, run in self._commands:

@@ -306,7 +306,7 @@ def classify(
 ) -> Call[ClassifyResponse]:
     texts = input if isinstance(input, str) else list(input)
     body = json_body({"model": model, "input": texts, "mode": mode})
-    return Call("POST", "/v1/classify", reader(ClassifyResponse), content=body)
+    return Call("POST", "/v1/classify", reader(ClassifyResponse), content=body, asks=True)
 
 
 def models() -> Call[ModelList]:

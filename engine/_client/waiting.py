@@ -16,7 +16,7 @@ from engine._client.call import Call, Stream, error_of
 from engine._client.link import MAX_EVENT, RECONNECT_S, Link
 from engine._client.uploads import Texts
 from engine.config import Paths
-from engine.errors import EngineNotRunning
+from engine.errors import EngineNotRunning, Refused
 from engine.schema import (
     Adapter,
     AdapterPage,
@@ -65,6 +65,7 @@ class AsyncClient:
 
     `socket` wins over `paths`, which wins over the default place. `timeout` is in seconds and
     bounds each wait of a call; uploads and bulk creation may take ten minutes, streams any time.
+    With `read_only` it refuses to send what would change something.
     Every failure is an HmiError; EngineNotRunning if nobody answers.
     """
 
@@ -76,7 +77,9 @@ class AsyncClient:
         key: str | None = None,
         paths: Paths | None = None,
         timeout: float = 60.0,
+        read_only: bool = False,
     ) -> None:
+        self._read_only = read_only
         self._link = Link.to(socket, url, key, paths, timeout)
         transport = self._link.waiting_transport()
         self._http = httpx2.AsyncClient(transport=transport, **self._link.client_options)
@@ -96,6 +99,12 @@ class AsyncClient:
         await self._http.aclose()
 
     async def _send(self, call: Call[T]) -> T:
+        if self._read_only and call.changes:
+            raise Refused(
+                f"This client only reads; {call.method} {call.path} was not sent.",
+                remedy="Use one that may change things.",
+                code="read_only",
+            )
         with self._link.speaking():
             answer = await self._http.request(
                 call.method,

@@ -10,10 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 
-from engine.client import assets_dir
+from engine.client import Call, assets_dir, calls
 from engine.schema import Adapter
 from hmi_tui import figures
-from hmi_tui.paging import Page, Query
+from hmi_tui.paging import PAGE, Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
@@ -74,6 +75,9 @@ class AdaptersScreen(ModeScreen):
         self.store.retitle(f"Adapters · {figures.size(page.bytes)}")
         return Page(page.data, page.total, page.next_cursor)
 
+    def call(self) -> Call[Any]:
+        return calls.adapters(self.store.table.q, PAGE, sort=self.store.table.sort)
+
     @on(PagedView.Moved)
     def _moved(self, event: PagedView.Moved) -> None:
         row: Any = event.row
@@ -86,6 +90,7 @@ class AdaptersScreen(ModeScreen):
         if adapter is not None:
             self.app.push_screen(Facts(adapter.id[:12], adapter_facts(adapter), adapter.id))
 
+    @changes
     @work
     async def action_delete_adapter(self) -> None:
         ids = self.store.table.chosen_keys

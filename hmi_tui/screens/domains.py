@@ -10,14 +10,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 
-from engine.client import assets_dir
+from engine.client import Call, assets_dir, calls
 from engine.schema import Domain, Job, NgramEntry
 from hmi_tui.paging import Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.domain_forms import corpus_form, domain_form, rebuild_form
+from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.snapshot import Snapshot
-from hmi_tui.widgets.domain_rows import DOMAINS, DomainRow, domain_facts, tree_rows
+from hmi_tui.widgets.columns import arranged
+from hmi_tui.widgets.domain_rows import DOMAINS, DomainRow, domain_facts, ngram_facts, tree_rows
 from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.paged_view import PagedView
@@ -42,8 +45,16 @@ class DomainsScreen(ModeScreen):
         Binding("u", "upload_corpus", "Upload", tooltip="Upload text for the domain"),
         Binding("r", "rebuild", "Rebuild", tooltip="Build the domain's next epoch"),
         Binding("x", "delete_domain", "Delete", show=False, tooltip="Delete the domain"),
-        Binding("left", "fold(True)", "Fold", show=False, tooltip="Hide what is under the domain"),
-        Binding("right", "fold(False)", "Unfold", show=False, tooltip="Show it again"),
+        Binding("d", "describe", "Describe", show=False, tooltip="All that is known of the row"),
+        Binding(
+            "left",
+            "fold(True)",
+            "Fold",
+            show=False,
+            tooltip="Hide what is under the domain",
+            id="fold",
+        ),
+        Binding("right", "fold(False)", "Unfold", show=False, tooltip="Show it again", id="unfold"),
     ]
 
     def __init__(self) -> None:
@@ -86,7 +97,7 @@ class DomainsScreen(ModeScreen):
     def _show_tree(self, domains: list[Domain]) -> None:
         q = self.nodes.table.q
         matching = [domain for domain in domains if q in domain.name] if q else domains
-        rows = tree_rows(matching, self.folded)
+        rows = tree_rows(matching, self.folded, self.nodes.table.sort)
         if rows != self._rows or not self.nodes.table.loaded:
             self._rows = rows
             self.nodes.table.show_rows(rows)
@@ -122,7 +133,7 @@ class DomainsScreen(ModeScreen):
 
         async def read(query: Query) -> Page[NgramEntry]:
             page = await client.ngrams(name, q=query.q, limit=NGRAMS_SHOWN)
-            return Page(page.data, len(page.data), None)
+            return Page(arranged(page.data, NGRAMS, query.sort), len(page.data), None)
 
         self.ngrams.retitle(f"Most used n-grams of {name}")
         self.ngrams.table.show_source(read)
@@ -130,6 +141,11 @@ class DomainsScreen(ModeScreen):
     @on(PagedView.Chosen, "#domains-table")
     def _node_entered(self) -> None:
         self.ngrams.table.focus()
+
+    def call(self) -> Call[Any]:
+        if self.ngrams.has_focus_within and self.domain is not None:
+            return calls.ngrams(self.domain.name, self.ngrams.table.q, NGRAMS_SHOWN)
+        return calls.domains()
 
     @property
     def domain(self) -> Domain | None:
@@ -141,6 +157,13 @@ class DomainsScreen(ModeScreen):
     def _names(self) -> list[str]:
         status = self.hmi.feed.latest.status
         return [domain.name for domain in status.domains] if status else ["general"]
+
+    def action_describe(self) -> None:
+        entry, domain = self.ngrams.table.current, self.domain
+        if self.ngrams.has_focus_within and entry is not None:
+            self.app.push_screen(Facts(entry.text, ngram_facts(entry), entry.text))
+        elif domain is not None:
+            self.app.push_screen(Facts(domain.name, domain_facts(domain), domain.name))
 
     def action_fold(self, shut: bool) -> None:
         domain = self.domain
@@ -156,6 +179,7 @@ class DomainsScreen(ModeScreen):
             self.folded.discard(domain.name)
         self._show_tree(status.domains)
 
+    @changes
     @work
     async def action_create_domain(self) -> None:
         parent = self.domain.name if self.domain else "general"
@@ -165,6 +189,7 @@ class DomainsScreen(ModeScreen):
         # The node is there even if its corpus was refused and the form given up.
         self.hmi.look_now()
 
+    @changes
     @work
     async def action_upload_corpus(self) -> None:
         domain = self.domain
@@ -173,6 +198,7 @@ class DomainsScreen(ModeScreen):
         ):
             self.hmi.look_now()
 
+    @changes
     @work
     async def action_rebuild(self) -> None:
         domain = self.domain
@@ -181,6 +207,7 @@ class DomainsScreen(ModeScreen):
         ):
             self.hmi.look_now()
 
+    @changes
     @work
     async def action_delete_domain(self) -> None:
         domain = self.domain

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select
 
 from engine.client import HmiError, assets_dir
+from hmi_tui.keys import Named
 from hmi_tui.widgets.field import Field, FieldRow
 
 Values = dict[str, str]
@@ -21,7 +22,7 @@ Submit = Callable[[Values], Awaitable[str]]
 """Does what the form is for; returns what to tell the operator. Raises HmiError if it cannot."""
 
 
-class Form(ModalScreen[bool]):
+class Form(Named, ModalScreen[bool]):
     """Stays open, with everything that was typed, until it is accepted or given up."""
 
     CSS_PATH = assets_dir() / "styles" / "form.tcss"

@@ -13,19 +13,20 @@ from textual.widgets import Input
 
 from engine.client import AsyncClient
 from engine.schema import Vplm
+from hmi_tui.keys import Named
 from hmi_tui.paging import Page, Query
 from hmi_tui.widgets.paged_view import PagedView
 from hmi_tui.widgets.tables import VPLMS
 from hmi_tui.widgets.virtual_table import VirtualTable
 
 
-class Picker(ModalScreen[Vplm | None]):
+class Picker(Named, ModalScreen[Vplm | None]):
     """The filter is the engine's; arrows move in the list while one types."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Give up"),
-        Binding("up", "move(-1)", show=False, priority=True),
-        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True, id="up"),
+        Binding("down", "move(1)", show=False, priority=True, id="down"),
     ]
 
     def __init__(self, client: AsyncClient) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 
-from engine.client import HmiError, assets_dir
+from engine.client import Call, HmiError, assets_dir, calls
 from engine.schema import ClassifyResponse, Mode, Vplm
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.picker import Picker
@@ -95,6 +95,11 @@ class PlaygroundScreen(ModeScreen):
         self.box.border_title = f"Ask {vplm.id} · domain {vplm.domain} · {vplm.mode} mode"
         self.own.border_title = f"{vplm.mode} · its own mode"
         self.other.border_title = f"{OTHER[vplm.mode]} · to compare"
+
+    def call(self) -> Call[Any]:
+        if self.vplm is None:
+            return calls.vplms()
+        return calls.classify(self.vplm.id, self.box.text or "Your text", self.vplm.mode)
 
     def action_leave(self) -> None:
         self.set_focus(None)

@@ -10,9 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from engine.client import AsyncClient, assets_dir
+from engine.client import AsyncClient, Call, assets_dir, calls
 from engine.schema import Tenant, TenantCreated, Vplm
-from hmi_tui.paging import Page, Query
+from hmi_tui.paging import PAGE, Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
@@ -130,6 +131,12 @@ class TenantsScreen(ModeScreen):
     def _vplm_entered(self) -> None:
         self.action_describe()
 
+    def call(self) -> Call[Any]:
+        if self.in_vplms:
+            table = self.vplms.table
+            return calls.vplms(table.q, self._shown, PAGE, sort=table.sort)
+        return calls.tenants(self.tenants.table.q, PAGE, sort=self.tenants.table.sort)
+
     @property
     def in_vplms(self) -> bool:
         return self.vplms.has_focus_within
@@ -142,12 +149,15 @@ class TenantsScreen(ModeScreen):
 
     # -- either list -----------------------------------------------------------------------
 
+    @changes
     async def action_new(self) -> None:
         await self.run_action("create_vplm" if self.in_vplms else "create_tenant")
 
+    @changes
     async def action_delete(self) -> None:
         await self.run_action("delete_vplm" if self.in_vplms else "delete_tenant")
 
+    @changes
     async def action_change(self) -> None:
         await self.run_action("change_vplm" if self.in_vplms else "change_tenant")
 
@@ -164,6 +174,7 @@ class TenantsScreen(ModeScreen):
 
     # -- tenants ---------------------------------------------------------------------------
 
+    @changes
     @work
     async def action_create_tenant(self) -> None:
         made: list[TenantCreated] = []
@@ -176,6 +187,7 @@ class TenantsScreen(ModeScreen):
         facts = [("key", "Shown this once. Client programs send it as a bearer token.")]
         self.app.push_screen(Facts(f"Key of {made.name}", facts, made.api_key))
 
+    @changes
     @work
     async def action_change_tenant(self) -> None:
         tenant = self.tenants.table.current
@@ -184,6 +196,7 @@ class TenantsScreen(ModeScreen):
         ):
             self._changed()
 
+    @changes
     @work
     async def action_delete_tenant(self) -> None:
         tenant = self.tenants.table.current
@@ -196,6 +209,7 @@ class TenantsScreen(ModeScreen):
                 self.notify(f"Deleted tenant {tenant.name}.", markup=False)
             self._changed()
 
+    @changes
     @work
     async def action_rotate_key(self) -> None:
         tenant = self.tenants.table.current
@@ -212,6 +226,7 @@ class TenantsScreen(ModeScreen):
         status = self.hmi.feed.latest.status
         return [domain.name for domain in status.domains] if status else ["general"]
 
+    @changes
     @work
     async def action_create_vplm(self) -> None:
         with self.hmi.complaining():
@@ -227,6 +242,7 @@ class TenantsScreen(ModeScreen):
             if await self.app.push_screen_wait(form):
                 self._changed()
 
+    @changes
     @work
     async def action_change_vplm(self) -> None:
         vplm = self.vplms.table.current
@@ -235,6 +251,7 @@ class TenantsScreen(ModeScreen):
         ):
             self._changed(tenants_too=False)
 
+    @changes
     @work
     async def action_delete_vplm(self) -> None:
         ids = self.vplms.table.chosen_keys
@@ -252,6 +269,7 @@ class TenantsScreen(ModeScreen):
                 self.notify(f"Deleted {what}.", markup=False)
             self._changed()
 
+    @changes
     @work
     async def action_pin(self) -> None:
         ids, here = self.vplms.table.chosen_keys, self.vplms.table.current
@@ -265,6 +283,7 @@ class TenantsScreen(ModeScreen):
             self.notify(f"{'Pinned' if pin else 'Unpinned'} {what}.", markup=False)
         self._changed(tenants_too=False)
 
+    @changes
     async def action_train_vplm(self) -> None:
         vplm = self.vplms.table.current
         if vplm is not None:

@@ -10,16 +10,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.widget import Widget
 
-from engine.client import AsyncClient, NotFound, assets_dir
+from engine.client import AsyncClient, Call, NotFound, assets_dir, calls
 from engine.schema import Job
 from hmi_tui import figures
 from hmi_tui.paging import Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.tenant_facts import instant
 from hmi_tui.screens.train_form import train_form
 from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.columns import arranged
 from hmi_tui.widgets.curve_plot import CurvePlot
 from hmi_tui.widgets.fact_list import Fact, FactList
 from hmi_tui.widgets.listing import Listing
@@ -88,11 +90,14 @@ class TrainerScreen(ModeScreen):
         self._ticks += 1
 
     async def _read(self, query: Query) -> Page[Job]:
-        """The newest jobs; the engine does not filter them by name, so that is done here."""
+        """The newest jobs; the engine neither filters nor sorts them, so that is done here."""
         page = await self.client.jobs(limit=JOBS_SHOWN)
         words = (f"{job.subject} {job.type} {job.state} {job.id}" for job in page.data)
         rows = [job for job, text in zip(page.data, words, strict=True) if query.q in text]
-        return Page(rows, len(rows), None)
+        return Page(arranged(rows, JOBS, query.sort), len(rows), None)
+
+    def call(self) -> Call[Any]:
+        return calls.job(self.job.id) if self.job else calls.jobs(JOBS_SHOWN)
 
     @on(PagedView.Moved)
     def _moved(self, event: PagedView.Moved) -> None:
@@ -119,6 +124,7 @@ class TrainerScreen(ModeScreen):
         if job is not None:
             self.app.push_screen(Facts(f"{job.type} {job.subject}", job_facts(job), job.id))
 
+    @changes
     @work
     async def action_start(self, vplm: str = "") -> None:
         ids: list[str] = []
@@ -127,6 +133,7 @@ class TrainerScreen(ModeScreen):
             self.jobs.table.point_at(ids[0])
             self.hmi.look_now()
 
+    @changes
     @work
     async def action_cancel_job(self) -> None:
         job = self.job

@@ -7,7 +7,7 @@ import time
 from engine.schema import Adapter, Job, NgramEntry, Tenant, Vplm
 from hmi_tui import figures
 from hmi_tui.tones import Tone
-from hmi_tui.widgets.columns import Cell, Column
+from hmi_tui.widgets.columns import Cell, Column, at_hand
 
 TIER_TONES: dict[str, Tone] = {"device": "good", "host": "accent", "disk": "muted"}
 STATE_SIGNS: dict[str, tuple[str, Tone]] = {
@@ -33,6 +33,10 @@ def job_cell(job: Job) -> Cell:
     if job.state == "running":
         return f"{sign} {figures.share(job.progress)}", tone
     return f"{sign} {job.state}", tone
+
+
+def last_accuracy(job: Job) -> float | None:
+    return job.accuracy[-1].value if job.accuracy else None
 
 
 def outcome(job: Job) -> str:
@@ -89,18 +93,34 @@ ADAPTERS: tuple[Column[Adapter], ...] = (
 )
 
 JOBS: tuple[Column[Job], ...] = (
-    Column("subject", lambda j: j.subject, 12, grow=2),
-    Column("type", lambda j: j.type, 7, rank=1),
-    Column("state", job_cell, 11),
-    Column("accuracy", outcome, 8, "right", rank=2),
-    Column("age", lambda j: since(j.created_at), 5, "right", rank=3),
+    at_hand("subject", lambda j: j.subject, 12, "N", lambda j: j.subject, grow=2),
+    at_hand("type", lambda j: j.type, 7, "T", lambda j: j.type, rank=1),
+    at_hand("state", job_cell, 11, "S", lambda j: j.state),
+    at_hand("accuracy", outcome, 9, "A", last_accuracy, align="right", rank=2),
+    at_hand(
+        "age",
+        lambda j: since(j.created_at),
+        5,
+        "C",
+        lambda j: j.created_at,
+        align="right",
+        rank=3,
+    ),
 )
 
 NGRAMS: tuple[Column[NgramEntry], ...] = (
-    Column("n-gram", lambda n: n.text, 14, grow=2),
-    Column("hits", lambda n: figures.count(n.hits), 9, "right"),
-    Column("in corpus", lambda n: figures.count(n.count), 9, "right", rank=2),
-    Column("row of", lambda n: n.source, 9, grow=1, rank=1),
+    at_hand("n-gram", lambda n: n.text, 14, "N", lambda n: n.text, grow=2),
+    at_hand("hits", lambda n: figures.count(n.hits), 9, "H", lambda n: n.hits, align="right"),
+    at_hand(
+        "in corpus",
+        lambda n: figures.count(n.count),
+        10,
+        "C",
+        lambda n: n.count,
+        align="right",
+        rank=2,
+    ),
+    at_hand("row of", lambda n: n.source, 9, "R", lambda n: n.source, grow=1, rank=1),
 )
 
 

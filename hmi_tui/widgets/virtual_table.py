@@ -48,12 +48,12 @@ class VirtualTable(PagedView[Row]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", "edge(0)", "First row", show=False),
-        Binding("end", "edge(1)", "Last row", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="page-up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="page-down"),
+        Binding("home", "edge(0)", "First row", show=False, id="first-row"),
+        Binding("end", "edge(1)", "Last row", show=False, id="last-row"),
         Binding("enter", "choose", "Open", show=False),
         Binding("space", "mark", "Mark", show=False),
         Binding("c", "copy", "Copy its name", show=False),
@@ -91,10 +91,12 @@ class VirtualTable(PagedView[Row]):
             self._go(self.cursor + 1)
 
     def action_copy(self) -> None:
-        if self.current is not None:
-            name = self.key_of(self.current)
-            self.app.copy_to_clipboard(name)
-            self.notify(f"Copied {name}", markup=False)
+        """The marked names, a line each, or the one under the cursor."""
+        names = self.chosen_keys
+        if names:
+            self.app.copy_to_clipboard("\n".join(names))
+            what = names[0] if len(names) == 1 else f"{len(names)} names"
+            self.notify(f"Copied {what}", markup=False)
 
     def unmark(self) -> bool:
         """Forget all marks; whether there were any."""

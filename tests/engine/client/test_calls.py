@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.client import AsyncClient, Client, checked
-from engine.errors import BadInput
+from engine.errors import BadInput, Refused
 from engine.schema import (
     DomainUpdate,
     Quota,
@@ -157,6 +157,20 @@ async def test_the_awaiting_client_makes_the_same_calls(engine: Running) -> None
         assert (await client.status()) == scripted.STATUS
         assert (await client.vplms(tenant="acme")).total == 1
         assert (await client.classify("acme/polarity", ["good"])).labels[0] == "negative"
+
+
+async def test_a_client_that_only_reads_sends_nothing_that_changes(engine: Running) -> None:
+    sent = len(engine.appliance.calls)
+    async with AsyncClient(engine.socket, read_only=True) as client:
+        assert (await client.vplms(tenant="acme")).total == 1
+        assert (await client.classify("acme/polarity", ["good"])).labels[0] == "negative"
+        with pytest.raises(Refused, match="POST /v1/tenants was not sent"):
+            await client.create_tenant("acme")
+        with pytest.raises(Refused, match="was not sent"):
+            await client.change_vplm("acme/polarity", pin=True)
+        with pytest.raises(Refused, match="was not sent"):
+            await client.stop()
+    assert {call[0] for call in engine.appliance.calls[sent:]} == {"vplms", "classify"}
 
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:

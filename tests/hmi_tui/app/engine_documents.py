@@ -6,6 +6,7 @@ import hashlib
 import time
 from typing import Any
 
+from engine.client import VERSION
 from engine.schema import (
     BackboneStatus,
     DeviceStatus,
@@ -127,7 +128,7 @@ def a_status(tick: int, *, vplms: int, engine: dict[str, Any], **more: Any) -> S
     known = Status(
         time=NOW,
         engine=EngineStatus(
-            version="0.1.0",
+            version=VERSION,
             pid=4242,
             uptime_s=192.0,
             home="/home/op/hmi",

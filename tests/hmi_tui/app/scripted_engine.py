@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from engine.client import (
+    VERSION,
     AsyncClient,
     BadInput,
     Conflict,
     EngineNotRunning,
     HmiError,
     NotFound,
+    Unavailable,
 )
 from engine.schema import (
     Adapter,
@@ -32,6 +34,7 @@ from engine.schema import (
     NgramPage,
     Prediction,
     Problem,
+    QueueStatus,
     Quota,
     RebuildRequest,
     SlotMap,
@@ -44,6 +47,7 @@ from engine.schema import (
     Trace,
     TrainRequest,
     Usage,
+    Version,
     Vplm,
     VplmBulkCreate,
     VplmCreate,
@@ -75,6 +79,9 @@ class ScriptedEngine:
     )
     down: bool = False
     pid: int = 4242
+    version_name: str = VERSION
+    queue: QueueStatus | None = None
+    unreadable: bool = False
     ready: bool = True
     reasons: list[str] = field(default_factory=list)
     failing: HmiError | None = None
@@ -105,12 +112,24 @@ class ScriptedEngine:
         self._answer("stop")
         self.down = True
 
+    async def version(self) -> Version:
+        self._answer()
+        return Version(version=self.version_name)
+
     async def status(self) -> Status:
         self._answer()
+        if self.unreadable:
+            raise Unavailable("The answer cannot be read.", code="unreadable_answer")
         self.statuses += 1
         return a_status(
             self.statuses,
-            engine={"pid": self.pid, "ready": self.ready, "reasons": self.reasons},
+            engine={
+                "pid": self.pid,
+                "version": self.version_name,
+                "ready": self.ready,
+                "reasons": self.reasons,
+            },
+            **({} if self.queue is None else {"queue": self.queue}),
             device=self.device,
             tenants=len(self.tenant_rows),
             vplms=len(self.vplm_rows),
