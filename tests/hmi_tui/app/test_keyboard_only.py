@@ -118,8 +118,10 @@ async def test_a_footer_has_at_most_seven_keys_and_fits(
         for widget in [None, *screen.focus_chain]:
             screen.set_focus(widget)
             await until(pilot, lambda: footer_keys(pilot), "a footer")
-            shown = [one for one in screen.active_bindings.values() if one.binding.show]
-            assert len(shown) <= AT_MOST, [one.binding.description for one in shown]
+            active = [one for one in screen.active_bindings.values() if one.binding.show]
+            # Two keys of one action, such as + and =, have one place in the footer.
+            shown = {(one.node, one.binding.action) for one in active}
+            assert len(shown) <= AT_MOST, [one.binding.description for one in active]
             assert len(footer_keys(pilot)) <= AT_MOST
             footer = screen.query_one(Footer)
             assert footer.max_scroll_x == 0, "the footer is wider than the screen"

@@ -16,7 +16,9 @@ from hmi_tui.screens.mode_screen import ModeScreen
 from tests.hmi_tui.app.screens import WIDE, open_app, sees, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
-ONLY_ASKS = {"classify"}
+ONLY_ASKS = {"classify", "spans"}
+LEFT_OUT = {"quit", "save_picture", "save_trace"}
+"""Ends the test, or saves a file of the operator's own and changes nothing of the engine's."""
 
 
 def own_actions(screen: ModeScreen) -> list[str]:
@@ -34,7 +36,7 @@ async def test_no_action_of_a_mode_asks_for_a_change_or_makes_one(
         screen = app.mode_screen
         assert screen is not None
         of_the_palette = [one.action for one in COMMANDS if one.mode == mode]
-        for action in {*own_actions(screen), *of_the_palette} - {"quit", "save_picture"}:
+        for action in {*own_actions(screen), *of_the_palette} - LEFT_OUT:
             await screen.run_action(action)
             await pilot.pause()
             assert not isinstance(app.screen, Form | Confirm), f"{action} is not marked @changes"
@@ -103,3 +105,10 @@ async def test_all_is_looked_at_as_ever(paths: Paths, engine: ScriptedEngine) ->
         await sees(pilot, "acme/model-00001")
         await pilot.press("tab", "d")
         await sees(pilot, "own copy")
+
+
+async def test_a_trace_may_be_saved(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "pipeline", read_only=True).run_test() as pilot:
+        await sees(pilot, "Batch 40, the newest")
+        await pilot.press("s")
+        await sees(pilot, "Save a trace")
