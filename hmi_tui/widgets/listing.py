@@ -15,13 +15,14 @@ from hmi_tui.figures import age, count
 from hmi_tui.keys import Named
 from hmi_tui.paging import Row
 from hmi_tui.widgets.columns import Column
+from hmi_tui.widgets.still_frame import StillFrame
 from hmi_tui.widgets.virtual_table import VirtualTable
 
 OLD_S = 10.0
 """Lists are read every few seconds; older rows are worth a word."""
 
 
-class Listing(Named, Vertical, Generic[Row]):
+class Listing(Named, StillFrame, Vertical, Generic[Row]):
     """Title, position, filter and order in the frame; `/` filters, esc clears."""
 
     DEFAULT_CSS = """

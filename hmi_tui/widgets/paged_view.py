@@ -223,12 +223,18 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
         return max(1, self.size.height - 1)
 
     def _go(self, index: int) -> None:
+        before, top = self.cursor, self._first
         self.cursor = max(0, min(index, self.total - 1))
-        top = self._first
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False, force=True)
         elif self.cursor >= top + self._rows_in_view:
             self.scroll_to(y=self.cursor - self._rows_in_view + 1, animate=False, force=True)
+        else:
+            # Two lines are another; to draw all of them takes as long as ten keys may.
+            self.refresh_lines(before + 1)
+            self.refresh_lines(self.cursor + 1)
+            self._announce()
+            return
         self._announce()
         self.refresh()
 
