@@ -11,7 +11,7 @@ import torch
 from engine import __version__
 from engine.appliance.core import Core
 from engine.appliance.domains import DomainCalls
-from engine.appliance.memory import memory_of
+from engine.appliance.memory import device_memory_of, memory_of
 from engine.appliance.training import TrainingCalls
 from engine.knowledge.tree import ROOT
 from engine.schema import (
@@ -24,6 +24,7 @@ from engine.schema import (
     QueueStatus,
     Status,
     TenantQueue,
+    TenantRate,
     Tier,
     TierStatus,
     TraceEvent,
@@ -31,7 +32,7 @@ from engine.schema import (
 from engine.telemetry.trace import trace_events
 
 _BUSIEST = 5
-"""Tenants whose queues are shown."""
+"""Tenants whose queues, or whose traffic, are shown."""
 _LOW_DISK = 1 << 30
 
 
@@ -63,6 +64,7 @@ class StatusCalls(DomainCalls, TrainingCalls):
             jobs=jobs,
             totals=dict(core.totals),
             problems=self._problems(host.disk_free_bytes),
+            busiest=busiest_of(core),
         )
 
     def trace(self, seconds: float) -> Iterator[TraceEvent]:
@@ -111,6 +113,11 @@ class StatusCalls(DomainCalls, TrainingCalls):
                 )
             )
         return problems
+
+
+def busiest_of(core: Core) -> list[TenantRate]:
+    known = core.metrics.tenants().values()
+    return sorted(known, key=lambda each: (-each.requests_per_s, each.tenant))[:_BUSIEST]
 
 
 def queue_of(core: Core) -> QueueStatus:
@@ -190,7 +197,8 @@ def _device(core: Core) -> DeviceStatus:
         sample = core.gpu.sample()
         if sample is not None:
             own = int(torch.cuda.memory_reserved(device))
-            return sample.model_copy(update={"engine_bytes": own})
+            owners = device_memory_of(core, sample)
+            return sample.model_copy(update={"engine_bytes": own, "by_owner": owners})
         return DeviceStatus(kind="cuda", name=str(device), note="NVML gives no figures")
     found = core.gpu.sample()
     note = "no NVIDIA device" if found is None else f"{found.name} is there but not used (--device)"

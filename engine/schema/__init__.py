@@ -56,6 +56,7 @@ from engine.schema.status import (
     Rates,
     Status,
     TenantQueue,
+    TenantRate,
     TierStatus,
     Version,
 )
@@ -129,6 +130,7 @@ __all__ = [
     "TenantPage",
     "TenantPatch",
     "TenantQueue",
+    "TenantRate",
     "Tier",
     "TierStatus",
     "Timing",

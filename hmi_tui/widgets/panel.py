@@ -13,6 +13,9 @@ from textual.widget import Widget
 from hmi_tui import figures, tones
 from hmi_tui.snapshot import Snapshot
 
+TALL = 36
+"""Lines from which on panels say everything."""
+
 
 class Panel(Widget):
     """Subclasses give `lines`; the frame carries `TITLE`."""
@@ -28,6 +31,11 @@ class Panel(Widget):
         self.border_title = self.TITLE
         self.snapshot = Snapshot()
         self._drawn = -1
+
+    @property
+    def short(self) -> bool:
+        """Whether the screen is too low for everything: then a panel says what matters most."""
+        return self.app.size.height < TALL
 
     def tell(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot

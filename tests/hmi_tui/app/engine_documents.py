@@ -19,6 +19,7 @@ from engine.schema import (
     Rates,
     Status,
     Tenant,
+    TenantRate,
     TierStatus,
     Vplm,
 )
@@ -181,6 +182,7 @@ def a_status(tick: int, *, vplms: int, engine: dict[str, Any], **more: Any) -> S
             p99_s=0.041 + wave / 1500,
             hit_rate=0.71,
             batch_size=17.3,
+            swaps_per_s=3.5,
         ),
         tenants=2,
         vplms=vplms,
@@ -188,6 +190,10 @@ def a_status(tick: int, *, vplms: int, engine: dict[str, Any], **more: Any) -> S
         jobs=[],
         totals={"requests": 91_234, "texts": 91_234, "tokens": 2_100_000, "errors": 3},
         problems=[],
+        busiest=[
+            TenantRate(tenant="acme", requests_per_s=140.2, p50_s=0.008, p99_s=0.043),
+            TenantRate(tenant="globex", requests_per_s=9.8, p50_s=0.007, p99_s=0.031),
+        ],
     )
     who = known.engine.model_copy(update=engine)
     return known.model_copy(update={"engine": who, **more})
