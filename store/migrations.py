@@ -143,3 +143,15 @@ def m004_miss_policy_of_a_vplm(db: Database) -> None:
 @MIGRATIONS()
 def m005_update_policy_of_a_domain(db: Database) -> None:
     db.table("domains").add_column("policy", str, not_null_default="{}")
+
+
+@MIGRATIONS()
+def m006_last_use_of_a_vplm_and_requests_by_month(db: Database) -> None:
+    db.table("vplms").add_column("last_used", float)
+    db.table("usage").create(
+        {"tenant": str, "month": str, "requests": int},
+        pk=("tenant", "month"),
+        not_null={"tenant", "month", "requests"},
+        foreign_keys=[("tenant", "tenants", "name")],
+        strict=True,
+    )

@@ -42,7 +42,8 @@ class DomainRow:
 @dataclass(frozen=True, slots=True)
 class VplmRow:
     """`adapter` is the id of its blob; `version` is 1 at creation, publishing adds one; `miss` is
-    what happens to n-grams that no table holds, None where the engine decides."""
+    what happens to n-grams that no table holds, None where the engine decides; `last_used` is when
+    it was last asked, as of the last time that was written down."""
 
     tenant: str
     name: str
@@ -57,6 +58,7 @@ class VplmRow:
     accuracy: float | None
     created_at: float
     miss: str | None = None
+    last_used: float | None = None
 
     @property
     def id(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypedDict, Unpack
 
 from sqlite_utils import Database
@@ -31,6 +31,7 @@ VPLMS = TableKind(
         "pinned": "pinned",
         "accuracy": "accuracy",
         "created_at": "created_at",
+        "last_used": "last_used",
         "stored_bytes": "(select bytes from adapters where id = vplms.adapter)",
     },
 )
@@ -100,6 +101,13 @@ class VplmRows:
                 return self._rows.change(db, _key(vplm), changes)
             except sqlite3.IntegrityError:
                 raise DOMAINS.missing((str(changes.get("domain")),)) from None
+
+    def touch(self, last_used: Mapping[str, float]) -> None:
+        """When each vPLM was last asked, by id; one that is gone is passed over."""
+        sql = "update vplms set last_used = ? where tenant = ? and name = ?"
+        with self._connections.writing() as db:
+            for vplm, at in last_used.items():
+                db.execute(sql, [at, *_key(vplm)])
 
     def remove(self, vplm: str) -> VplmRow:
         """What it was; its adapter stays. NotFound."""

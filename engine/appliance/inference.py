@@ -76,6 +76,7 @@ class InferenceCalls(Calls):
         tokens: list[int] = []
         outcome = "ok"
         core.models.requests[model.id] += 1
+        core.usage.note(model.tenant, model.id)
         core.totals["requests"] += 1
         try:
             with core.admission.admit(model.tenant):

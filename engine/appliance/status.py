@@ -96,6 +96,8 @@ class StatusCalls(DomainCalls, TrainingCalls):
                     remedy="hmi domain mv NAME PARENT puts one elsewhere.",
                 )
             )
+        if (fault := core.tariff.fault()) is not None:
+            problems.append(Problem(what=fault.detail, remedy=fault.remedy))
         if disk_free < _LOW_DISK:
             problems.append(
                 Problem(

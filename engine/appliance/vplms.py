@@ -236,6 +236,7 @@ class VplmCalls(Calls):
             requests=core.models.requests[row.id],
             created_at=row.created_at,
             miss=miss_of(row),
+            last_used=core.usage.last_used(row.id, row.last_used),
         )
 
     def _adapter(self, row: AdapterRow) -> Adapter:

@@ -61,6 +61,7 @@ from engine.schema.status import (
     Version,
 )
 from engine.schema.tenants import (
+    Cost,
     Quota,
     Tenant,
     TenantCreate,
@@ -92,6 +93,7 @@ __all__ = [
     "ClassifyRequest",
     "ClassifyResponse",
     "CorpusReceipt",
+    "Cost",
     "DatasetReceipt",
     "DeviceProcess",
     "DeviceStatus",

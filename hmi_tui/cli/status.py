@@ -50,7 +50,8 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "table hits", percent(rates.hit_rate)
     yield "swaps", f"{rates.swaps_per_s:.1f} a second"
     for busy in status.busiest:
-        yield "busy", f"{busy.tenant} {busy.requests_per_s:.1f} requests/s, p99 {seconds(busy.p99_s)}"
+        flow = f"{busy.requests_per_s:.1f} requests/s"
+        yield "busy", f"{busy.tenant} {flow}, p99 {seconds(busy.p99_s)}"
     for job in status.jobs:
         yield "job", f"{job.id} {job.type} {job.subject} {job.state} {job.progress:.0%}"
     for problem in status.problems:

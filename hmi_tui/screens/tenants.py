@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 
 from engine.client import AsyncClient, assets_dir
@@ -24,9 +24,10 @@ from hmi_tui.screens.tenant_forms import (
     vplm_form,
 )
 from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.paged_view import PagedView
-from hmi_tui.widgets.tables import TENANTS, VPLMS
+from hmi_tui.widgets.tables import COST, TENANTS, VPLMS
 
 REREAD_TICKS = 4
 """Lists are read again every fourth tick."""
@@ -75,12 +76,14 @@ class TenantsScreen(ModeScreen):
             sort="id",
             empty="No vPLMs here yet.\nPress tab to come here, then n to create one or many.",
         )
+        self.facts = FactList()
         self.owner: str | None = None
         self._shown: str | None = ""
         self._ticks = 0
 
     def body(self) -> Iterable[Widget]:
-        yield Horizontal(self.tenants, self.vplms)
+        facts = VerticalScroll(self.facts, id="tenant-facts", can_focus=False)
+        yield Horizontal(Vertical(self.tenants, facts, id="owners"), self.vplms)
 
     def see(self, snapshot: Snapshot) -> None:
         if not snapshot.ready:
@@ -96,6 +99,8 @@ class TenantsScreen(ModeScreen):
         page = await self.client.tenants(
             q=query.q, limit=query.limit, cursor=query.cursor, sort=query.sort
         )
+        priced = any(tenant.cost is not None for tenant in page.data)
+        self.tenants.table.columns = (*TENANTS, COST) if priced else TENANTS
         return Page(page.data, page.total, page.next_cursor)
 
     def _show_vplms(self, owner: str | None) -> None:
@@ -117,6 +122,8 @@ class TenantsScreen(ModeScreen):
     def _tenant_chosen(self, event: PagedView.Moved) -> None:
         row: Any = event.row
         name = None if row is None else row.name
+        self.query_one("#tenant-facts").border_title = name or "Tenant"
+        self.facts.tell(tenant_facts(row) if row else (("", "No tenant yet; n creates one."),))
         if name != self.owner or self._shown == "":
             self.owner = name
             self._show_vplms(name)
@@ -186,14 +193,20 @@ class TenantsScreen(ModeScreen):
 
     @work
     async def action_delete_tenant(self) -> None:
-        tenant = self.tenants.table.current
-        if tenant is None:
+        names, tenant = self.tenants.table.chosen_keys, self.tenants.table.current
+        if not names:
             return
-        goes = f"Its {tenant.vplms:,} vPLMs, their adapters and its datasets go with it."
-        if await self.app.push_screen_wait(Confirm(f"Delete tenant {tenant.name}?", goes)):
+        if len(names) == 1 and tenant is not None and tenant.name == names[0]:
+            goes = f"Its {tenant.vplms:,} vPLMs, their adapters and its datasets go with it."
+        else:
+            goes = f"{several(names)}\nTheir vPLMs, adapters and datasets go with them."
+        what = f"tenant {names[0]}" if len(names) == 1 else f"{len(names)} tenants"
+        if await self.app.push_screen_wait(Confirm(f"Delete {what}?", goes)):
             with self.hmi.complaining():
-                await self.client.remove_tenant(tenant.name)
-                self.notify(f"Deleted tenant {tenant.name}.", markup=False)
+                for name in names:
+                    await self.client.remove_tenant(name)
+                self.notify(f"Deleted {what}.", markup=False)
+            self.tenants.table.unmark()
             self._changed()
 
     @work
@@ -229,9 +242,9 @@ class TenantsScreen(ModeScreen):
 
     @work
     async def action_change_vplm(self) -> None:
-        vplm = self.vplms.table.current
+        vplm, ids = self.vplms.table.current, self.vplms.table.chosen_keys
         if vplm is not None and await self.app.push_screen_wait(
-            change_vplm_form(self.client, vplm, self._domains)
+            change_vplm_form(self.client, vplm, self._domains, ids)
         ):
             self._changed(tenants_too=False)
 
@@ -241,7 +254,7 @@ class TenantsScreen(ModeScreen):
         if not ids:
             return
         question = f"Delete vPLM {ids[0]}?" if len(ids) == 1 else f"Delete {len(ids)} vPLMs?"
-        named = "" if len(ids) == 1 else ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "") + "\n"
+        named = "" if len(ids) == 1 else several(ids) + "\n"
         it = "it" if len(ids) == 1 else "them"
         goes = f"{named}Adapter and head are lost; requests to {it} fail."
         if await self.app.push_screen_wait(Confirm(question, goes)):
@@ -274,3 +287,8 @@ class TenantsScreen(ModeScreen):
         vplm = self.vplms.table.current
         if vplm is not None:
             await self.hmi.try_out(vplm.id)
+
+
+def several(names: Sequence[str]) -> str:
+    """The first of `names`; an ellipsis stands for the others."""
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")

@@ -72,6 +72,7 @@ def test_every_migration_is_recorded_and_its_schema_is_strict(tmp_path: Path) ->
             "domains",
             "jobs",
             "tenants",
+            "usage",
             "vplms",
         }
         assert all(table.strict for table in tables)

@@ -188,8 +188,9 @@ class ScriptedEngine:
         pin: bool | None = None,
         domain: str | None = None,
         mode: Mode | None = None,
+        miss: str | None = None,
     ) -> Vplm:
-        self._answer("change_vplm", id, pin, domain, mode)
+        self._answer("change_vplm", id, pin, domain, mode, *([miss] if miss else []))
         changes: dict[str, Any] = {}
         if pin is not None:
             changes["pinned"] = pin
