@@ -231,6 +231,11 @@ class HmiApp(App[None]):
         await self.switch_mode("trainer")
         await self.screen.run_action(f"start({vplm!r})")
 
+    async def follow(self, job: str) -> None:
+        """Go to the trainer, to this job."""
+        await self.switch_mode("trainer")
+        await self.screen.run_action(f"point_at({job!r})")
+
     async def try_out(self, vplm: str) -> None:
         """Go to the playground with this vPLM."""
         await self.switch_mode("playground")

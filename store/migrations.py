@@ -155,3 +155,28 @@ def m006_last_use_of_a_vplm_and_requests_by_month(db: Database) -> None:
         foreign_keys=[("tenant", "tenants", "name")],
         strict=True,
     )
+
+
+@MIGRATIONS()
+def m007_epochs_of_a_domain(db: Database) -> None:
+    columns = {
+        "domain": str,
+        "epoch": int,
+        "entries": int,
+        "bytes": int,
+        "alpha": float,
+        "coverage": float,
+        "encoder": str,
+        "seconds": float,
+        "hits": int,
+        "lookups": int,
+        "published_at": float,
+        "replaced_at": float,
+    }
+    db.table("epochs").create(
+        columns,
+        pk=("domain", "epoch"),
+        not_null=set(columns) - {"encoder", "replaced_at"},
+        foreign_keys=[("domain", "domains", "name")],
+        strict=True,
+    )

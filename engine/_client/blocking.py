@@ -24,6 +24,7 @@ from engine.schema import (
     CorpusReceipt,
     DatasetReceipt,
     Domain,
+    DomainEpochs,
     DomainTree,
     Event,
     Job,
@@ -34,6 +35,7 @@ from engine.schema import (
     ModelList,
     NgramPage,
     Quota,
+    RebuildCost,
     RebuildRequest,
     Status,
     Tenant,
@@ -214,6 +216,14 @@ class Client:
     def rebuild_domain(self, name: str, request: RebuildRequest | None = None) -> JobAccepted:
         """Build its table anew, after training its encoder if the request says so."""
         return self._send(calls.rebuild_domain(name, request))
+
+    def rebuild_cost(self, name: str, request: RebuildRequest | None = None) -> RebuildCost:
+        """What that rebuild would take; nothing is begun."""
+        return self._send(calls.rebuild_cost(name, request))
+
+    def epochs(self, name: str) -> DomainEpochs:
+        """The tables that it has published, the newest first."""
+        return self._send(calls.epochs(name))
 
     def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
         """The most used entries that a lookup in this domain sees."""

@@ -25,6 +25,7 @@ from engine.schema import (
     CorpusReceipt,
     DatasetReceipt,
     Domain,
+    DomainEpochs,
     DomainTree,
     Event,
     Job,
@@ -33,6 +34,7 @@ from engine.schema import (
     ModelList,
     NgramPage,
     Quota,
+    RebuildCost,
     RebuildRequest,
     Status,
     Tenant,
@@ -167,6 +169,16 @@ def put_corpus(name: str, data: uploads.Texts) -> Call[CorpusReceipt]:
 def rebuild_domain(name: str, request: RebuildRequest | None = None) -> Call[JobAccepted]:
     body = json_body((request or RebuildRequest()).model_dump())
     return Call("POST", f"/v1/domains/{segment(name)}/rebuild", reader(JobAccepted), content=body)
+
+
+def rebuild_cost(name: str, request: RebuildRequest | None = None) -> Call[RebuildCost]:
+    body = json_body((request or RebuildRequest()).model_dump())
+    path = f"/v1/domains/{segment(name)}/rebuild/cost"
+    return Call("POST", path, reader(RebuildCost), content=body)
+
+
+def epochs(name: str) -> Call[DomainEpochs]:
+    return Call("GET", f"/v1/domains/{segment(name)}/epochs", reader(DomainEpochs))
 
 
 def ngrams(name: str, q: str = "", limit: int = 50) -> Call[NgramPage]:

@@ -24,6 +24,7 @@ from engine.schema import (
     CorpusReceipt,
     DatasetReceipt,
     Domain,
+    DomainEpochs,
     DomainTree,
     Event,
     Job,
@@ -34,6 +35,7 @@ from engine.schema import (
     ModelList,
     NgramPage,
     Quota,
+    RebuildCost,
     RebuildRequest,
     Status,
     Tenant,
@@ -219,6 +221,14 @@ class AsyncClient:
     async def rebuild_domain(self, name: str, request: RebuildRequest | None = None) -> JobAccepted:
         """Build its table anew, after training its encoder if the request says so."""
         return await self._send(calls.rebuild_domain(name, request))
+
+    async def rebuild_cost(self, name: str, request: RebuildRequest | None = None) -> RebuildCost:
+        """What that rebuild would take; nothing is begun."""
+        return await self._send(calls.rebuild_cost(name, request))
+
+    async def epochs(self, name: str) -> DomainEpochs:
+        """The tables that it has published, the newest first."""
+        return await self._send(calls.epochs(name))
 
     async def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
         """The most used entries that a lookup in this domain sees."""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from engine.appliance.chronicle import Chronicle
+from engine.appliance.epochs import EpochBook
 from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
@@ -102,6 +103,7 @@ class Core:
         self.tree.load(self.catalogue.domains.all())
         self.ledger = TrafficLedger(self.traffic_files, self.tree, self.backbone.checkpoint.sha256)
         self.ledger.load()
+        self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
         self.inspection = TableInspection(self.tables, self.tree)
         self.inspection.begin()
         for found in {knowledge.damage for knowledge in self.tree.all()}:
@@ -215,6 +217,7 @@ class Core:
     def _write_usage(self) -> None:
         try:
             self.usage.save()
+            self.epochs.save()
         except StoreError as error:
             log.error("what tenants asked lately cannot be written down: %s", error)
 

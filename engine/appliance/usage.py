@@ -54,6 +54,11 @@ class Usage:
             self._requests = Counter({k: n for k, n in self._requests.items() if k[1] != tenant})
             self._last = {k: at for k, at in self._last.items() if not k.startswith(f"{tenant}/")}
 
+    def drop(self, vplm: str) -> None:
+        """The vPLM is gone."""
+        with self._lock:
+            self._last.pop(vplm, None)
+
     def save(self) -> None:
         """Write down what is new. StoreError if that fails; then it is tried again next time."""
         with self._lock:

@@ -78,6 +78,7 @@ class VplmCalls(Calls):
         with core.changing:
             row = core.catalogue.vplms.remove(id)
             core.models.drop(id)
+            core.usage.drop(id)
             core.discard_if_unused(row.adapter)
 
     def models(self) -> ModelList:

@@ -14,7 +14,14 @@ from engine.client import assets_dir
 from engine.schema import Domain, Job, NgramEntry
 from hmi_tui.paging import Page, Query
 from hmi_tui.screens.confirm import Confirm
-from hmi_tui.screens.domain_forms import corpus_form, domain_form, rebuild_form
+from hmi_tui.screens.domain_forms import (
+    change_domain_form,
+    corpus_form,
+    domain_form,
+    rebuild_form,
+)
+from hmi_tui.screens.epochs import Epochs
+from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.domain_rows import DOMAINS, DomainRow, domain_facts, tree_rows
@@ -41,6 +48,10 @@ class DomainsScreen(ModeScreen):
         Binding("n", "create_domain", "New", tooltip="New domain under the chosen one"),
         Binding("u", "upload_corpus", "Upload", tooltip="Upload text for the domain"),
         Binding("r", "rebuild", "Rebuild", tooltip="Build the domain's next epoch"),
+        Binding("e", "change_domain", "Change", show=False, tooltip="Its place and update policy"),
+        Binding("v", "epochs", "Epochs", show=False, tooltip="Compare two epochs"),
+        Binding("w", "watch", "Watch", show=False, tooltip="Watch the rebuild in the trainer"),
+        Binding("d", "describe", "Describe", show=False, tooltip="All that is known of it"),
         Binding("x", "delete_domain", "Delete", show=False, tooltip="Delete the domain"),
         Binding("left", "fold(True)", "Fold", show=False, tooltip="Hide what is under the domain"),
         Binding("right", "fold(False)", "Unfold", show=False, tooltip="Show it again"),
@@ -96,7 +107,8 @@ class DomainsScreen(ModeScreen):
         line = self.query_one(ProgressLine)
         line.set_class(bool(rebuilds), "-on")
         if rebuilds:
-            line.job = rebuilds[0]
+            here = [job for job in rebuilds if self.domain and job.subject == self.domain.name]
+            line.job = (here or rebuilds)[0]
 
     @on(PagedView.Changed, "#domains-table")
     def _filtered(self) -> None:
@@ -180,6 +192,32 @@ class DomainsScreen(ModeScreen):
             rebuild_form(self.client, domain)
         ):
             self.hmi.look_now()
+
+    @work
+    async def action_change_domain(self) -> None:
+        domain = self.domain
+        if domain is not None and await self.app.push_screen_wait(
+            change_domain_form(self.client, domain, self._names)
+        ):
+            self.hmi.look_now()
+
+    def action_epochs(self) -> None:
+        if self.domain is not None:
+            self.app.push_screen(Epochs(self.client, self.domain.name))
+
+    def action_describe(self) -> None:
+        if self.domain is not None:
+            facts = domain_facts(self.domain)
+            self.app.push_screen(Facts(self.domain.name, facts, self.domain.name))
+
+    async def action_watch(self) -> None:
+        job = self.query_one(ProgressLine).job
+        status = self.hmi.feed.latest.status
+        running = [] if status is None else [one.id for one in status.jobs if one.type == "rebuild"]
+        if job is not None and job.id in running:
+            await self.hmi.follow(job.id)
+        else:
+            self.notify("No rebuild is under way; r starts one.")
 
     @work
     async def action_delete_domain(self) -> None:

@@ -58,6 +58,7 @@ class TrainerScreen(ModeScreen):
         self.loss = CurvePlot("Loss", id="loss")
         self.accuracy = CurvePlot("Held-out accuracy, %", shares=True, id="accuracy")
         self.job: Job | None = None
+        self._wanted = ""
         self._ticks = 0
 
     def body(self) -> Iterable[Widget]:
@@ -83,6 +84,8 @@ class TrainerScreen(ModeScreen):
             return
         if not self._ticks:
             self.jobs.table.show_source(self._read)
+            if self._wanted:
+                self.jobs.table.point_at(self._wanted)
         elif self._ticks % REREAD_TICKS == 0:
             self.jobs.table.reread()
         self._ticks += 1
@@ -102,6 +105,11 @@ class TrainerScreen(ModeScreen):
         elif self.job is None or row.id != self.job.id or not self.job.ended:
             self._show(row)
 
+    def action_point_at(self, job: str) -> None:
+        """Put the cursor on this job once it is read."""
+        self._wanted = job
+        self.jobs.table.point_at(job)
+
     def _show(self, job: Job | None) -> None:
         self.job = job
         self.facts.border_title = "Job" if job is None else f"{job.type} {job.subject}"
@@ -109,7 +117,7 @@ class TrainerScreen(ModeScreen):
         line = self.query_one(ProgressLine)
         line.display = job is not None and not job.ended
         line.job = job
-        self.query_one("#curves").display = job is None or job.type == "train"
+        self.query_one("#curves").display = job is None or job.type == "train" or bool(job.loss)
         self.loss.tell(job.loss if job else ())
         self.accuracy.tell(job.accuracy if job else ())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -63,6 +64,11 @@ def _epoch(row: DomainRow) -> Cell:
     return str(row.domain.epoch) if row.domain.epoch else (figures.NOTHING, "muted")
 
 
+def _age(row: DomainRow) -> Cell:
+    at = row.domain.published_at
+    return (figures.NOTHING, "muted") if at is None else figures.age(time.time() - at)
+
+
 DOMAINS: tuple[Column[DomainRow], ...] = (
     Column("domain", _name, 18, grow=2),
     Column("entries", lambda r: figures.count(r.domain.entries), 9, "right"),
@@ -70,9 +76,22 @@ DOMAINS: tuple[Column[DomainRow], ...] = (
     Column("hits", lambda r: figures.count(r.domain.hits), 9, "right", rank=1),
     Column("hit rate", lambda r: figures.share(r.domain.hit_rate), 8, "right"),
     Column("epoch", _epoch, 5, "right"),
+    Column("age", _age, 5, "right", rank=3),
     Column("state", lambda r: STATES[r.domain.state], 12),
     Column("vPLMs", lambda r: figures.count(r.domain.vplms), 7, "right", rank=2),
 )
+
+
+def _part(domain: Domain, lookups: int) -> str:
+    """Its share of all lookups, and how many."""
+    total = domain.hits + domain.misses
+    share_of = lookups / total if total else None
+    return f"{figures.share(share_of, 1)} ({figures.count(lookups)})" if total else "not asked yet"
+
+
+def _published(domain: Domain) -> str:
+    at = domain.published_at
+    return figures.NOTHING if at is None else f"{figures.age(time.time() - at)} ago"
 
 
 def domain_facts(domain: Domain) -> list[tuple[str, str]]:
@@ -82,12 +101,14 @@ def domain_facts(domain: Domain) -> list[tuple[str, str]]:
         ("parent", domain.parent or "none, the root"),
         ("state", STATES[domain.state][0]),
         ("epoch", str(domain.epoch) if domain.epoch else "never built"),
-        ("own entries", figures.count(domain.entries)),
-        ("bytes", figures.size(domain.bytes)),
+        ("published", _published(domain)),
+        ("own entries", f"{figures.count(domain.entries)}, {figures.size(domain.bytes)}"),
+        ("inherited", figures.count(max(0, domain.view_entries - domain.entries))),
         ("seen entries", figures.count(domain.view_entries)),
-        ("hits", figures.count(domain.hits)),
-        ("misses", figures.count(domain.misses)),
-        ("hit rate", figures.share(domain.hit_rate, 1)),
+        ("hit", _part(domain, domain.hits)),
+        ("computed", _part(domain, domain.computed + domain.cached)),
+        ("lately", f"{_part(domain, domain.cached)}, of the computed ones"),
+        ("backed off", _part(domain, domain.backed_off)),
         ("encoder", domain.encoder),
         ("updates", figures.update_rule(domain.policy)),
         ("corpus", corpus if domain.corpus_bytes else "none; u uploads one"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from engine.schema import Adapter, Job, NgramEntry, Tenant, Vplm
+from engine.schema import Adapter, DomainEpoch, Job, NgramEntry, Tenant, Vplm
 from hmi_tui import figures
 from hmi_tui.tones import Tone
 from hmi_tui.widgets.columns import Cell, Column
@@ -114,6 +114,17 @@ JOBS: tuple[Column[Job], ...] = (
     Column("state", job_cell, 11),
     Column("accuracy", outcome, 8, "right", rank=2),
     Column("age", lambda j: since(j.created_at), 5, "right", rank=3),
+)
+
+EPOCHS: tuple[Column[DomainEpoch], ...] = (
+    Column("epoch", lambda e: str(e.epoch), 5, "right"),
+    Column("entries", lambda e: figures.count(e.entries), 9, "right"),
+    Column("bytes", lambda e: figures.size(e.bytes), 8, "right"),
+    Column("alpha", lambda e: f"{e.alpha:g}", 5, "right"),
+    Column("covered", lambda e: figures.share(e.coverage, 1), 8, "right"),
+    Column("hit rate", lambda e: figures.share(e.hit_rate, 1), 8, "right"),
+    Column("age", lambda e: since(e.published_at), 5, "right"),
+    Column("state", lambda e: "serves" if e.replaced_at is None else "replaced", 8, grow=1),
 )
 
 NGRAMS: tuple[Column[NgramEntry], ...] = (

@@ -19,6 +19,8 @@ from engine.schema import (
     DeviceStatus,
     Domain,
     DomainCreate,
+    DomainEpoch,
+    DomainEpochs,
     DomainTree,
     DomainUpdate,
     EngineStatus,
@@ -33,6 +35,7 @@ from engine.schema import (
     Prediction,
     QueueStatus,
     Quota,
+    RebuildCost,
     RebuildRequest,
     Status,
     Tenant,
@@ -74,6 +77,31 @@ DOMAIN = Domain(
     state="ready",
     vplms=1,
     created_at=1.0,
+)
+COST = RebuildCost(
+    domain="reviews",
+    epoch=3,
+    tokens=100,
+    lookups=0,
+    entries=50,
+    bytes=5000,
+    seconds=1.5,
+    train_seconds=0.0,
+    disk_free_bytes=1 << 30,
+)
+EPOCH = DomainEpoch(
+    epoch=2,
+    entries=3,
+    bytes=4,
+    alpha=0.5,
+    coverage=0.6,
+    encoder="inherited",
+    seconds=1.0,
+    hits=6,
+    lookups=13,
+    hit_rate=6 / 13,
+    published_at=1.0,
+    replaced_at=None,
 )
 VPLM = Vplm(
     id="acme/polarity",
@@ -280,6 +308,14 @@ class ScriptedAppliance:
     def rebuild_domain(self, name: str, request: RebuildRequest) -> JobAccepted:
         self._do("rebuild_domain", name, request)
         return JobAccepted(id="j1")
+
+    def rebuild_cost(self, name: str, request: RebuildRequest) -> RebuildCost:
+        self._do("rebuild_cost", name, request)
+        return COST
+
+    def epochs(self, name: str) -> DomainEpochs:
+        self._do("epochs", name)
+        return DomainEpochs(data=[EPOCH])
 
     def ngrams(self, name: str, q: str, limit: int) -> NgramPage:
         self._do("ngrams", name, q, limit)

@@ -29,6 +29,8 @@ ROUTES: list[tuple[str, str, object, int, str]] = [
     ("POST", "/v1/domains/reviews/rebuild", {"alpha": 0.5}, 202, "rebuild_domain"),
     ("POST", "/v1/domains/reviews/rebuild", None, 202, "rebuild_domain"),
     ("GET", "/v1/domains/reviews/ngrams?q=a&limit=5", None, 200, "ngrams"),
+    ("POST", "/v1/domains/reviews/rebuild/cost", {"alpha": 0.5}, 200, "rebuild_cost"),
+    ("GET", "/v1/domains/reviews/epochs", None, 200, "epochs"),
     ("GET", "/v1/vplms?tenant=acme", None, 200, "vplms"),
     ("POST", "/v1/vplms", VPLM, 201, "create_vplm"),
     ("POST", "/v1/vplms:bulk", {**VPLM, "count": 3}, 201, "create_vplms"),

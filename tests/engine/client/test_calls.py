@@ -80,6 +80,12 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
         ),
         scripted.DOMAIN,
     ),
+    (
+        lambda c: c.rebuild_cost("reviews", RebuildRequest(alpha=0.25)),
+        ("rebuild_cost", ("reviews", RebuildRequest(alpha=0.25))),
+        scripted.COST,
+    ),
+    (lambda c: c.epochs("reviews").data, ("epochs", ("reviews",)), [scripted.EPOCH]),
     (lambda c: c.ngrams("reviews", "b", 9).total, ("ngrams", ("reviews", "b", 9)), 1),
     (lambda c: c.remove_domain("reviews"), ("remove_domain", ("reviews",)), None),
     (

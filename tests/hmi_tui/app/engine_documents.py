@@ -10,6 +10,7 @@ from engine.schema import (
     BackboneStatus,
     DeviceStatus,
     Domain,
+    DomainEpoch,
     EngineStatus,
     HostStatus,
     Job,
@@ -17,6 +18,7 @@ from engine.schema import (
     QueueStatus,
     Quota,
     Rates,
+    RebuildCost,
     Status,
     Tenant,
     TenantRate,
@@ -95,6 +97,42 @@ def job(id: str, subject: str, state: str, **more: Any) -> Job:
         "finished_at": NOW - 200 if state not in ("running", "queued") else None,
     }
     return Job.model_validate(values | more)
+
+
+def a_cost(domain: str, **more: Any) -> RebuildCost:
+    values: dict[str, Any] = {
+        "domain": domain,
+        "epoch": 4,
+        "tokens": 240_000,
+        "lookups": 0,
+        "entries": 52_100,
+        "bytes": 20 << 20,
+        "seconds": 14.0,
+        "train_seconds": 0.0,
+        "disk_free_bytes": 41 << 30,
+    }
+    return RebuildCost.model_validate(values | more)
+
+
+def some_epochs() -> list[DomainEpoch]:
+    """Three, the newest first; the newest serves."""
+    return [
+        DomainEpoch(
+            epoch=number,
+            entries=30_000 + 4_000 * number,
+            bytes=(20 + number) << 20,
+            alpha=0.5,
+            coverage=0.5 + 0.05 * number,
+            encoder="inherited",
+            seconds=9.0 + number,
+            hits=600 + 50 * number,
+            lookups=1000,
+            hit_rate=0.6 + 0.05 * number,
+            published_at=NOW - 86_400 * (4 - number),
+            replaced_at=None if number == 3 else NOW - 86_400 * (3 - number),
+        )
+        for number in (3, 2, 1)
+    ]
 
 
 def tier(resident: int, hits: int, misses: int) -> TierStatus:

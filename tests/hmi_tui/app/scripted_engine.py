@@ -23,6 +23,7 @@ from engine.schema import (
     DatasetReceipt,
     DeviceStatus,
     Domain,
+    DomainEpochs,
     Job,
     JobAccepted,
     JobPage,
@@ -32,6 +33,7 @@ from engine.schema import (
     Prediction,
     Problem,
     Quota,
+    RebuildCost,
     RebuildRequest,
     Status,
     Tenant,
@@ -45,7 +47,17 @@ from engine.schema import (
     VplmCreate,
     VplmPage,
 )
-from tests.hmi_tui.app.engine_documents import NOW, a_status, domain, job, sha, tenant, vplm
+from tests.hmi_tui.app.engine_documents import (
+    NOW,
+    a_cost,
+    a_status,
+    domain,
+    job,
+    sha,
+    some_epochs,
+    tenant,
+    vplm,
+)
 
 T = TypeVar("T", Tenant, Vplm, Adapter)
 
@@ -228,6 +240,20 @@ class ScriptedEngine:
             for row in self.domain_rows
         ]
         return JobAccepted(id="r1")
+
+    async def change_domain(self, name: str, *changes: object) -> Domain:
+        self._answer("change_domain", name, *changes)
+        return next(row for row in self.domain_rows if row.name == name)
+
+    async def rebuild_cost(self, name: str, request: RebuildRequest | None = None) -> RebuildCost:
+        wanted = request or RebuildRequest()
+        self._answer("rebuild_cost", name, wanted)
+        return a_cost(name, train_seconds=60 * wanted.train_minutes)
+
+    async def epochs(self, name: str) -> DomainEpochs:
+        self._answer()
+        known = any(row.name == name and row.epoch for row in self.domain_rows)
+        return DomainEpochs(data=some_epochs() if known else [])
 
     async def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
         self._answer()
