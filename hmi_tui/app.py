@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from engine.client import AsyncClient, EngineNotRunning, HmiError, Paths, assets_dir
-from engine.schema import Job
+from engine.schema import Adapter, Job
 from hmi_tui.commands import Command, HmiCommands
 from hmi_tui.feed import Feed
 from hmi_tui.screens.adapters import AdaptersScreen
@@ -230,6 +230,12 @@ class HmiApp(App[None]):
         """Go to the trainer and open its form for this vPLM."""
         await self.switch_mode("trainer")
         await self.screen.run_action(f"start({vplm!r})")
+
+    async def start_from(self, adapter: Adapter) -> None:
+        """Go to the tenants and open the form of a vPLM that starts from this adapter."""
+        labels = ", ".join(adapter.label_names)
+        await self.switch_mode("tenants")
+        await self.screen.run_action(f"create_vplm({adapter.id!r}, {labels!r})")
 
     async def follow(self, job: str) -> None:
         """Go to the trainer, to this job."""

@@ -19,6 +19,7 @@ from engine.config import Paths
 from engine.errors import EngineNotRunning
 from engine.schema import (
     Adapter,
+    AdapterCheck,
     AdapterPage,
     ClassifyResponse,
     CorpusReceipt,
@@ -277,12 +278,30 @@ class Client:
     # -- adapters ------------------------------------------------------------------------------
 
     def adapters(
-        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+        self,
+        q: str = "",
+        limit: int = 100,
+        cursor: str | None = None,
+        sort: str | None = None,
+        unused: bool = False,
     ) -> AdapterPage:
-        return self._send(calls.adapters(q, limit, cursor, sort))
+        """All, or only those that no vPLM uses."""
+        return self._send(calls.adapters(q, limit, cursor, sort, unused))
 
     def adapter(self, id: str) -> Adapter:
         return self._send(calls.adapter(id))
+
+    def import_adapter(self, file: Path | bytes) -> Adapter:
+        """Put a safetensors file into the store; one that is there already stays as it is."""
+        return self._send(calls.import_adapter(file))
+
+    def adapter_file(self, id: str) -> bytes:
+        """Its safetensors file."""
+        return self._send(calls.adapter_file(id))
+
+    def verify_adapter(self, id: str) -> AdapterCheck:
+        """Have its file read and hashed again."""
+        return self._send(calls.verify_adapter(id))
 
     def remove_adapter(self, id: str) -> None:
         """Raises Conflict while a vPLM uses it."""

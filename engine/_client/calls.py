@@ -19,6 +19,7 @@ from engine._client.call import (
 )
 from engine.schema import (
     Adapter,
+    AdapterCheck,
     AdapterPage,
     BulkCreated,
     ClassifyResponse,
@@ -248,14 +249,38 @@ def remove_vplm(id: str) -> Call[None]:
 
 
 def adapters(
-    q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+    q: str = "",
+    limit: int = 100,
+    cursor: str | None = None,
+    sort: str | None = None,
+    unused: bool = False,
 ) -> Call[AdapterPage]:
-    params = query(q=q, limit=limit, cursor=cursor, sort=sort)
+    params = query(q=q, limit=limit, cursor=cursor, sort=sort, unused="true" if unused else None)
     return Call("GET", "/v1/adapters", reader(AdapterPage), params)
 
 
 def adapter(id: str) -> Call[Adapter]:
     return Call("GET", f"/v1/adapters/{segment(id)}", reader(Adapter))
+
+
+def import_adapter(file: Path | bytes) -> Call[Adapter]:
+    chunks = [file] if isinstance(file, bytes) else uploads.file_chunks(file)
+    return Call(
+        "POST",
+        "/v1/adapters",
+        reader(Adapter),
+        chunks=chunks,
+        content_type="application/octet-stream",
+        slow=True,
+    )
+
+
+def adapter_file(id: str) -> Call[bytes]:
+    return Call("GET", f"/v1/adapters/{segment(id)}/file", bytes)
+
+
+def verify_adapter(id: str) -> Call[AdapterCheck]:
+    return Call("POST", f"/v1/adapters/{segment(id)}/verify", reader(AdapterCheck))
 
 
 def remove_adapter(id: str) -> Call[None]:

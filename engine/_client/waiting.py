@@ -19,6 +19,7 @@ from engine.config import Paths
 from engine.errors import EngineNotRunning
 from engine.schema import (
     Adapter,
+    AdapterCheck,
     AdapterPage,
     ClassifyResponse,
     CorpusReceipt,
@@ -282,12 +283,30 @@ class AsyncClient:
     # -- adapters ------------------------------------------------------------------------------
 
     async def adapters(
-        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+        self,
+        q: str = "",
+        limit: int = 100,
+        cursor: str | None = None,
+        sort: str | None = None,
+        unused: bool = False,
     ) -> AdapterPage:
-        return await self._send(calls.adapters(q, limit, cursor, sort))
+        """All, or only those that no vPLM uses."""
+        return await self._send(calls.adapters(q, limit, cursor, sort, unused))
 
     async def adapter(self, id: str) -> Adapter:
         return await self._send(calls.adapter(id))
+
+    async def import_adapter(self, file: Path | bytes) -> Adapter:
+        """Put a safetensors file into the store; one that is there already stays as it is."""
+        return await self._send(calls.import_adapter(file))
+
+    async def adapter_file(self, id: str) -> bytes:
+        """Its safetensors file."""
+        return await self._send(calls.adapter_file(id))
+
+    async def verify_adapter(self, id: str) -> AdapterCheck:
+        """Have its file read and hashed again."""
+        return await self._send(calls.verify_adapter(id))
 
     async def remove_adapter(self, id: str) -> None:
         """Raises Conflict while a vPLM uses it."""

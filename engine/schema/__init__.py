@@ -6,7 +6,7 @@ older client reads a newer engine. Bytes are integers, times seconds, instants U
 
 from __future__ import annotations
 
-from engine.schema.adapters import Adapter, AdapterPage
+from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage
 from engine.schema.base import (
     MAX_COUNT,
     MAX_INPUTS,
@@ -89,6 +89,7 @@ __all__ = [
     "MAX_LABELS",
     "NAME_PATTERN",
     "Adapter",
+    "AdapterCheck",
     "AdapterPage",
     "Answer",
     "BackboneStatus",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from engine.schema import Cost, Tenant, Vplm
 from hmi_tui import figures
@@ -86,3 +87,8 @@ def vplm_facts(vplm: Vplm) -> list[Fact]:
         ("adapter", vplm.adapter),
         ("created", instant(vplm.created_at)),
     ]
+
+
+def several(names: Sequence[str]) -> str:
+    """The first of `names`; an ellipsis stands for the others."""
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -16,7 +16,7 @@ from hmi_tui.paging import Page, Query
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
-from hmi_tui.screens.tenant_facts import tenant_facts, vplm_facts
+from hmi_tui.screens.tenant_facts import several, tenant_facts, vplm_facts
 from hmi_tui.screens.tenant_forms import (
     change_tenant_form,
     change_vplm_form,
@@ -226,7 +226,7 @@ class TenantsScreen(ModeScreen):
         return [domain.name for domain in status.domains] if status else ["general"]
 
     @work
-    async def action_create_vplm(self) -> None:
+    async def action_create_vplm(self, adapter: str = "random", labels: str = "") -> None:
         with self.hmi.complaining():
             page = await self.client.tenants(limit=ASKED_FOR, sort="name")
             names = [tenant.name for tenant in page.data]
@@ -236,7 +236,8 @@ class TenantsScreen(ModeScreen):
                 return
             here = self.vplms.table.current
             domain = here.domain if here is not None else "general"
-            form = vplm_form(self.client, names, self._domains, self.owner or names[0], domain)
+            owner = self.owner or names[0]
+            form = vplm_form(self.client, names, self._domains, owner, domain, adapter, labels)
             if await self.app.push_screen_wait(form):
                 self._changed()
 
@@ -287,8 +288,3 @@ class TenantsScreen(ModeScreen):
         vplm = self.vplms.table.current
         if vplm is not None:
             await self.hmi.try_out(vplm.id)
-
-
-def several(names: Sequence[str]) -> str:
-    """The first of `names`; an ellipsis stands for the others."""
-    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")

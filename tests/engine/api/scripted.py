@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.schema import (
     Adapter,
+    AdapterCheck,
     AdapterPage,
     BulkCreated,
     ClassifyRequest,
@@ -350,13 +351,24 @@ class ScriptedAppliance:
     def remove_vplm(self, id: str) -> None:
         self._do("remove_vplm", id)
 
-    def adapters(self, q: str, sort: str | None, limit: int, cursor: str | None) -> AdapterPage:
-        self._do("adapters", q, sort, limit, cursor)
+    def adapters(
+        self, q: str, sort: str | None, limit: int, cursor: str | None, unused: bool = False
+    ) -> AdapterPage:
+        self._do("adapters", q, sort, limit, cursor, *([unused] if unused else []))
         return AdapterPage(data=[ADAPTER], total=1, bytes=10)
 
     def adapter(self, id: str) -> Adapter:
         self._do("adapter", id)
         return ADAPTER
+
+    def import_adapter(self, chunks: Iterator[bytes]) -> Adapter:
+        self._do("import_adapter")
+        self._take(chunks)
+        return ADAPTER
+
+    def verify_adapter(self, id: str) -> AdapterCheck:
+        self._do("verify_adapter", id)
+        return AdapterCheck(id=id, ok=True, detail="")
 
     def remove_adapter(self, id: str) -> None:
         self._do("remove_adapter", id)

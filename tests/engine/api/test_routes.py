@@ -39,6 +39,8 @@ ROUTES: list[tuple[str, str, object, int, str]] = [
     ("DELETE", "/v1/vplms/acme/polarity", None, 204, "remove_vplm"),
     ("GET", "/v1/adapters", None, 200, "adapters"),
     ("GET", "/v1/adapters/ab", None, 200, "adapter"),
+    ("GET", "/v1/adapters?unused=true", None, 200, "adapters"),
+    ("POST", "/v1/adapters/ab/verify", None, 200, "verify_adapter"),
     ("DELETE", "/v1/adapters/ab", None, 204, "remove_adapter"),
     ("POST", "/v1/jobs", {"vplm": "acme/polarity", "dataset": "d"}, 202, "train"),
     ("GET", "/v1/jobs?state=running&cursor=3", None, 200, "jobs"),

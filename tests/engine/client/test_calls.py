@@ -109,6 +109,8 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
     (lambda c: c.remove_vplm("acme/polarity"), ("remove_vplm", ("acme/polarity",)), None),
     (lambda c: c.adapters().bytes, ("adapters", ("", None, 100, None)), 10),
     (lambda c: c.adapter("ab"), ("adapter", ("ab",)), scripted.ADAPTER),
+    (lambda c: c.adapters(unused=True).bytes, ("adapters", ("", None, 100, None, True)), 10),
+    (lambda c: c.verify_adapter("ab").ok, ("verify_adapter", ("ab",)), True),
     (lambda c: c.remove_adapter("ab"), ("remove_adapter", ("ab",)), None),
     (lambda c: c.train(TRAIN).id, ("train", (TRAIN,)), "j1"),
     (lambda c: c.jobs(5, "7", "running").total, ("jobs", ("running", 5, "7")), 1),
@@ -193,3 +195,14 @@ def test_a_request_that_its_schema_refuses_is_a_bad_input_that_names_the_field()
     assert refused.value.remedy
     with pytest.raises(BadInput, match="name: 'No Good' is not a valid name"):
         checked(VplmCreate, tenant="acme", name="No Good", labels=["a", "b"])
+
+
+def test_an_adapter_goes_out_as_a_file_and_comes_in_as_one(engine: Running) -> None:
+    with engine.client() as client:
+        data = client.adapter_file("ab")
+        assert data == engine.appliance.file.read_bytes()
+        assert client.import_adapter(data) == scripted.ADAPTER
+        assert bytes(engine.appliance.received) == data
+        engine.appliance.received.clear()
+        client.import_adapter(engine.appliance.file)
+        assert bytes(engine.appliance.received) == data

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from engine.schema import (
+    Adapter,
     BackboneStatus,
     DeviceStatus,
     Domain,
@@ -112,6 +113,23 @@ def a_cost(domain: str, **more: Any) -> RebuildCost:
         "disk_free_bytes": 41 << 30,
     }
     return RebuildCost.model_validate(values | more)
+
+
+def a_spare_adapter(name: str) -> Adapter:
+    """One that was imported and that nobody uses."""
+    return Adapter(
+        id=sha(name),
+        bytes=512_000,
+        rank=64,
+        labels=2,
+        tier="disk",
+        users=[],
+        created_by="import",
+        created_at=NOW - 60,
+        domain="news",
+        origin="train-7",
+        label_names=["ham", "spam"],
+    )
 
 
 def some_epochs() -> list[DomainEpoch]:

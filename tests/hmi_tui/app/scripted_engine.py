@@ -17,6 +17,7 @@ from engine.client import (
 )
 from engine.schema import (
     Adapter,
+    AdapterCheck,
     AdapterPage,
     ClassifyResponse,
     CorpusReceipt,
@@ -50,6 +51,7 @@ from engine.schema import (
 from tests.hmi_tui.app.engine_documents import (
     NOW,
     a_cost,
+    a_spare_adapter,
     a_status,
     domain,
     job,
@@ -70,6 +72,9 @@ class ScriptedEngine:
     vplm_rows: list[Vplm] = field(default_factory=list)
     domain_rows: list[Domain] = field(default_factory=list)
     job_rows: list[Job] = field(default_factory=list)
+    spare_adapters: list[Adapter] = field(default_factory=list)
+    """Those that no vPLM uses."""
+    damaged: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     device: DeviceStatus = field(
         default_factory=lambda: DeviceStatus(
@@ -273,7 +278,12 @@ class ScriptedEngine:
     # -- adapters --------------------------------------------------------------------------
 
     async def adapters(
-        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+        self,
+        q: str = "",
+        limit: int = 100,
+        cursor: str | None = None,
+        sort: str | None = None,
+        unused: bool = False,
     ) -> AdapterPage:
         self._answer()
         rows = [
@@ -289,12 +299,39 @@ class ScriptedEngine:
             )
             for row in self.vplm_rows
         ]
+        rows = self.spare_adapters if unused else rows + self.spare_adapters
         page, total, following = self._page(rows, "id", q, limit, cursor, sort)
         held = sum(row.bytes for row in rows)
-        return AdapterPage(data=page, total=total, bytes=held, next_cursor=following)
+        spare = sum(row.bytes for row in self.spare_adapters)
+        return AdapterPage(
+            data=page,
+            total=total,
+            bytes=held,
+            next_cursor=following,
+            unused=len(self.spare_adapters),
+            unused_bytes=spare,
+        )
+
+    async def import_adapter(self, file: Path) -> Adapter:
+        self._answer("import_adapter", file)
+        self.spare_adapters.append(a_spare_adapter(file.name))
+        return self.spare_adapters[-1]
+
+    async def adapter_file(self, id: str) -> bytes:
+        self._answer("adapter_file", id)
+        return b"tensors"
+
+    async def verify_adapter(self, id: str) -> AdapterCheck:
+        self._answer("verify_adapter", id)
+        bad = id in self.damaged
+        return AdapterCheck(id=id, ok=not bad, detail="It does not match." if bad else "")
 
     async def remove_adapter(self, id: str) -> None:
         self._answer("remove_adapter", id)
+        spare = [row for row in self.spare_adapters if row.id != id]
+        if spare != self.spare_adapters:
+            self.spare_adapters = spare
+            return
         raise Conflict(f"Adapter {id[:12]} is in use.", remedy="Delete the vPLMs that use it.")
 
     # -- jobs ------------------------------------------------------------------------------
