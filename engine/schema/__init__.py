@@ -45,7 +45,15 @@ from engine.schema.inference import (
     Timing,
     Usage,
 )
-from engine.schema.jobs import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
+from engine.schema.jobs import (
+    Confusion,
+    DatasetReceipt,
+    Job,
+    JobAccepted,
+    JobPage,
+    Point,
+    TrainRequest,
+)
 from engine.schema.status import (
     BackboneStatus,
     DeviceProcess,
@@ -96,6 +104,7 @@ __all__ = [
     "BulkCreated",
     "ClassifyRequest",
     "ClassifyResponse",
+    "Confusion",
     "CorpusReceipt",
     "Cost",
     "DatasetReceipt",
