@@ -12,7 +12,7 @@ from store.adapter_rows import ADAPTERS
 from store.connections import Connections
 from store.domain_rows import DOMAINS
 from store.rows import AdapterRow, VplmRow
-from store.rowset import Filter, Key, RowSet, TableKind, absent, containing
+from store.rowset import Filter, Key, RowSet, TableKind, absent, containing, scattered
 from store.tenant_rows import TENANTS
 
 VPLMS = TableKind(
@@ -37,6 +37,7 @@ VPLMS = TableKind(
 )
 
 _BATCH = 1000
+_ID = "tenant || '/' || name"
 
 
 class VplmChanges(TypedDict, total=False):
@@ -89,9 +90,16 @@ class VplmRows:
         sort: str | None = None,
         limit: int = 100,
         offset: int = 0,
+        *,
+        fuzzy: bool = False,
     ) -> tuple[list[VplmRow], int]:
-        """vPLMs with `q` in their id, of one tenant or all, and how many there are."""
-        filters = containing("tenant || '/' || name", q) + _of(tenant)
+        """vPLMs with `q` in their id, of one tenant or all, and how many there are.
+
+        With `fuzzy`, where there is none, those that have the characters of `q` in that order.
+        """
+        filters = containing(_ID, q) + _of(tenant)
+        if q and fuzzy and not self._rows.count(filters):
+            filters = scattered(_ID, q) + _of(tenant)
         return self._rows.page(filters, sort, limit, offset)
 
     def change(self, vplm: str, **changes: Unpack[VplmChanges]) -> VplmRow:

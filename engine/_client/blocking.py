@@ -247,8 +247,10 @@ class Client:
         limit: int = 100,
         cursor: str | None = None,
         sort: str | None = None,
+        fuzzy: bool = False,
     ) -> VplmPage:
-        return self._send(calls.vplms(q, tenant, limit, cursor, sort))
+        """With `fuzzy`, where no id contains `q`, those that have its characters in order."""
+        return self._send(calls.vplms(q, tenant, limit, cursor, sort, fuzzy))
 
     def vplm(self, id: str) -> Vplm:
         """`id` is tenant/name."""
@@ -350,9 +352,14 @@ class Client:
     # -- inference -----------------------------------------------------------------------------
 
     def classify(
-        self, model: str, input: str | Iterable[str], mode: Mode | None = None
+        self,
+        model: str,
+        input: str | Iterable[str],
+        mode: Mode | None = None,
+        explain: bool = False,
     ) -> ClassifyResponse:
-        return self._send(calls.classify(model, input, mode))
+        """With `explain` the answer says where each token's row came from."""
+        return self._send(calls.classify(model, input, mode, explain))
 
     def models(self) -> ModelList:
         return self._send(calls.models())

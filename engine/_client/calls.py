@@ -204,8 +204,10 @@ def vplms(
     limit: int = 100,
     cursor: str | None = None,
     sort: str | None = None,
+    fuzzy: bool = False,
 ) -> Call[VplmPage]:
-    params = query(q=q, tenant=tenant, limit=limit, cursor=cursor, sort=sort)
+    loosely = "true" if fuzzy else None
+    params = query(q=q, tenant=tenant, limit=limit, cursor=cursor, sort=sort, fuzzy=loosely)
     return Call("GET", "/v1/vplms", reader(VplmPage), params)
 
 
@@ -329,10 +331,11 @@ def job_events(id: str) -> Stream[Job]:
 
 
 def classify(
-    model: str, input: str | Iterable[str], mode: str | None = None
+    model: str, input: str | Iterable[str], mode: str | None = None, explain: bool = False
 ) -> Call[ClassifyResponse]:
     texts = input if isinstance(input, str) else list(input)
-    body = json_body({"model": model, "input": texts, "mode": mode})
+    asked = {"model": model, "input": texts, "mode": mode, "explain": explain or None}
+    body = json_body(asked)
     return Call("POST", "/v1/classify", reader(ClassifyResponse), content=body)
 
 

@@ -252,8 +252,10 @@ class AsyncClient:
         limit: int = 100,
         cursor: str | None = None,
         sort: str | None = None,
+        fuzzy: bool = False,
     ) -> VplmPage:
-        return await self._send(calls.vplms(q, tenant, limit, cursor, sort))
+        """With `fuzzy`, where no id contains `q`, those that have its characters in order."""
+        return await self._send(calls.vplms(q, tenant, limit, cursor, sort, fuzzy))
 
     async def vplm(self, id: str) -> Vplm:
         """`id` is tenant/name."""
@@ -355,9 +357,14 @@ class AsyncClient:
     # -- inference -----------------------------------------------------------------------------
 
     async def classify(
-        self, model: str, input: str | Iterable[str], mode: Mode | None = None
+        self,
+        model: str,
+        input: str | Iterable[str],
+        mode: Mode | None = None,
+        explain: bool = False,
     ) -> ClassifyResponse:
-        return await self._send(calls.classify(model, input, mode))
+        """With `explain` the answer says where each token's row came from."""
+        return await self._send(calls.classify(model, input, mode, explain))
 
     async def models(self) -> ModelList:
         return await self._send(calls.models())

@@ -89,7 +89,13 @@ class Port(Protocol):
     def remove_domain(self, name: str) -> None: ...
 
     def vplms(
-        self, q: str, tenant: str | None, sort: str | None, limit: int, cursor: str | None
+        self,
+        q: str,
+        tenant: str | None,
+        sort: str | None,
+        limit: int,
+        cursor: str | None,
+        fuzzy: bool = False,
     ) -> VplmPage: ...
     def vplm(self, id: str) -> Vplm: ...
     def create_vplm(self, request: VplmCreate) -> Vplm: ...

@@ -31,10 +31,17 @@ RANDOM = "random"
 
 class VplmCalls(Calls):
     def vplms(
-        self, q: str, tenant: str | None, sort: str | None, limit: int, cursor: str | None
+        self,
+        q: str,
+        tenant: str | None,
+        sort: str | None,
+        limit: int,
+        cursor: str | None,
+        fuzzy: bool = False,
     ) -> VplmPage:
         offset = offset_of(cursor)
-        rows, total = self._core.catalogue.vplms.page(q, tenant, sort, limit, offset)
+        known = self._core.catalogue.vplms
+        rows, total = known.page(q, tenant, sort, limit, offset, fuzzy=fuzzy)
         sizes = self._core.catalogue.adapters.bytes_of(row.adapter for row in rows)
         return VplmPage(
             data=[self._vplm(row, sizes.get(row.adapter, 0)) for row in rows],

@@ -43,6 +43,7 @@ from engine.schema.inference import (
     ModelList,
     Prediction,
     Timing,
+    TokenOrigin,
     Usage,
 )
 from engine.schema.jobs import (
@@ -152,6 +153,7 @@ __all__ = [
     "Tier",
     "TierStatus",
     "Timing",
+    "TokenOrigin",
     "Trace",
     "TraceEvent",
     "TrainRequest",

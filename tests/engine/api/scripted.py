@@ -327,9 +327,15 @@ class ScriptedAppliance:
         self._do("remove_domain", name)
 
     def vplms(
-        self, q: str, tenant: str | None, sort: str | None, limit: int, cursor: str | None
+        self,
+        q: str,
+        tenant: str | None,
+        sort: str | None,
+        limit: int,
+        cursor: str | None,
+        fuzzy: bool = False,
     ) -> VplmPage:
-        self._do("vplms", q, tenant, sort, limit, cursor)
+        self._do("vplms", q, tenant, sort, limit, cursor, *([fuzzy] if fuzzy else []))
         return VplmPage(data=[VPLM], total=1, next_cursor="1")
 
     def vplm(self, id: str) -> Vplm:

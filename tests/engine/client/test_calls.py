@@ -93,6 +93,11 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
         ("vplms", ("po", "acme", "name", 5, "7")),
         "1",
     ),
+    (
+        lambda c: c.vplms("po", fuzzy=True).total,
+        ("vplms", ("po", None, None, 100, None, True)),
+        1,
+    ),
     (lambda c: c.vplm("acme/polarity"), ("vplm", ("acme/polarity",)), scripted.VPLM),
     (lambda c: c.create_vplm(VPLM), ("create_vplm", (VPLM,)), scripted.VPLM),
     (lambda c: c.create_vplms(BULK), ("create_vplms", (BULK,)), ["acme/m-00001"]),
@@ -153,6 +158,10 @@ def test_classify_takes_one_text_or_many(engine: Running) -> None:
     assert many.model == "acme/polarity"
     assert engine.appliance.calls[-1][1][0].input == ["good", "bad"]
     assert engine.appliance.calls[-1][1][0].mode == "exact"
+    assert engine.appliance.calls[-1][1][0].explain is False
+    with engine.client() as client:
+        client.classify("acme/polarity", "good", explain=True)
+    assert engine.appliance.calls[-1][1][0].explain is True
 
 
 async def test_the_awaiting_client_makes_the_same_calls(engine: Running) -> None:
