@@ -61,6 +61,7 @@ COMMANDS = (
     Command("job: Describe", "describe", "Its parameters and how it ended", "trainer"),
     Command("job: Cancel", "cancel_job", "The job under the cursor", "trainer"),
     Command("playground: Choose vPLM", "choose", "By any part of its name", "playground"),
+    Command("playground: Show tokens", "tokens", "Which of them hit the table", "playground"),
     Command("playground: Ask", "ask", "Send the text to the vPLM", "playground"),
     Command("engine: Start", "start_engine", "In the background, if none runs"),
     Command("engine: Stop", "stop_engine", "It finishes what it has accepted"),

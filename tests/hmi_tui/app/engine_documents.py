@@ -24,6 +24,7 @@ from engine.schema import (
     Tenant,
     TenantRate,
     TierStatus,
+    TokenOrigin,
     Vplm,
 )
 
@@ -130,6 +131,18 @@ def a_spare_adapter(name: str) -> Adapter:
         origin="train-7",
         label_names=["ham", "spam"],
     )
+
+
+def some_tokens() -> list[TokenOrigin]:
+    """One of each kind, of two nodes."""
+    return [
+        TokenOrigin(text="a", source="table", node="general"),
+        TokenOrigin(text="witty", source="table", node="reviews"),
+        TokenOrigin(text="film", source="table", node="reviews"),
+        TokenOrigin(text="about", source="backed_off", node="general"),
+        TokenOrigin(text="mem", source="cached", node=None),
+        TokenOrigin(text="##es", source="computed", node=None),
+    ]
 
 
 def some_epochs() -> list[DomainEpoch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,7 @@ from tests.hmi_tui.app.engine_documents import (
     job,
     sha,
     some_epochs,
+    some_tokens,
     tenant,
     vplm,
 )
@@ -170,10 +172,14 @@ class ScriptedEngine:
         limit: int = 100,
         cursor: str | None = None,
         sort: str | None = None,
+        fuzzy: bool = False,
     ) -> VplmPage:
         self._answer()
         self.pages += 1
         mine = [row for row in self.vplm_rows if tenant in (None, row.tenant)]
+        if fuzzy and not any(q in row.id for row in mine):
+            pattern = re.compile(".*".join(map(re.escape, q)))
+            mine, q = [row for row in mine if pattern.search(row.id)], ""
         rows, total, following = self._page(mine, "id", q, limit, cursor, sort)
         return VplmPage(data=rows, total=total, next_cursor=following)
 
@@ -378,7 +384,7 @@ class ScriptedEngine:
     # -- answers ---------------------------------------------------------------------------
 
     async def classify(
-        self, model: str, input: str | list[str], mode: Mode | None = None
+        self, model: str, input: str | list[str], mode: Mode | None = None, explain: bool = False
     ) -> ClassifyResponse:
         self._answer("classify", model, input, mode)
         asked = await self.vplm(model)
@@ -403,6 +409,7 @@ class ScriptedEngine:
             ],
             labels=asked.labels,
             usage=Usage(prompt_tokens=9),
+            tokens=[[] if self.fallback else some_tokens()] if explain else None,
             timing=Timing(
                 queue_s=0.0004,
                 retrieve_s=0.0012 if plot else 0.0081,
