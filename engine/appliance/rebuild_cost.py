@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from itertools import islice
 
@@ -11,9 +12,11 @@ from engine.appliance.core import Core
 from engine.knowledge.build import compute_rows, entry_bytes
 from engine.knowledge.choice import choose, merge
 from engine.knowledge.counts import count_ngrams
+from engine.knowledge.retrieve import Knowledge
+from engine.model.ngrams import Keys
 from engine.schema import RebuildCost, RebuildRequest
 
-_SAMPLE = 256
+_SAMPLE = 512
 """Documents that are counted to learn the pace."""
 _ROWS = 256
 """Rows that are computed for it."""
@@ -21,8 +24,7 @@ _NO_LIMIT = 1 << 50
 
 
 def rebuild_cost(core: Core, name: str, request: RebuildRequest) -> RebuildCost:
-    """Seconds, entries and bytes at most. A larger text repeats itself more than a sample of it,
-    so entries are an upper bound, and with them the seconds."""
+    """About the seconds, entries and bytes: a sample's, grown by the power by which it grew."""
     row = core.catalogue.domains.get(name)
     knowledge = core.tree.take(name)
     asked = knowledge.traffic.asked(knowledge.view)
@@ -30,22 +32,22 @@ def rebuild_cost(core: Core, name: str, request: RebuildRequest) -> RebuildCost:
     exists = core.corpora.exists(name)
     lines = list(islice(core.corpora.lines(name), _SAMPLE)) if exists else []
     began = time.perf_counter()
-    found = count_ngrams(core.backbone, lines, knowledge.encoder.boundary)
+    keys, tokens = _chosen(core, lines, knowledge, request.alpha)
     counting = time.perf_counter() - began
-    scale = row.corpus_lines / len(lines) if lines else 0.0
-    demand = merge(found)
-    nothing = np.zeros(len(demand.keys), dtype=np.bool_)
-    keys = choose(demand, nothing, request.alpha, _NO_LIMIT, one).keys
+    half, _ = _chosen(core, lines[: len(lines) // 2], knowledge, request.alpha)
     began = time.perf_counter()
     if len(keys):
         compute_rows(knowledge.encoder, keys[:_ROWS])
     a_row = (time.perf_counter() - began) / max(1, min(len(keys), _ROWS))
-    wanted = round(len(keys) * scale) + (len(asked.keys) if request.traffic_weight else 0)
+    scale = row.corpus_lines / len(lines) if lines else 0.0
+    wanted = _grown(len(half), len(keys), scale)
+    if request.traffic_weight:
+        wanted += len(asked.keys)
     entries = min(wanted, request.budget_bytes // one)
     return RebuildCost(
         domain=name,
         epoch=row.epoch + 1,
-        tokens=round(found.tokens * scale),
+        tokens=round(tokens * scale),
         lookups=asked.lookups,
         entries=entries,
         bytes=entries * one,
@@ -54,6 +56,25 @@ def rebuild_cost(core: Core, name: str, request: RebuildRequest) -> RebuildCost:
         disk_free_bytes=core.host.sample({}, 1, core.settings.paths.data).disk_free_bytes,
         warnings=_warnings(core, name, request, entries * one),
     )
+
+
+def _chosen(core: Core, lines: list[str], knowledge: Knowledge, alpha: float) -> tuple[Keys, int]:
+    """What a table of `lines` alone would hold, and how many tokens they have."""
+    found = count_ngrams(core.backbone, lines, knowledge.encoder.boundary)
+    demand = merge(found)
+    nothing = np.zeros(len(demand.keys), dtype=np.bool_)
+    return choose(demand, nothing, alpha, _NO_LIMIT, 1).keys, found.tokens
+
+
+def _grown(half: int, whole: int, scale: float) -> int:
+    """How many of a text `scale` times as long, if half of it had `half` and it has `whole`.
+
+    Distinct n-grams grow by a power of the text (Heaps' law), between not at all and with it.
+    """
+    if not half or not whole:
+        return round(whole * scale)
+    power = min(1.0, max(0.0, math.log2(whole / half)))
+    return round(whole * scale**power)
 
 
 def _warnings(core: Core, name: str, request: RebuildRequest, needed: int) -> list[str]:

@@ -113,8 +113,7 @@ class RebuildRequest(Request):
 
 
 class RebuildCost(Answer):
-    """What a rebuild would take: `entries`, `bytes` and `seconds` are upper bounds from a sample of
-    the corpus; training comes on top."""
+    """What a rebuild would take, about, by a sample of the corpus; training comes on top."""
 
     domain: str
     epoch: int

@@ -47,9 +47,9 @@ def cost_pairs(cost: RebuildCost) -> list[tuple[str, str]]:
         ("epoch", str(cost.epoch)),
         ("tokens", str(cost.tokens)),
         ("lookups", str(cost.lookups)),
-        ("entries", f"at most {cost.entries}"),
-        ("bytes", f"at most {size(cost.bytes)}, {size(cost.disk_free_bytes)} are free"),
-        ("time", f"at most about {seconds(cost.seconds)}"),
+        ("entries", f"about {cost.entries}"),
+        ("bytes", f"about {size(cost.bytes)}, {size(cost.disk_free_bytes)} are free"),
+        ("time", f"about {seconds(cost.seconds)}"),
         *([("training", seconds(cost.train_seconds))] if cost.train_seconds else []),
         *(("note", told) for told in cost.warnings),
     ]

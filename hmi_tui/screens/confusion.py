@@ -31,7 +31,7 @@ class ConfusionWindow(ModalScreen[None]):
             window.border_title = self.title
             window.border_subtitle = "arrows scroll · esc closes"
             yield Label(
-                "A line a label of the held-out rows; columns say what they were taken for.",
+                "Lines: the right labels. Columns: what the rows were taken for.",
                 classes="about",
             )
             yield Matrix(self.confusion)

@@ -98,7 +98,7 @@ def cost_text(cost: RebuildCost) -> str:
     )
     free = figures.size(cost.disk_free_bytes)
     first = (
-        f"It costs at most {took}{trained} and {figures.size(cost.bytes)} "
+        f"It costs about {took}{trained} and {figures.size(cost.bytes)} "
         f"({figures.count(cost.entries)} entries; {free} are free)."
     )
     return "\n".join([first, *(f"! {told}" for told in cost.warnings)])

@@ -26,7 +26,7 @@ ROWS: tuple[Row, ...] = (
     ("load", lambda r: figures.seconds(r.timing.load_s), "adapters to the device"),
     ("compute", lambda r: figures.seconds(r.timing.compute_s), "upper layers and head"),
     ("table hits", lambda r: figures.share(r.timing.hit_rate), "tokens found in the table"),
-    ("made anew", lambda r: _made(r), "rows computed for it, and computed lately"),
+    ("computed", lambda r: _made(r), "rows computed now, and lately"),
     ("adapter was", lambda r: r.timing.tier, "tier when the request came"),
     ("batch", lambda r: _batch(r), "texts, of how many vPLMs"),
     ("tokens", lambda r: figures.count(r.usage.prompt_tokens), "of the text"),

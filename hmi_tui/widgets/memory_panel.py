@@ -82,8 +82,9 @@ def _owners(
     if short and len(ranked) > SHOWN:
         rest = ranked[SHOWN - 1 :]
         ranked = [*ranked[: SHOWN - 1], (f"{len(rest)} more", sum(held for _, held in rest))]
+    names = 18 if width >= 44 else 16
     return [
-        bar_line(f" {owner}", held / total if total else 0, figures.size(held), width, names=16)
+        bar_line(f" {owner}", held / total if total else 0, figures.size(held), width, names=names)
         for owner, held in ranked
     ]
 

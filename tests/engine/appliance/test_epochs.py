@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.appliance import Appliance
+from engine.appliance.rebuild_cost import _grown
 from engine.config import Settings
 from engine.schema import DomainCreate, RebuildRequest
 from store.errors import NotFound
@@ -101,3 +102,10 @@ def test_what_becomes_stale_or_has_no_text_is_said(appliance: Appliance) -> None
     bare = appliance.rebuild_cost("bare", RebuildRequest())
     assert bare.entries == bare.tokens == 0
     assert any("no corpus" in told for told in bare.warnings)
+
+
+def test_a_repetitive_text_grows_slower_than_it_gets_long() -> None:
+    assert _grown(50, 50, 8.0) == 50
+    assert _grown(50, 100, 8.0) == 800
+    assert 100 < _grown(80, 100, 8.0) < 400
+    assert _grown(0, 7, 2.0) == 14

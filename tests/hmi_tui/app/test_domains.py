@@ -151,7 +151,7 @@ async def test_what_a_rebuild_costs_is_said_before_it_begins(
     async with open_app(paths, engine, "domains").run_test() as pilot:
         await sees(pilot, "● ready")
         await pilot.press("down", "r")
-        await sees(pilot, "It costs at most 14 s and 20 MiB (52,100 entries")
+        await sees(pilot, "It costs about 14 s and 20 MiB (52,100 entries")
         await fill(pilot, train_minutes="7")
         await sees(pilot, "14 s after 7 m 00 s of training")
         assert engine.called("rebuild_domain") == []

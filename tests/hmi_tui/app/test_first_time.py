@@ -81,7 +81,7 @@ async def build_domain(pilot: Pilot[None], corpus: Path) -> None:
     await pilot.press("down")
     await until(pilot, partial(on_domain, pilot, "house"), "the cursor on house")
     await pilot.press("r")
-    await sees(pilot, "Rebuild house", "It costs at most")
+    await sees(pilot, "Rebuild house", "It costs about")
     await pilot.press("enter")
     await sees(pilot, "Rebuild of house is done.", "● ready")
 
