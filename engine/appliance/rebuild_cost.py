@@ -74,7 +74,7 @@ def _grown(half: int, whole: int, scale: float) -> int:
     if not half or not whole:
         return round(whole * scale)
     power = min(1.0, max(0.0, math.log2(whole / half)))
-    return round(whole * scale**power)
+    return round(whole * math.pow(scale, power))
 
 
 def _warnings(core: Core, name: str, request: RebuildRequest, needed: int) -> list[str]:
