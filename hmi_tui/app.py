@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from engine.client import AsyncClient, EngineNotRunning, HmiError, Paths, assets_dir, curl
-from engine.schema import Job
+from engine.schema import Adapter, Job
 from hmi_tui.commands import Command, HmiCommands
 from hmi_tui.config_file import ConfigFile
 from hmi_tui.feed import Feed
@@ -299,6 +299,17 @@ class HmiApp(Named, App[None]):
         """Go to the trainer and open its form for this vPLM."""
         await self.switch_mode("trainer")
         await self.screen.run_action(f"start({vplm!r})")
+
+    async def start_from(self, adapter: Adapter) -> None:
+        """Go to the tenants and open the form of a vPLM that starts from this adapter."""
+        labels = ", ".join(adapter.label_names)
+        await self.switch_mode("tenants")
+        await self.screen.run_action(f"create_vplm({adapter.id!r}, {labels!r})")
+
+    async def follow(self, job: str) -> None:
+        """Go to the trainer, to this job."""
+        await self.switch_mode("trainer")
+        await self.screen.run_action(f"point_at({job!r})")
 
     async def try_out(self, vplm: str) -> None:
         """Go to the playground with this vPLM."""

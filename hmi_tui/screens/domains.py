@@ -15,7 +15,13 @@ from engine.schema import Domain, Job, NgramEntry
 from hmi_tui.paging import Page, Query
 from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
-from hmi_tui.screens.domain_forms import corpus_form, domain_form, rebuild_form
+from hmi_tui.screens.domain_forms import (
+    change_domain_form,
+    corpus_form,
+    domain_form,
+    rebuild_form,
+)
+from hmi_tui.screens.epochs import Epochs
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.snapshot import Snapshot
@@ -44,6 +50,9 @@ class DomainsScreen(ModeScreen):
         Binding("n", "create_domain", "New", tooltip="New domain under the chosen one"),
         Binding("u", "upload_corpus", "Upload", tooltip="Upload text for the domain"),
         Binding("r", "rebuild", "Rebuild", tooltip="Build the domain's next epoch"),
+        Binding("e", "change_domain", "Change", show=False, tooltip="Its place and update policy"),
+        Binding("v", "epochs", "Epochs", show=False, tooltip="Compare two epochs"),
+        Binding("w", "watch", "Watch", show=False, tooltip="Watch the rebuild in the trainer"),
         Binding("x", "delete_domain", "Delete", show=False, tooltip="Delete the domain"),
         Binding("d", "describe", "Describe", show=False, tooltip="All that is known of the row"),
         Binding(
@@ -107,7 +116,8 @@ class DomainsScreen(ModeScreen):
         line = self.query_one(ProgressLine)
         line.set_class(bool(rebuilds), "-on")
         if rebuilds:
-            line.job = rebuilds[0]
+            here = [job for job in rebuilds if self.domain and job.subject == self.domain.name]
+            line.job = (here or rebuilds)[0]
 
     @on(PagedView.Changed, "#domains-table")
     def _filtered(self) -> None:
@@ -206,6 +216,28 @@ class DomainsScreen(ModeScreen):
             rebuild_form(self.client, domain)
         ):
             self.hmi.look_now()
+
+    @changes
+    @work
+    async def action_change_domain(self) -> None:
+        domain = self.domain
+        if domain is not None and await self.app.push_screen_wait(
+            change_domain_form(self.client, domain, self._names)
+        ):
+            self.hmi.look_now()
+
+    def action_epochs(self) -> None:
+        if self.domain is not None:
+            self.app.push_screen(Epochs(self.client, self.domain.name))
+
+    async def action_watch(self) -> None:
+        job = self.query_one(ProgressLine).job
+        status = self.hmi.feed.latest.status
+        running = [] if status is None else [one.id for one in status.jobs if one.type == "rebuild"]
+        if job is not None and job.id in running:
+            await self.hmi.follow(job.id)
+        else:
+            self.notify("No rebuild is under way; r starts one.")
 
     @changes
     @work

@@ -43,8 +43,8 @@ class Picker(Named, ModalScreen[Vplm | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="picker") as window:
             window.border_title = "Choose a vPLM"
-            window.border_subtitle = "type a part of its name · enter chooses · esc gives up"
-            yield Input(placeholder="part of a name", compact=True)
+            window.border_subtitle = "type some of its letters · enter chooses · esc gives up"
+            yield Input(placeholder="letters of its name, in order", compact=True)
             yield self.table
 
     def on_mount(self) -> None:
@@ -53,7 +53,7 @@ class Picker(Named, ModalScreen[Vplm | None]):
 
     async def _read(self, query: Query) -> Page[Vplm]:
         page = await self.client.vplms(
-            q=query.q, limit=query.limit, cursor=query.cursor, sort=query.sort
+            q=query.q, limit=query.limit, cursor=query.cursor, sort=query.sort, fuzzy=True
         )
         return Page(page.data, page.total, page.next_cursor)
 

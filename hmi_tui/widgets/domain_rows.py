@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +72,11 @@ def _epoch(row: DomainRow) -> Cell:
     return str(row.domain.epoch) if row.domain.epoch else (figures.NOTHING, "muted")
 
 
+def _age(row: DomainRow) -> Cell:
+    at = row.domain.published_at
+    return (figures.NOTHING, "muted") if at is None else figures.age(time.time() - at)
+
+
 def _column(
     title: str,
     cell: Callable[[DomainRow], Cell],
@@ -91,6 +97,7 @@ DOMAINS: tuple[Column[DomainRow], ...] = (
     _column("hits", lambda r: figures.count(r.domain.hits), 9, "H", lambda d: d.hits, rank=1),
     _column("hit rate", lambda r: figures.share(r.domain.hit_rate), 9, "R", lambda d: d.hit_rate),
     Column("epoch", _epoch, 5, "right"),
+    _column("age", _age, 5, "A", lambda d: d.published_at, rank=3),
     _column("state", lambda r: STATES[r.domain.state], 12, "S", lambda d: d.state),
     _column("vPLMs", lambda r: figures.count(r.domain.vplms), 7, "V", lambda d: d.vplms, rank=2),
 )
@@ -106,6 +113,18 @@ def ngram_facts(entry: NgramEntry) -> list[tuple[str, str]]:
     ]
 
 
+def _part(domain: Domain, lookups: int) -> str:
+    """Its share of all lookups, and how many."""
+    total = domain.hits + domain.misses
+    share_of = lookups / total if total else None
+    return f"{figures.share(share_of, 1)} ({figures.count(lookups)})" if total else "not asked yet"
+
+
+def _published(domain: Domain) -> str:
+    at = domain.published_at
+    return figures.NOTHING if at is None else f"{figures.age(time.time() - at)} ago"
+
+
 def domain_facts(domain: Domain) -> list[tuple[str, str]]:
     """What is said beside the tree."""
     corpus = f"{figures.size(domain.corpus_bytes)}, {figures.count(domain.corpus_lines)} lines"
@@ -113,12 +132,14 @@ def domain_facts(domain: Domain) -> list[tuple[str, str]]:
         ("parent", domain.parent or "none, the root"),
         ("state", STATES[domain.state][0]),
         ("epoch", str(domain.epoch) if domain.epoch else "never built"),
-        ("own entries", figures.count(domain.entries)),
-        ("bytes", figures.size(domain.bytes)),
+        ("published", _published(domain)),
+        ("own entries", f"{figures.count(domain.entries)}, {figures.size(domain.bytes)}"),
+        ("inherited", figures.count(max(0, domain.view_entries - domain.entries))),
         ("seen entries", figures.count(domain.view_entries)),
-        ("hits", figures.count(domain.hits)),
-        ("misses", figures.count(domain.misses)),
-        ("hit rate", figures.share(domain.hit_rate, 1)),
+        ("hit", _part(domain, domain.hits)),
+        ("computed", _part(domain, domain.computed + domain.cached)),
+        ("lately", f"{_part(domain, domain.cached)}, of the computed ones"),
+        ("backed off", _part(domain, domain.backed_off)),
         ("encoder", domain.encoder),
         ("updates", figures.update_rule(domain.policy)),
         ("corpus", corpus if domain.corpus_bytes else "none; u uploads one"),

@@ -136,6 +136,10 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
     def point_at(self, key: str) -> None:
         """Put the cursor on this row once it has been read."""
         self._keep = key
+        here = None if self._next else self._pages.find(lambda row: self.key_of(row) == key)
+        if here is not None:
+            self._keep = None
+            self._go(here)
         self.reread()
 
     @property

@@ -13,6 +13,9 @@ from hmi_tui import figures, tones
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.still_frame import StillFrame
 
+TALL = 36
+"""Lines from which on panels say everything."""
+
 
 class Panel(StillFrame):
     """Subclasses give `lines`; the frame carries `TITLE`."""
@@ -28,6 +31,11 @@ class Panel(StillFrame):
         self.border_title = self.TITLE
         self.snapshot = Snapshot()
         self._told: list[tuple[str, Sequence[Span]]] = []
+
+    @property
+    def short(self) -> bool:
+        """Whether the screen is too low for everything: then a panel says what matters most."""
+        return self.app.size.height < TALL
 
     def tell(self, snapshot: Snapshot) -> None:
         """Show the snapshot; what looks the same as before is not drawn again."""

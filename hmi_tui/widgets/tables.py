@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
-from engine.schema import Adapter, Job, NgramEntry, Tenant, Vplm
+from engine.schema import Adapter, DomainEpoch, Job, NgramEntry, Tenant, Vplm
 from hmi_tui import figures
 from hmi_tui.tones import Tone
 from hmi_tui.widgets.columns import Cell, Column, at_hand
@@ -22,6 +24,10 @@ STATE_SIGNS: dict[str, tuple[str, Tone]] = {
 def since(instant: float) -> str:
     """How long ago a Unix time is."""
     return figures.age(time.time() - instant)
+
+
+def last_used(vplm: Vplm) -> Cell:
+    return ("never", "muted") if vplm.last_used is None else since(vplm.last_used)
 
 
 def tier_cell(tier: str) -> Cell:
@@ -46,14 +52,29 @@ def outcome(job: Job) -> str:
 
 TENANTS: tuple[Column[Tenant], ...] = (
     Column("tenant", lambda t: t.name, 10, grow=1, sort="name", key="N"),
-    Column("vPLMs", lambda t: figures.count(t.vplms), 7, "right", sort="vplms", key="V"),
-    Column("stored", lambda t: figures.size(t.stored_bytes), 8, "right", rank=2),
-    Column("weight", lambda t: f"{t.weight:g}", 8, "right", rank=1, sort="weight", key="W"),
+    Column("vPLMs", lambda t: figures.count(t.vplms), 6, "right", sort="vplms", key="V"),
+    Column("req/s", lambda t: figures.rate(t.requests_per_s), 6, "right", rank=1),
+    Column("p99", lambda t: figures.seconds(t.p99_s), 6, "right", rank=2),
+    Column(
+        "stored",
+        lambda t: figures.size(t.stored_bytes),
+        8,
+        "right",
+        rank=5,
+        sort="stored_bytes",
+        key="S",
+    ),
+    Column("weight", lambda t: f"{t.weight:g}", 6, "right", rank=3, sort="weight", key="W"),
 )
+
+COST: Column[Tenant] = Column(
+    "cost", lambda t: figures.money(t.cost.total) if t.cost else "", 8, "right", rank=4
+)
+"""Where config.toml has a tariff."""
 
 VPLMS: tuple[Column[Vplm], ...] = (
     Column("vPLM", lambda v: v.id, 16, grow=3, sort="id", key="N"),
-    Column("domain", lambda v: v.domain, 9, grow=1, rank=1, sort="domain", key="D"),
+    Column("domain", lambda v: v.domain, 8, grow=1, rank=1, sort="domain", key="D"),
     Column("tier", lambda v: tier_cell(v.tier), 6),
     Column("pin", lambda v: ("pin", "accent") if v.pinned else "", 3, sort="pinned", key="P"),
     Column("mode", lambda v: v.mode, 6, rank=3, sort="mode", key="M"),
@@ -70,12 +91,13 @@ VPLMS: tuple[Column[Vplm], ...] = (
     Column(
         "stored",
         lambda v: figures.size(v.stored_bytes),
-        8,
+        7,
         "right",
         rank=5,
         sort="stored_bytes",
         key="S",
     ),
+    Column("used", last_used, 5, "right", rank=5, sort="last_used", key="U"),
     Column("labels", lambda v: ", ".join(v.labels), 14, grow=2, rank=6),
     Column("version", lambda v: str(v.version), 9, "right", rank=7, sort="version", key="V"),
     Column("age", lambda v: since(v.created_at), 5, "right", rank=8, sort="created_at", key="C"),
@@ -106,6 +128,28 @@ JOBS: tuple[Column[Job], ...] = (
         align="right",
         rank=3,
     ),
+)
+
+
+def _epoch_column(
+    title: str,
+    cell: Callable[[DomainEpoch], Cell],
+    width: int,
+    key: str,
+    by: Callable[[DomainEpoch], Any],
+) -> Column[DomainEpoch]:
+    return at_hand(title, cell, width, key, by, align="right")
+
+
+EPOCHS: tuple[Column[DomainEpoch], ...] = (
+    _epoch_column("epoch", lambda e: str(e.epoch), 5, "E", lambda e: e.epoch),
+    _epoch_column("entries", lambda e: figures.count(e.entries), 9, "N", lambda e: e.entries),
+    _epoch_column("bytes", lambda e: figures.size(e.bytes), 8, "B", lambda e: e.bytes),
+    _epoch_column("alpha", lambda e: f"{e.alpha:g}", 5, "A", lambda e: e.alpha),
+    _epoch_column("covered", lambda e: figures.share(e.coverage, 1), 8, "V", lambda e: e.coverage),
+    _epoch_column("hit rate", lambda e: figures.share(e.hit_rate, 1), 9, "H", lambda e: e.hit_rate),
+    _epoch_column("age", lambda e: since(e.published_at), 5, "C", lambda e: e.published_at),
+    Column("state", lambda e: "serves" if e.replaced_at is None else "replaced", 8, grow=1),
 )
 
 NGRAMS: tuple[Column[NgramEntry], ...] = (

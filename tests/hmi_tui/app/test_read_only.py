@@ -16,8 +16,8 @@ from hmi_tui.screens.mode_screen import ModeScreen
 from tests.hmi_tui.app.screens import WIDE, open_app, sees, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
-ONLY_ASKS = {"classify", "spans"}
-LEFT_OUT = {"quit", "save_picture", "save_trace"}
+ONLY_ASKS = {"classify", "spans", "verify_adapter"}
+LEFT_OUT = {"quit", "save_picture", "save_trace", "export"}
 """Ends the test, or saves a file of the operator's own and changes nothing of the engine's."""
 
 
