@@ -99,7 +99,7 @@ class HmiApp(App[None]):
     async def on_mount(self) -> None:
         await self.switch_mode(self.first_mode)
         self.set_interval(self.tick, self._tick)
-        self.run_worker(self._begin(), group="begin")
+        self.run_worker(self._begin, group="begin")  # type: ignore[arg-type]
 
     async def _begin(self) -> None:
         """The first look; an engine is started if there is none."""
@@ -120,7 +120,7 @@ class HmiApp(App[None]):
 
     def _tick(self) -> None:
         if not self._fetching:
-            self.run_worker(self._fetch(), group="feed")
+            self.run_worker(self._fetch, group="feed")  # type: ignore[arg-type]
         elif self.mode_screen is not None and self.mode_screen.is_mounted:
             self.mode_screen.age(self.feed.latest, self.feed.age)
 
@@ -154,7 +154,7 @@ class HmiApp(App[None]):
 
     def look_now(self) -> None:
         """Read the state at once, after something was changed."""
-        self.run_worker(self._fetch(), group="feed")
+        self.run_worker(self._fetch, group="feed")  # type: ignore[arg-type]
 
     def _announce(self, job: Job) -> None:
         words = {"succeeded": "is done", "failed": "failed", "cancelled": "was cancelled"}
