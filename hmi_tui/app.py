@@ -131,7 +131,7 @@ class HmiApp(Named, App[None]):
         self.set_interval(self.tick, self._tick)
         if self.read_only:
             self.notify("Read-only: everything can be looked at, nothing changed.")
-        self.run_worker(self._begin(), group="begin")
+        self.run_worker(self._begin, group="begin")  # type: ignore[arg-type]
         self.call_after_refresh(self._choose_keys)
 
     async def _begin(self) -> None:
@@ -153,7 +153,7 @@ class HmiApp(Named, App[None]):
 
     def _tick(self) -> None:
         if not self._fetching:
-            self.run_worker(self._fetch(), group="feed")
+            self.run_worker(self._fetch, group="feed")  # type: ignore[arg-type]
         elif self.mode_screen is not None and self.mode_screen.is_mounted:
             self.mode_screen.age(self.feed.latest, self.feed.age)
 
@@ -187,7 +187,7 @@ class HmiApp(Named, App[None]):
 
     def look_now(self) -> None:
         """Read the state at once, after something was changed."""
-        self.run_worker(self._fetch(), group="feed")
+        self.run_worker(self._fetch, group="feed")  # type: ignore[arg-type]
 
     def _announce(self, job: Job) -> None:
         words = {"succeeded": "is done", "failed": "failed", "cancelled": "was cancelled"}

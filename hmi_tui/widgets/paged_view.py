@@ -164,7 +164,9 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
         self._wanted = True
         if not self._reading and self.is_attached:
             self._reading = True
-            self.run_worker(self._read_wanted(), group="rows", exit_on_error=False)
+            # The function, not its coroutine: at the end of the application one that is never
+            # begun would never be awaited.
+            self.run_worker(self._read_wanted, group="rows", exit_on_error=False)  # type: ignore[arg-type]
 
     def on_mount(self) -> None:
         self._pull()
