@@ -90,6 +90,10 @@ def arranged(
 def fit(text: str, width: int, align: Literal["left", "right"]) -> str:
     """`text` in exactly `width` cells; an ellipsis stands for what does not fit."""
     clean = text.replace("\n", " ").replace("\t", " ")
+    if clean.isascii() and width > 1:
+        # Nearly all cells: a letter is a cell, so the careful way round is not needed.
+        kept = clean if len(clean) <= width else clean[: width - 1] + "…"
+        return kept.rjust(width) if align == "right" else kept.ljust(width)
     length = cell_len(clean)
     if length > width:
         return set_cell_size(clean, width - 1) + "…" if width > 1 else set_cell_size(clean, width)
