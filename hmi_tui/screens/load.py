@@ -93,7 +93,7 @@ class LoadScreen(ModeScreen):
     def on_mount(self) -> None:
         self.simulation = Simulation(self.hmi.paths, self._news)
         self._folder = kept_folder(self.hmi.paths)
-        self.runs.table.show_source(self._read)
+        self.runs.table.show_source(self._read, at_hand=True)
         self._draw()
 
     def on_unmount(self) -> None:

@@ -60,7 +60,11 @@ class PipelineScreen(ModeScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "Pause", tooltip="Hold the picture, or follow again"),
         Binding(
-            "plus,equals_sign", "zoom(1)", "Zoom", key_display="+", tooltip="Zoom in; so the wheel"
+            "plus,equals_sign",
+            "zoom(1)",
+            "Zoom",
+            key_display="+",
+            tooltip="Zoom in, as the wheel does",
         ),
         Binding("minus", "zoom(-1)", key_display="-", show=False, tooltip="Zoom out"),
         Binding("s", "save_trace", "Save trace", tooltip="Save a trace to a file, as hmi trace"),

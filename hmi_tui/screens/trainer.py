@@ -36,6 +36,9 @@ REREAD_TICKS = 4
 MOST_CURVES = 4
 """Jobs whose curves are shown side by side."""
 
+NOT_BESIDE = ("type", "vplm", "dataset", "when", "seed")
+"""Parameters that only the description of a job has; the curves need the room."""
+
 R = TypeVar("R", RebuildRequest, TrainRequest)
 
 
@@ -260,7 +263,9 @@ def short_facts(job: Job) -> list[Fact]:
         best = max(point.value for point in job.accuracy)
         last = job.accuracy[-1].value
         facts.append(("accuracy", f"{figures.share(last, 1)}, at best {figures.share(best, 1)}"))
-    shown = ", ".join(f"{name} {value}" for name, value in job.params.items() if name != "dataset")
+    shown = ", ".join(
+        f"{name} {value}" for name, value in job.params.items() if name not in NOT_BESIDE
+    )
     if shown:
         facts.append(("with", shown))
     return facts

@@ -76,7 +76,10 @@ class LoadCurve(Panel):
         name, _, show = self.measure
         values = self._values()
         known = [value for value in values if value is not None]
-        self.border_title = f"{name}  {show(values[-1]) if values else figures.NOTHING}"
+        value = show(values[-1]) if values else figures.NOTHING
+        room = self.content_size.width - 2
+        gap = "  " if len(name) + len(value) + 2 <= room else " "
+        self.border_title = f"{name}{gap}{value}"
         self.border_subtitle = f"top {show(max(known))}" if known else "nothing yet"
 
     def lines(self, width: int) -> Sequence[Content]:

@@ -34,8 +34,12 @@ class MemoryPanel(Panel):
 
 def _device(device: DeviceStatus, width: int, short: bool) -> list[Content]:
     mark = Content.styled("● ", tones.GOOD if device.kind == "cuda" else tones.MUTED)
-    lines = [Content.assemble(mark, (figures.shorten(device.name, width - 2), tones.STRONG))]
-    if device.note:
+    name = figures.shorten(device.name, width - 2)
+    lines = [Content.assemble(mark, (name, tones.STRONG))]
+    if device.note and short and device.kind == "cpu":
+        note = figures.shorten(f" · {device.note}", width - 2 - len(name))
+        lines = [Content.assemble(mark, (name, tones.STRONG), (note, tones.MUTED))]
+    elif device.note:
         note = figures.shorten(device.note, width - 2) if short else device.note
         lines += [muted("  " + line.plain) for line in Content(note).wrap(width - 2)]
     if device.total_bytes:

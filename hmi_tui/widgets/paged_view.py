@@ -108,10 +108,11 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
             return sorted(self.marked)
         return [] if self.current is None else [self.key_of(self.current)]
 
-    def show_source(self, source: Source[Row]) -> None:
-        """Show another list from its start; filter and order stay."""
+    def show_source(self, source: Source[Row], *, at_hand: bool = False) -> None:
+        """Show another list from its start; filter and order stay. Rows that are `at_hand` here
+        do not grow old, as those of the engine do."""
         self.marked.clear()
-        self._at_hand = False
+        self._at_hand = at_hand
         self._restart(Pages(source, self.q, self.sort), keep=None)
 
     def show_rows(self, rows: Sequence[Row]) -> None:

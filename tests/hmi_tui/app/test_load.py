@@ -20,7 +20,7 @@ from hmi_tui.load.run import LoadRun
 from hmi_tui.screens.load import LoadScreen
 from hmi_tui.screens.load_comparison import LoadComparison
 from tests.hmi_tui.app import scripted_simulator
-from tests.hmi_tui.app.screens import WIDE, fill, footer_keys, open_app, sees, until
+from tests.hmi_tui.app.screens import WIDE, fill, footer_keys, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
 Simulator = Callable[[str], list[LoadRequest]]
@@ -322,3 +322,14 @@ async def test_kept_runs_are_ordered_by_capitals(
         await until(pilot, lambda: names() == ["alpha", "beta"], "the runs by name")
         await pilot.press("R")
         await until(pilot, lambda: names() == ["beta", "alpha"], "the other way round")
+
+
+async def test_kept_runs_do_not_grow_old(
+    paths: Paths, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hmi_tui.widgets.listing.OLD_S", 0.0)
+    async with open_app(paths, engine, "load").run_test() as pilot:
+        await sees(pilot, "● up", "No runs yet.")
+        ticks = engine.statuses
+        await until(pilot, lambda: engine.statuses > ticks + 2)
+        assert "not read for" not in text_of(pilot)
