@@ -5,11 +5,17 @@ raised as an `HmiError` of engine.errors, rebuilt from the engine's problem docu
 
     with Client() as hmi:
         hmi.classify("acme/polarity", ["a gorgeous, witty, seductive movie"])
+
+`calls` has the same calls as values; `curl` writes one as a command line.
 """
 
 from __future__ import annotations
 
+from engine import __version__ as VERSION
+from engine._client import calls
 from engine._client.blocking import Client
+from engine._client.call import Call
+from engine._client.curl import curl
 from engine._client.lean import LeanAnswer, LeanClient, LeanTiming
 from engine._client.waiting import AsyncClient
 from engine.config import MAX_SOCKET_PATH, Paths, assets_dir, check_socket_path, parse_size
@@ -34,8 +40,10 @@ from engine.validation import checked
 
 __all__ = [
     "MAX_SOCKET_PATH",
+    "VERSION",
     "AsyncClient",
     "BadInput",
+    "Call",
     "Cancelled",
     "Client",
     "Conflict",
@@ -56,7 +64,9 @@ __all__ = [
     "TooLarge",
     "Unavailable",
     "assets_dir",
+    "calls",
     "check_socket_path",
     "checked",
+    "curl",
     "parse_size",
 ]

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
 from textual import work
+from textual.actions import ActionParseResult
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
 
-from engine.client import AsyncClient, EngineNotRunning, HmiError, Paths, assets_dir
-from engine.schema import Job
+from engine.client import AsyncClient, EngineNotRunning, HmiError, Paths, assets_dir, curl
+from engine.schema import Adapter, Job
 from hmi_tui.commands import Command, HmiCommands
+from hmi_tui.config_file import ConfigFile
 from hmi_tui.feed import Feed
+from hmi_tui.keys import Named, around, chosen_keys, own_bindings, places
+from hmi_tui.read_only import REFUSAL, changes, destination, is_changing
 from hmi_tui.screens.adapters import AdaptersScreen
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.domains import DomainsScreen
+from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.help import Help
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.overview import OverviewScreen
@@ -29,6 +35,9 @@ from hmi_tui.screens.pipeline import PipelineScreen
 from hmi_tui.screens.playground import PlaygroundScreen
 from hmi_tui.screens.tenants import TenantsScreen
 from hmi_tui.themes import THEMES
+
+TOLD = 4
+"""Complaints about config.toml that are told one by one."""
 
 TICK = 0.5
 """Seconds between two reads of the engine's state."""
@@ -57,7 +66,7 @@ def _logs() -> Screen[None]:
     return LogsScreen()
 
 
-class HmiApp(App[None]):
+class HmiApp(Named, App[None]):
     """Shows and steers the engine at `paths`. `client` and `starter` may be given by tests."""
 
     TITLE = "hmi"
@@ -81,6 +90,7 @@ class HmiApp(App[None]):
         ),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("ctrl+p", "command_palette", "Commands"),
+        Binding("ctrl+u", "show_call", "API call", show=False),
         Binding("ctrl+s", "start_engine", "Start the engine", show=False),
         Binding("q", "quit", "Quit"),
     ]
@@ -99,13 +109,17 @@ class HmiApp(App[None]):
         starter: Starter | None = None,
         tick: float = TICK,
         mode: str = "overview",
+        read_only: bool = False,
     ) -> None:
         super().__init__()
         self.paths = paths
-        self.feed = Feed(client or AsyncClient(paths=paths))
-        self.starter = starter
+        self.feed = Feed(client or AsyncClient(paths=paths, read_only=read_only))
+        self.starter = None if read_only else starter
+        self.read_only = read_only
         self.tick = tick
         self.first_mode = mode
+        self.chosen_keys: dict[str, str] = {}
+        """From config.toml, by the action's name."""
         self._fetching = False
         self._pid = 0
         for theme in THEMES.values():
@@ -115,7 +129,10 @@ class HmiApp(App[None]):
     async def on_mount(self) -> None:
         await self.switch_mode(self.first_mode)
         self.set_interval(self.tick, self._tick)
-        self.run_worker(self._begin(), group="begin")
+        if self.read_only:
+            self.notify("Read-only: everything can be looked at, nothing changed.")
+        self.run_worker(self._begin, group="begin")  # type: ignore[arg-type]
+        self.call_after_refresh(self._choose_keys)
 
     async def _begin(self) -> None:
         """The first look; an engine is started if there is none."""
@@ -136,7 +153,7 @@ class HmiApp(App[None]):
 
     def _tick(self) -> None:
         if not self._fetching:
-            self.run_worker(self._fetch(), group="feed")
+            self.run_worker(self._fetch, group="feed")  # type: ignore[arg-type]
         elif self.mode_screen is not None and self.mode_screen.is_mounted:
             self.mode_screen.age(self.feed.latest, self.feed.age)
 
@@ -170,7 +187,7 @@ class HmiApp(App[None]):
 
     def look_now(self) -> None:
         """Read the state at once, after something was changed."""
-        self.run_worker(self._fetch(), group="feed")
+        self.run_worker(self._fetch, group="feed")  # type: ignore[arg-type]
 
     def _announce(self, job: Job) -> None:
         words = {"succeeded": "is done", "failed": "failed", "cancelled": "was cancelled"}
@@ -186,6 +203,14 @@ class HmiApp(App[None]):
 
     # -- the engine ------------------------------------------------------------------------
 
+    @property
+    def how_to_start(self) -> str:
+        """What the banner advises where no engine runs."""
+        if self.read_only:
+            return "hmi serve starts one."
+        return f"{self.chosen_keys.get('start_engine', 'ctrl+s')} starts it."
+
+    @changes
     def action_start_engine(self) -> None:
         if self.feed.latest.up:
             self.notify("The engine runs already.")
@@ -227,6 +252,7 @@ class HmiApp(App[None]):
             self.feed.starting = None
         await self._fetch()
 
+    @changes
     @work(group="stop")
     async def action_stop_engine(self) -> None:
         question = f"Stop the engine on {self.paths.socket}?"
@@ -239,6 +265,33 @@ class HmiApp(App[None]):
 
     # -- actions ---------------------------------------------------------------------------
 
+    def forbids(self, owner: object, name: str) -> bool:
+        """Whether this action is one that --read-only refuses."""
+        return self.read_only and is_changing(owner, name)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not self.forbids(self, action) and super().check_action(action, parameters)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Run an action; with --read-only one that changes something is answered with words."""
+        whose, name = destination(action) if isinstance(action, str) else action[:2]
+        here = self if default_namespace is None else default_namespace
+        if self.forbids({"app": self, "screen": self.screen}.get(whose, here), name):
+            self.notify(REFUSAL, severity="warning")
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def mode_class(self, mode: str) -> type[Screen[Any]]:
+        """The class of a mode's screen; a mode that is imported late is imported now."""
+        made = self.MODES[mode]
+        assert not isinstance(made, str)
+        return made if isinstance(made, type) else type(made())
+
     async def action_open(self, mode: str) -> None:
         await self.switch_mode(mode)
 
@@ -246,6 +299,17 @@ class HmiApp(App[None]):
         """Go to the trainer and open its form for this vPLM."""
         await self.switch_mode("trainer")
         await self.screen.run_action(f"start({vplm!r})")
+
+    async def start_from(self, adapter: Adapter) -> None:
+        """Go to the tenants and open the form of a vPLM that starts from this adapter."""
+        labels = ", ".join(adapter.label_names)
+        await self.switch_mode("tenants")
+        await self.screen.run_action(f"create_vplm({adapter.id!r}, {labels!r})")
+
+    async def follow(self, job: str) -> None:
+        """Go to the trainer, to this job."""
+        await self.switch_mode("trainer")
+        await self.screen.run_action(f"point_at({job!r})")
 
     async def try_out(self, vplm: str) -> None:
         """Go to the playground with this vPLM."""
@@ -265,10 +329,53 @@ class HmiApp(App[None]):
     def action_use_theme(self, name: str) -> None:
         self.theme = THEMES[name].name
 
+    def offers(self, command: Command) -> bool:
+        """Whether the palette has this command; not what --read-only refuses."""
+        owner = self.mode_class(command.mode) if self.read_only and command.mode else self
+        return not self.forbids(owner, destination(command.action)[1])
+
     def action_help(self) -> None:
         screen = self.screen
         if isinstance(screen, ModeScreen):
-            self.push_screen(Help(screen.MODE.title(), screen.ABOUT, screen.own_keys()))
+            bound = [*own_bindings(type(screen)), *around()]
+            chosen = {str(one.id): self.key_of(one) for one in bound if one.id in self.chosen_keys}
+            names = list(dict.fromkeys(str(one.id) for one in bound))
+            keys = screen.own_keys()
+            title = screen.MODE.title()
+            self.push_screen(Help(title, screen.ABOUT, keys, chosen, names, self.paths.config))
+
+    def action_show_call(self) -> None:
+        """Show how a program would ask for what is on the screen."""
+        screen = self.screen
+        if isinstance(screen, ModeScreen):
+            line = curl(screen.call(), self.paths.socket)
+            facts = [("shows", f"{screen.MODE}; /openapi.json describes all calls")]
+            self.push_screen(Facts("API call", facts, line))
+
+    def _choose_keys(self) -> None:
+        """Take over the keys of config.toml. Comes after the first paint: it imports all modes."""
+        file = ConfigFile.read(self.paths.config)
+        if not file.text and file.broken is None:
+            return
+        modes = {mode: self.mode_class(mode) for mode in self.MODES}
+        self.chosen_keys, wrong = chosen_keys(file, places(modes))
+        self.set_keymap(self.chosen_keys)
+        for complaint in wrong[:TOLD]:
+            self.notify(
+                str(complaint), title="Config", severity="warning", timeout=20, markup=False
+            )
+        if len(wrong) > TOLD:
+            self.notify(f"{len(wrong) - TOLD} more of its lines cannot be used.", title="Config")
+
+    def key_of(self, binding: Binding) -> str:
+        """The key in force for an action, as the help and the banner show it."""
+        keys = self.chosen_keys.get(str(binding.id), "")
+        if not keys:
+            return self.get_key_display(binding)
+        return ", ".join(
+            self.get_key_display(binding.with_key(key=key, key_display=None))
+            for key in keys.split(",")
+        )
 
     def action_save_picture(self) -> None:
         path = self.save_screenshot()
@@ -286,8 +393,14 @@ class HmiApp(App[None]):
                 self.look_now()
 
 
-def run(paths: Paths) -> None:
-    """Open the application on the engine at `paths`; start one if none runs."""
+def run(paths: Paths, *, read_only: bool = False) -> None:
+    """Open the application on the engine at `paths`; start one if none runs.
+
+    With `read_only` nothing is started or changed.
+    """
     from hmi_tui.engine_process import ensure_engine
 
-    HmiApp(paths, starter=lambda progress: ensure_engine(paths, progress=progress)).run()
+    def starter(progress: Progress) -> object:
+        return ensure_engine(paths, progress=progress)
+
+    HmiApp(paths, starter=starter, read_only=read_only).run()

@@ -42,12 +42,26 @@ COMMANDS = (
     Command("domain: Create", "create_domain", "A node under another one", "domains"),
     Command("domain: Upload corpus", "upload_corpus", "Text, a document a line", "domains"),
     Command("domain: Rebuild", "rebuild", "Publish its next epoch", "domains"),
+    Command("domain: Change", "change_domain", "Its place in the tree, when it learns", "domains"),
+    Command("domain: Compare epochs", "epochs", "What changed from one to the next", "domains"),
+    Command("domain: Watch rebuild", "watch", "In the trainer", "domains"),
+    Command("domain: Describe", "describe", "All that is known of it", "domains"),
     Command("domain: Delete", "delete_domain", "Its children go to its parent", "domains"),
     Command("adapter: Describe", "describe", "Where it comes from and who uses it", "adapters"),
+    Command("adapter: Import", "import_adapter", "From a file", "adapters"),
+    Command("adapter: Export", "export", "To a file", "adapters"),
+    Command("adapter: Verify", "verify", "Hash the marked files again", "adapters"),
+    Command("adapter: New vPLM", "new_vplm", "That starts from it", "adapters"),
+    Command("adapter: Show garbage", "garbage", "Only what nobody uses, or all", "adapters"),
+    Command("adapter: Remove garbage", "remove_garbage", "All that nobody uses", "adapters"),
     Command("adapter: Delete", "delete_adapter", "One that no vPLM uses", "adapters"),
     Command("job: Train", "start", "Start training a vPLM", "trainer"),
+    Command("job: Start again", "again", "With the same parameters; resumes a rebuild", "trainer"),
+    Command("job: Show matrix", "matrix", "What it takes for what, held out", "trainer"),
+    Command("job: Describe", "describe", "Its parameters and how it ended", "trainer"),
     Command("job: Cancel", "cancel_job", "The job under the cursor", "trainer"),
     Command("playground: Choose vPLM", "choose", "By any part of its name", "playground"),
+    Command("playground: Show tokens", "tokens", "Which of them hit the table", "playground"),
     Command("playground: Ask", "ask", "Send the text to the vPLM", "playground"),
     Command("pipeline: Pause", "pause", "Hold the picture, or follow again", "pipeline"),
     Command("pipeline: Zoom in", "zoom(1)", "A shorter stretch of time", "pipeline"),
@@ -79,6 +93,7 @@ COMMANDS = (
     Command("theme: Light", "use_theme('light')", ""),
     Command("theme: No colour", "use_theme('mono')", ""),
     Command("help: Show keys", "help", "The keys of this screen"),
+    Command("help: Show API call", "show_call", "The screen's call as a curl command"),
     Command("app: Save screenshot", "save_picture", "An SVG in the current folder"),
     Command("app: Quit", "quit", "The engine goes on serving"),
 )
@@ -90,7 +105,9 @@ class HmiCommands(Provider):
     @property
     def _commands(self) -> Iterable[tuple[Command, Callable[[], Awaitable[None]]]]:
         hmi = cast("HmiApp", self.app)
-        return ((command, partial(hmi.perform, command)) for command in COMMANDS)
+        return (
+            (command, partial(hmi.perform, command)) for command in COMMANDS if hmi.offers(command)
+        )
 
     async def discover(self) -> Hits:
         for command, run in self._commands:

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from engine.client import AsyncClient, EngineNotRunning, HmiError, Unavailable
+from engine.client import (
+    VERSION,
+    AsyncClient,
+    EngineNotRunning,
+    HmiError,
+    QueueFull,
+    Unavailable,
+)
 from engine.schema import Job, Status
 from hmi_tui.snapshot import KEPT_RATES, Link, Snapshot
+from hmi_tui.versions import remedy_for
 
 Look = Callable[[AsyncClient], Awaitable[object]]
 """What a screen reads for itself at a tick."""
+
+REFUSALS_S = 10.0
+"""How long a refused request counts as news."""
+
+FOR_WANT_OF_ROOM = ("queue_full", "slo_unattainable")
+"""Refusals that say something of the engine; those by quota are the tenant's own."""
 
 PATIENCE = 5.0
 """Seconds without an answer after which the engine is called silent."""
@@ -36,6 +51,8 @@ class Feed:
         """Set while the engine is being started: what it is doing."""
         self.failure: HmiError | None = None
         """Why the last start failed."""
+        self._refusals: deque[tuple[float, int]] = deque()
+        """Totals since the engine's start, with when they were read."""
 
     @property
     def age(self) -> float:
@@ -51,7 +68,9 @@ class Feed:
         except EngineNotRunning as error:
             self.latest = self._absent(error)
         except Unavailable as error:
-            self.latest = self._without("starting", error.detail)
+            self.latest = await self._unavailable(error)
+        except QueueFull as error:
+            self.latest = self._without("busy", error.detail, error.remedy)
         except TimeoutError:
             self.latest = self._without("silent", "The engine does not answer.")
         except HmiError as error:
@@ -80,7 +99,31 @@ class Feed:
     def _present(self, status: Status, detail: object) -> Snapshot:
         self.failure = None
         rates = (*self.latest.rates, status.rates)[-KEPT_RATES:]
-        return Snapshot("up", "", "", status, self.clock(), rates, detail)
+        return Snapshot("up", "", "", status, self.clock(), rates, detail, self._refused(status))
+
+    def _refused(self, status: Status) -> int:
+        counts = status.queue.refused or {}
+        total, now = sum(counts.get(reason, 0) for reason in FOR_WANT_OF_ROOM), self.clock()
+        if self._refusals and self._refusals[-1][1] > total:
+            self._refusals.clear()  # another engine counts from the start
+        self._refusals.append((now, total))
+        while now - self._refusals[0][0] > REFUSALS_S:
+            self._refusals.popleft()
+        return total - self._refusals[0][1]
+
+    async def _unavailable(self, error: Unavailable) -> Snapshot:
+        """Starting, unless it does answer and what it says cannot be read or comes too late."""
+        if error.code == "timeout":
+            return self._without("silent", error.detail, error.remedy)
+        if error.code != "unreadable_answer":
+            return self._without("starting", error.detail)
+        try:
+            async with asyncio.timeout(self.patience):
+                theirs = (await self.client.version()).version
+        except (HmiError, TimeoutError):
+            return self._without("silent", error.detail, error.remedy)
+        said = f"The engine is version {theirs}, this application {VERSION}: they do not match."
+        return self._without("foreign", said, remedy_for(theirs))
 
     def _absent(self, error: EngineNotRunning) -> Snapshot:
         if self.starting is not None:

@@ -80,6 +80,11 @@ def _fraction(duration: float) -> str:
     return f"{duration * 1e3:.1f} ms" if duration < 0.01 else f"{duration * 1e3:.0f} ms"
 
 
+def money(amount: float, currency: str = "") -> str:
+    """An amount with two decimals, and what it is in."""
+    return f"{amount:,.2f} {currency}".strip()
+
+
 def age(duration: float) -> str:
     """How long ago, coarsely: one unit only."""
     for length, unit in ((86400, "d"), (3600, "h"), (60, "m")):

@@ -46,10 +46,20 @@ class AdapterRows:
         return self._rows.get((adapter,))
 
     def page(
-        self, q: str = "", sort: str | None = None, limit: int = 100, offset: int = 0
+        self,
+        q: str = "",
+        sort: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        *,
+        unused: bool = False,
     ) -> tuple[list[AdapterRow], int]:
-        """Adapters with `q` in the id or in what made them, and how many there are."""
-        return self._rows.page(containing("id || ' ' || created_by", q), sort, limit, offset)
+        """Adapters with `q` in the id or in what made them, all or only those that no vPLM uses,
+        and how many there are."""
+        filters = containing("id || ' ' || created_by", q)
+        if unused:
+            filters.append(("(id not in (select adapter from vplms)) = ?", 1))
+        return self._rows.page(filters, sort, limit, offset)
 
     def remove(self, adapter: str) -> AdapterRow:
         """Take it out of the catalogue; what it was. NotFound; InUse names a vPLM that uses it.
@@ -82,6 +92,14 @@ class AdapterRows:
     def total_bytes(self) -> int:
         """Bytes of all adapters, used or not."""
         return int(self._connections.value("select coalesce(sum(bytes), 0) from adapters"))
+
+    def unused_bytes(self) -> int:
+        """Bytes of those that no vPLM uses."""
+        sql = """
+            select coalesce(sum(bytes), 0) from adapters
+            where id not in (select adapter from vplms)
+        """
+        return int(self._connections.value(sql))
 
     def count(self) -> int:
         return self._rows.count()

@@ -14,9 +14,11 @@ from store.adapter_rows import AdapterRows
 from store.connections import Connections
 from store.dataset_rows import DatasetRows
 from store.domain_rows import DomainRows
+from store.epoch_rows import EpochRows
 from store.job_rows import JobRows
 from store.rows import AdapterRow, DatasetRow, DomainRow, JobRow, TenantRow, VplmRow
 from store.tenant_rows import TenantRows
+from store.usage_rows import UsageRows
 from store.vplm_rows import VplmRows
 
 __all__ = [
@@ -46,6 +48,8 @@ class Catalogue:
         self.adapters = AdapterRows(self._connections)
         self.jobs = JobRows(self._connections)
         self.datasets = DatasetRows(self._connections)
+        self.usage = UsageRows(self._connections)
+        self.epochs = EpochRows(self._connections)
 
     def blob_ids(self) -> set[str]:
         """Every blob the catalogue knows, adapters and encoders: what `BlobStore.sweep` keeps."""

@@ -126,6 +126,7 @@ class DomainRows:
                 )
             db.execute("update domains set parent = ? where parent = ?", [row.parent, name])
             db.execute("update vplms set domain = ? where domain = ?", [row.parent, name])
+            db.execute("delete from epochs where domain = ?", [name])
             return self._rows.remove(db, (name,))
 
 

@@ -59,6 +59,17 @@ class JobRows:
             [type, subject],
         )
 
+    def training_seconds(self, since: float) -> dict[str, float]:
+        """Seconds that trainings begun after `since` took, by tenant; failed ones do not count."""
+        sql = """
+            select substr(subject, 1, instr(subject, '/') - 1) as tenant,
+                   sum(coalesce(finished_at, ?) - started_at) as seconds
+            from jobs where type = 'train' and started_at >= ? and state <> 'failed'
+            group by tenant
+        """
+        found = self._connections.query(sql, [time.time(), since])
+        return {row["tenant"]: row["seconds"] for row in found}
+
     def change(self, job: str, **changes: Unpack[JobChanges]) -> JobRow:
         """NotFound."""
         with self._connections.writing() as db:

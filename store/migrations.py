@@ -143,3 +143,40 @@ def m004_miss_policy_of_a_vplm(db: Database) -> None:
 @MIGRATIONS()
 def m005_update_policy_of_a_domain(db: Database) -> None:
     db.table("domains").add_column("policy", str, not_null_default="{}")
+
+
+@MIGRATIONS()
+def m006_last_use_of_a_vplm_and_requests_by_month(db: Database) -> None:
+    db.table("vplms").add_column("last_used", float)
+    db.table("usage").create(
+        {"tenant": str, "month": str, "requests": int},
+        pk=("tenant", "month"),
+        not_null={"tenant", "month", "requests"},
+        foreign_keys=[("tenant", "tenants", "name")],
+        strict=True,
+    )
+
+
+@MIGRATIONS()
+def m007_epochs_of_a_domain(db: Database) -> None:
+    columns = {
+        "domain": str,
+        "epoch": int,
+        "entries": int,
+        "bytes": int,
+        "alpha": float,
+        "coverage": float,
+        "encoder": str,
+        "seconds": float,
+        "hits": int,
+        "lookups": int,
+        "published_at": float,
+        "replaced_at": float,
+    }
+    db.table("epochs").create(
+        columns,
+        pk=("domain", "epoch"),
+        not_null=set(columns) - {"encoder", "replaced_at"},
+        foreign_keys=[("domain", "domains", "name")],
+        strict=True,
+    )

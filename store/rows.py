@@ -40,9 +40,30 @@ class DomainRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochRow:
+    """What a table was that a domain published: of its own entries `entries`, `coverage` of corpus
+    and traffic with those that it inherits; `encoder` as the domain's then. Of the `lookups` while
+    it served, `hits` were answered by a table; `replaced_at` is None while it serves."""
+
+    domain: str
+    epoch: int
+    entries: int
+    bytes: int
+    alpha: float
+    coverage: float
+    encoder: str | None
+    seconds: float
+    published_at: float
+    hits: int = 0
+    lookups: int = 0
+    replaced_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VplmRow:
     """`adapter` is the id of its blob; `version` is 1 at creation, publishing adds one; `miss` is
-    what happens to n-grams that no table holds, None where the engine decides."""
+    what happens to n-grams that no table holds, None where the engine decides; `last_used` is when
+    it was last asked, as of the last time that was written down."""
 
     tenant: str
     name: str
@@ -57,6 +78,7 @@ class VplmRow:
     accuracy: float | None
     created_at: float
     miss: str | None = None
+    last_used: float | None = None
 
     @property
     def id(self) -> str:

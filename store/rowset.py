@@ -167,6 +167,12 @@ def containing(expression: str, q: str) -> list[Filter]:
     return [(f"instr(lower({expression}), lower(?)) > 0", q)] if q else []
 
 
+def scattered(expression: str, q: str) -> list[Filter]:
+    """The filter of a loose search: the characters of `q` in that order, whatever lies between."""
+    parts = (f"\\{each}" if each in "%_\\" else each for each in q.lower())
+    return [(f"lower({expression}) like ? escape '\\'", "%" + "%".join(parts) + "%")] if q else []
+
+
 def absent(db: Database, kind: TableKind, keys: Sequence[str]) -> NotFound | None:
     """The error for the first of `keys` that has no row in `kind`'s table, if any."""
     for key in dict.fromkeys(keys):

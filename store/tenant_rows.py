@@ -17,6 +17,8 @@ TENANTS = TableKind(
         "name": "name",
         "weight": "weight",
         "created_at": "created_at",
+        "stored_bytes": "(select coalesce(sum(bytes), 0) from adapters where id in "
+        "(select adapter from vplms where tenant = tenants.name))",
         "vplms": "(select count(*) from vplms where tenant = tenants.name)",
     },
 )
@@ -76,6 +78,7 @@ class TenantRows:
             paths = [row["path_name"] for row in db.query(sql, [name])]
             db.execute("delete from vplms where tenant = ?", [name])
             db.execute("delete from datasets where tenant = ?", [name])
+            db.execute("delete from usage where tenant = ?", [name])
             self._rows.remove(db, (name,))
         return adapters, paths
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypedDict, Unpack
 
 from sqlite_utils import Database
@@ -12,7 +12,7 @@ from store.adapter_rows import ADAPTERS
 from store.connections import Connections
 from store.domain_rows import DOMAINS
 from store.rows import AdapterRow, VplmRow
-from store.rowset import Filter, Key, RowSet, TableKind, absent, containing
+from store.rowset import Filter, Key, RowSet, TableKind, absent, containing, scattered
 from store.tenant_rows import TENANTS
 
 VPLMS = TableKind(
@@ -31,11 +31,13 @@ VPLMS = TableKind(
         "pinned": "pinned",
         "accuracy": "accuracy",
         "created_at": "created_at",
+        "last_used": "last_used",
         "stored_bytes": "(select bytes from adapters where id = vplms.adapter)",
     },
 )
 
 _BATCH = 1000
+_ID = "tenant || '/' || name"
 
 
 class VplmChanges(TypedDict, total=False):
@@ -88,9 +90,16 @@ class VplmRows:
         sort: str | None = None,
         limit: int = 100,
         offset: int = 0,
+        *,
+        fuzzy: bool = False,
     ) -> tuple[list[VplmRow], int]:
-        """vPLMs with `q` in their id, of one tenant or all, and how many there are."""
-        filters = containing("tenant || '/' || name", q) + _of(tenant)
+        """vPLMs with `q` in their id, of one tenant or all, and how many there are.
+
+        With `fuzzy`, where there is none, those that have the characters of `q` in that order.
+        """
+        filters = containing(_ID, q) + _of(tenant)
+        if q and fuzzy and not self._rows.count(filters):
+            filters = scattered(_ID, q) + _of(tenant)
         return self._rows.page(filters, sort, limit, offset)
 
     def change(self, vplm: str, **changes: Unpack[VplmChanges]) -> VplmRow:
@@ -100,6 +109,13 @@ class VplmRows:
                 return self._rows.change(db, _key(vplm), changes)
             except sqlite3.IntegrityError:
                 raise DOMAINS.missing((str(changes.get("domain")),)) from None
+
+    def touch(self, last_used: Mapping[str, float]) -> None:
+        """When each vPLM was last asked, by id; one that is gone is passed over."""
+        sql = "update vplms set last_used = ? where tenant = ? and name = ?"
+        with self._connections.writing() as db:
+            for vplm, at in last_used.items():
+                db.execute(sql, [at, *_key(vplm)])
 
     def remove(self, vplm: str) -> VplmRow:
         """What it was; its adapter stays. NotFound."""

@@ -19,11 +19,13 @@ from engine.config import Paths
 from engine.errors import EngineNotRunning
 from engine.schema import (
     Adapter,
+    AdapterCheck,
     AdapterPage,
     ClassifyResponse,
     CorpusReceipt,
     DatasetReceipt,
     Domain,
+    DomainEpochs,
     DomainTree,
     Event,
     Job,
@@ -34,6 +36,7 @@ from engine.schema import (
     ModelList,
     NgramPage,
     Quota,
+    RebuildCost,
     RebuildRequest,
     SlotMap,
     SpanFeed,
@@ -225,6 +228,14 @@ class Client:
         """Build its table anew, after training its encoder if the request says so."""
         return self._send(calls.rebuild_domain(name, request))
 
+    def rebuild_cost(self, name: str, request: RebuildRequest | None = None) -> RebuildCost:
+        """What that rebuild would take; nothing is begun."""
+        return self._send(calls.rebuild_cost(name, request))
+
+    def epochs(self, name: str) -> DomainEpochs:
+        """The tables that it has published, the newest first."""
+        return self._send(calls.epochs(name))
+
     def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
         """The most used entries that a lookup in this domain sees."""
         return self._send(calls.ngrams(name, q, limit))
@@ -246,8 +257,10 @@ class Client:
         limit: int = 100,
         cursor: str | None = None,
         sort: str | None = None,
+        fuzzy: bool = False,
     ) -> VplmPage:
-        return self._send(calls.vplms(q, tenant, limit, cursor, sort))
+        """With `fuzzy`, where no id contains `q`, those that have its characters in order."""
+        return self._send(calls.vplms(q, tenant, limit, cursor, sort, fuzzy))
 
     def vplm(self, id: str) -> Vplm:
         """`id` is tenant/name."""
@@ -277,12 +290,30 @@ class Client:
     # -- adapters ------------------------------------------------------------------------------
 
     def adapters(
-        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+        self,
+        q: str = "",
+        limit: int = 100,
+        cursor: str | None = None,
+        sort: str | None = None,
+        unused: bool = False,
     ) -> AdapterPage:
-        return self._send(calls.adapters(q, limit, cursor, sort))
+        """All, or only those that no vPLM uses."""
+        return self._send(calls.adapters(q, limit, cursor, sort, unused))
 
     def adapter(self, id: str) -> Adapter:
         return self._send(calls.adapter(id))
+
+    def import_adapter(self, file: Path | bytes) -> Adapter:
+        """Put a safetensors file into the store; one that is there already stays as it is."""
+        return self._send(calls.import_adapter(file))
+
+    def adapter_file(self, id: str) -> bytes:
+        """Its safetensors file."""
+        return self._send(calls.adapter_file(id))
+
+    def verify_adapter(self, id: str) -> AdapterCheck:
+        """Have its file read and hashed again."""
+        return self._send(calls.verify_adapter(id))
 
     def remove_adapter(self, id: str) -> None:
         """Raises Conflict while a vPLM uses it."""
@@ -331,9 +362,14 @@ class Client:
     # -- inference -----------------------------------------------------------------------------
 
     def classify(
-        self, model: str, input: str | Iterable[str], mode: Mode | None = None
+        self,
+        model: str,
+        input: str | Iterable[str],
+        mode: Mode | None = None,
+        explain: bool = False,
     ) -> ClassifyResponse:
-        return self._send(calls.classify(model, input, mode))
+        """With `explain` the answer says where each token's row came from."""
+        return self._send(calls.classify(model, input, mode, explain))
 
     def models(self) -> ModelList:
         return self._send(calls.models())

@@ -24,6 +24,7 @@ class Call(Generic[T]):
     """One request. `read` turns the body of a good answer into the result.
 
     `accept` names error statuses whose body is a result all the same (readyz's 503).
+    `asks` says that a POST changes nothing.
     `amend` tells an error better, by what the engine was not told (a file's name).
     `slow` calls may take PATIENCE_S; the others the client's own timeout.
     """
@@ -37,7 +38,13 @@ class Call(Generic[T]):
     content_type: str = "application/json"
     accept: tuple[int, ...] = ()
     slow: bool = False
+    asks: bool = False
     amend: Callable[[HmiError], HmiError] = lambda error: error
+
+    @property
+    def changes(self) -> bool:
+        """Whether the engine, or what it holds, is another one afterwards."""
+        return self.method != "GET" and not self.asks
 
     @property
     def headers(self) -> dict[str, str]:

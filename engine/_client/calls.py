@@ -19,12 +19,14 @@ from engine._client.call import (
 )
 from engine.schema import (
     Adapter,
+    AdapterCheck,
     AdapterPage,
     BulkCreated,
     ClassifyResponse,
     CorpusReceipt,
     DatasetReceipt,
     Domain,
+    DomainEpochs,
     DomainTree,
     Event,
     Job,
@@ -33,6 +35,7 @@ from engine.schema import (
     ModelList,
     NgramPage,
     Quota,
+    RebuildCost,
     RebuildRequest,
     SlotMap,
     SpanFeed,
@@ -179,6 +182,16 @@ def rebuild_domain(name: str, request: RebuildRequest | None = None) -> Call[Job
     return Call("POST", f"/v1/domains/{segment(name)}/rebuild", reader(JobAccepted), content=body)
 
 
+def rebuild_cost(name: str, request: RebuildRequest | None = None) -> Call[RebuildCost]:
+    body = json_body((request or RebuildRequest()).model_dump())
+    path = f"/v1/domains/{segment(name)}/rebuild/cost"
+    return Call("POST", path, reader(RebuildCost), content=body, asks=True)
+
+
+def epochs(name: str) -> Call[DomainEpochs]:
+    return Call("GET", f"/v1/domains/{segment(name)}/epochs", reader(DomainEpochs))
+
+
 def ngrams(name: str, q: str = "", limit: int = 50) -> Call[NgramPage]:
     params = query(q=q, limit=limit)
     return Call("GET", f"/v1/domains/{segment(name)}/ngrams", reader(NgramPage), params)
@@ -201,8 +214,10 @@ def vplms(
     limit: int = 100,
     cursor: str | None = None,
     sort: str | None = None,
+    fuzzy: bool = False,
 ) -> Call[VplmPage]:
-    params = query(q=q, tenant=tenant, limit=limit, cursor=cursor, sort=sort)
+    loosely = "true" if fuzzy else None
+    params = query(q=q, tenant=tenant, limit=limit, cursor=cursor, sort=sort, fuzzy=loosely)
     return Call("GET", "/v1/vplms", reader(VplmPage), params)
 
 
@@ -246,14 +261,39 @@ def remove_vplm(id: str) -> Call[None]:
 
 
 def adapters(
-    q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+    q: str = "",
+    limit: int = 100,
+    cursor: str | None = None,
+    sort: str | None = None,
+    unused: bool = False,
 ) -> Call[AdapterPage]:
-    params = query(q=q, limit=limit, cursor=cursor, sort=sort)
+    params = query(q=q, limit=limit, cursor=cursor, sort=sort, unused="true" if unused else None)
     return Call("GET", "/v1/adapters", reader(AdapterPage), params)
 
 
 def adapter(id: str) -> Call[Adapter]:
     return Call("GET", f"/v1/adapters/{segment(id)}", reader(Adapter))
+
+
+def import_adapter(file: Path | bytes) -> Call[Adapter]:
+    chunks = [file] if isinstance(file, bytes) else uploads.file_chunks(file)
+    return Call(
+        "POST",
+        "/v1/adapters",
+        reader(Adapter),
+        chunks=chunks,
+        content_type="application/octet-stream",
+        slow=True,
+    )
+
+
+def adapter_file(id: str) -> Call[bytes]:
+    return Call("GET", f"/v1/adapters/{segment(id)}/file", bytes)
+
+
+def verify_adapter(id: str) -> Call[AdapterCheck]:
+    path = f"/v1/adapters/{segment(id)}/verify"
+    return Call("POST", path, reader(AdapterCheck), asks=True)
 
 
 def remove_adapter(id: str) -> Call[None]:
@@ -302,11 +342,12 @@ def job_events(id: str) -> Stream[Job]:
 
 
 def classify(
-    model: str, input: str | Iterable[str], mode: str | None = None
+    model: str, input: str | Iterable[str], mode: str | None = None, explain: bool = False
 ) -> Call[ClassifyResponse]:
     texts = input if isinstance(input, str) else list(input)
-    body = json_body({"model": model, "input": texts, "mode": mode})
-    return Call("POST", "/v1/classify", reader(ClassifyResponse), content=body)
+    asked = {"model": model, "input": texts, "mode": mode, "explain": explain or None}
+    body = json_body(asked)
+    return Call("POST", "/v1/classify", reader(ClassifyResponse), content=body, asks=True)
 
 
 def models() -> Call[ModelList]:

@@ -16,14 +16,16 @@ from engine._client.call import Call, Stream, error_of
 from engine._client.link import MAX_EVENT, RECONNECT_S, Link
 from engine._client.uploads import Texts
 from engine.config import Paths
-from engine.errors import EngineNotRunning
+from engine.errors import EngineNotRunning, Refused
 from engine.schema import (
     Adapter,
+    AdapterCheck,
     AdapterPage,
     ClassifyResponse,
     CorpusReceipt,
     DatasetReceipt,
     Domain,
+    DomainEpochs,
     DomainTree,
     Event,
     Job,
@@ -34,6 +36,7 @@ from engine.schema import (
     ModelList,
     NgramPage,
     Quota,
+    RebuildCost,
     RebuildRequest,
     SlotMap,
     SpanFeed,
@@ -65,6 +68,7 @@ class AsyncClient:
 
     `socket` wins over `paths`, which wins over the default place. `timeout` is in seconds and
     bounds each wait of a call; uploads and bulk creation may take ten minutes, streams any time.
+    With `read_only` it refuses to send what would change something.
     Every failure is an HmiError; EngineNotRunning if nobody answers.
     """
 
@@ -76,7 +80,9 @@ class AsyncClient:
         key: str | None = None,
         paths: Paths | None = None,
         timeout: float = 60.0,
+        read_only: bool = False,
     ) -> None:
+        self._read_only = read_only
         self._link = Link.to(socket, url, key, paths, timeout)
         transport = self._link.waiting_transport()
         self._http = httpx2.AsyncClient(transport=transport, **self._link.client_options)
@@ -96,6 +102,12 @@ class AsyncClient:
         await self._http.aclose()
 
     async def _send(self, call: Call[T]) -> T:
+        if self._read_only and call.changes:
+            raise Refused(
+                f"This client only reads; {call.method} {call.path} was not sent.",
+                remedy="Use one that may change things.",
+                code="read_only",
+            )
         with self._link.speaking():
             answer = await self._http.request(
                 call.method,
@@ -230,6 +242,14 @@ class AsyncClient:
         """Build its table anew, after training its encoder if the request says so."""
         return await self._send(calls.rebuild_domain(name, request))
 
+    async def rebuild_cost(self, name: str, request: RebuildRequest | None = None) -> RebuildCost:
+        """What that rebuild would take; nothing is begun."""
+        return await self._send(calls.rebuild_cost(name, request))
+
+    async def epochs(self, name: str) -> DomainEpochs:
+        """The tables that it has published, the newest first."""
+        return await self._send(calls.epochs(name))
+
     async def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
         """The most used entries that a lookup in this domain sees."""
         return await self._send(calls.ngrams(name, q, limit))
@@ -251,8 +271,10 @@ class AsyncClient:
         limit: int = 100,
         cursor: str | None = None,
         sort: str | None = None,
+        fuzzy: bool = False,
     ) -> VplmPage:
-        return await self._send(calls.vplms(q, tenant, limit, cursor, sort))
+        """With `fuzzy`, where no id contains `q`, those that have its characters in order."""
+        return await self._send(calls.vplms(q, tenant, limit, cursor, sort, fuzzy))
 
     async def vplm(self, id: str) -> Vplm:
         """`id` is tenant/name."""
@@ -282,12 +304,30 @@ class AsyncClient:
     # -- adapters ------------------------------------------------------------------------------
 
     async def adapters(
-        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+        self,
+        q: str = "",
+        limit: int = 100,
+        cursor: str | None = None,
+        sort: str | None = None,
+        unused: bool = False,
     ) -> AdapterPage:
-        return await self._send(calls.adapters(q, limit, cursor, sort))
+        """All, or only those that no vPLM uses."""
+        return await self._send(calls.adapters(q, limit, cursor, sort, unused))
 
     async def adapter(self, id: str) -> Adapter:
         return await self._send(calls.adapter(id))
+
+    async def import_adapter(self, file: Path | bytes) -> Adapter:
+        """Put a safetensors file into the store; one that is there already stays as it is."""
+        return await self._send(calls.import_adapter(file))
+
+    async def adapter_file(self, id: str) -> bytes:
+        """Its safetensors file."""
+        return await self._send(calls.adapter_file(id))
+
+    async def verify_adapter(self, id: str) -> AdapterCheck:
+        """Have its file read and hashed again."""
+        return await self._send(calls.verify_adapter(id))
 
     async def remove_adapter(self, id: str) -> None:
         """Raises Conflict while a vPLM uses it."""
@@ -336,9 +376,14 @@ class AsyncClient:
     # -- inference -----------------------------------------------------------------------------
 
     async def classify(
-        self, model: str, input: str | Iterable[str], mode: Mode | None = None
+        self,
+        model: str,
+        input: str | Iterable[str],
+        mode: Mode | None = None,
+        explain: bool = False,
     ) -> ClassifyResponse:
-        return await self._send(calls.classify(model, input, mode))
+        """With `explain` the answer says where each token's row came from."""
+        return await self._send(calls.classify(model, input, mode, explain))
 
     async def models(self) -> ModelList:
         return await self._send(calls.models())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 
 from engine.appliance.activity import ActivityCalls
+from engine.appliance.adapters import AdapterCalls
 from engine.appliance.core import Core
 from engine.appliance.inference import InferenceCalls
 from engine.appliance.status import StatusCalls, queue_of, tiers_of
@@ -16,7 +17,7 @@ from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
 
 
-class Appliance(TenantCalls, VplmCalls, InferenceCalls, StatusCalls, ActivityCalls):
+class Appliance(TenantCalls, VplmCalls, AdapterCalls, InferenceCalls, StatusCalls, ActivityCalls):
     """All calls block and are thread-safe, but for `classify`, which awaits.
 
     They raise HmiError or StoreError; before `start` has finished, Unavailable with the reason.

@@ -81,6 +81,8 @@ class Chronicle:
         name = move.adapter[:_NAMED]
         span = Span(_LANES[move.tier], name, move.start, move.seconds, bytes=move.bytes)
         self.spans.record(span)
+        if move.tier == "device":
+            self._metrics.observe_swap()
 
     def job(self, row: JobRow, context: JobContext) -> None:
         """A job has changed."""

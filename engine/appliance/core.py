@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Callable
 
 from engine.appliance.chronicle import Chronicle
+from engine.appliance.epochs import EpochBook
 from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
 from engine.appliance.source import BlobSource
 from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
+from engine.appliance.usage import Usage
 from engine.config import Settings
 from engine.errors import HmiError
 from engine.knowledge.encoder_file import general_hplm, load_hplm
@@ -35,6 +37,7 @@ from engine.serving.draft import BatchLimits
 from engine.serving.pipeline import Pipeline
 from engine.serving.scheduler import Scheduler
 from engine.serving.threads import ThreadShare
+from engine.tariff import TariffFile
 from engine.telemetry.events import EventLog
 from engine.telemetry.gpu import GpuSampler
 from engine.telemetry.host import HostSampler
@@ -42,7 +45,7 @@ from engine.telemetry.metrics import Metrics
 from engine.training.jobs import Jobs
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
-from store.errors import NotFound
+from store.errors import NotFound, StoreError
 from store.tables import TableFiles
 from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
@@ -100,6 +103,7 @@ class Core:
         self.tree.load(self.catalogue.domains.all())
         self.ledger = TrafficLedger(self.traffic_files, self.tree, self.backbone.checkpoint.sha256)
         self.ledger.load()
+        self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
         self.inspection = TableInspection(self.tables, self.tree)
         self.inspection.begin()
         for found in {knowledge.damage for knowledge in self.tree.all()}:
@@ -113,6 +117,8 @@ class Core:
         arena = AdapterArena(self.adapter_shape, settings.device_cache, device, self.backbone.dtype)
         self.tiers = AdapterTiers(BlobSource(self.blobs, self.backbone), arena, settings.host_cache)
         self.models = ModelBook(self.catalogue, self.tiers)
+        self.usage = Usage(self.catalogue)
+        self.tariff = TariffFile(paths.config)
         self.tenants = TenantBook(self.catalogue)
         self.admission = Admission(self.tenants.terms)
         self.refused: Counter[str] = Counter()
@@ -168,6 +174,7 @@ class Core:
         self.tiers.close()
         self.jobs.stop()
         self.ledger.save()
+        self._write_usage()
         self.inspection.stop()
         self.gpu.close()
         self.catalogue.close()
@@ -206,6 +213,13 @@ class Core:
                 except HmiError as error:
                     log.error("the trained general encoder is not used: %s %s", error, error.remedy)
         return general_hplm(self.settings.encoder, self.backbone)
+
+    def _write_usage(self) -> None:
+        try:
+            self.usage.save()
+            self.epochs.save()
+        except StoreError as error:
+            log.error("what tenants asked lately cannot be written down: %s", error)
 
     def _own_hplm(self, blob: str) -> Hplm:
         return load_hplm(self.blobs.path(blob), self.backbone).to(self.backbone.device)

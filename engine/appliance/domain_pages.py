@@ -7,7 +7,14 @@ from typing import cast
 from engine.appliance.core import Core
 from engine.appliance.updates import policy_of
 from engine.model.ngrams import ABSENT, unpack
-from engine.schema import Domain, DomainState, NgramEntry, NgramPage
+from engine.schema import (
+    Domain,
+    DomainEpoch,
+    DomainEpochs,
+    DomainState,
+    NgramEntry,
+    NgramPage,
+)
 from store.rows import DomainRow
 
 
@@ -37,6 +44,34 @@ def domain_of(core: Core, row: DomainRow, depth: int) -> Domain:
         policy=policy_of(row),
         recent_lookups=traffic.recent.lookups,
         recent_miss_rate=traffic.recent.miss_rate,
+        computed=traffic.computed,
+        cached=traffic.cached,
+        backed_off=traffic.backed_off,
+        published_at=core.epochs.published_at(row.name),
+    )
+
+
+def epochs_of(core: Core, name: str) -> DomainEpochs:
+    """What is kept of a node's epochs. NotFound."""
+    core.catalogue.domains.get(name)
+    return DomainEpochs(
+        data=[
+            DomainEpoch(
+                epoch=row.epoch,
+                entries=row.entries,
+                bytes=row.bytes,
+                alpha=row.alpha,
+                coverage=row.coverage,
+                encoder="inherited" if row.encoder is None else "own",
+                seconds=row.seconds,
+                hits=row.hits,
+                lookups=row.lookups,
+                hit_rate=row.hits / row.lookups if row.lookups else None,
+                published_at=row.published_at,
+                replaced_at=row.replaced_at,
+            )
+            for row in core.epochs.of(name)
+        ]
     )
 
 

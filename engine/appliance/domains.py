@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.appliance.calls import Calls
-from engine.appliance.domain_pages import domain_of, ngram_page
+from engine.appliance.domain_pages import domain_of, epochs_of, ngram_page
 from engine.appliance.encoder_training import checkpoint_of
 from engine.appliance.rebuild import Rebuild, wanted_below
+from engine.appliance.rebuild_cost import rebuild_cost
 from engine.errors import BadInput, Conflict, NotFound
 from engine.knowledge.build import entry_bytes
 from engine.knowledge.encoder_file import bundled_file
@@ -19,10 +20,12 @@ from engine.schema import (
     CorpusReceipt,
     Domain,
     DomainCreate,
+    DomainEpochs,
     DomainTree,
     DomainUpdate,
     JobAccepted,
     NgramPage,
+    RebuildCost,
     RebuildRequest,
 )
 from store.errors import NotFound as NotFoundInStore
@@ -126,6 +129,12 @@ class DomainCalls(Calls):
             )
         return JobAccepted(id=job)
 
+    def rebuild_cost(self, name: str, request: RebuildRequest) -> RebuildCost:
+        return rebuild_cost(self._core, name, request)
+
+    def epochs(self, name: str) -> DomainEpochs:
+        return epochs_of(self._core, name)
+
     def encoder_file(self, name: str) -> Path:
         """The file of the node's own encoder and bridge."""
         core = self._core
@@ -167,6 +176,7 @@ class DomainCalls(Calls):
                 core.forget_blob(encoder)
             remove_file(checkpoint_of(core, name))
             core.mended.discard(name)
+            core.epochs.forget(name)
 
     def _rebuilds(self, name: str) -> list[JobRow]:
         """Rebuilds of a domain that wait or run; the one that runs is the first."""

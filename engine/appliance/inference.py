@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from engine.appliance.calls import Calls
 from engine.errors import HmiError, NotFound, QueueFull
 from engine.knowledge.retrieve import Lookups
-from engine.schema import ClassifyRequest, ClassifyResponse, Prediction, Timing, Usage
+from engine.schema import (
+    ClassifyRequest,
+    ClassifyResponse,
+    Prediction,
+    Timing,
+    TokenOrigin,
+    Usage,
+)
 from engine.serving.work import Mode, Outcome, ServedModel, Ticket, Work
 from store.errors import StoreError
 
@@ -37,7 +44,7 @@ class InferenceCalls(Calls):
                 mode: Mode = request.mode or model.mode
                 ticket = Ticket(len(texts), core.tiers.tier(model.adapter))
                 try:
-                    outcomes = await self._ask(model, mode, rows, ticket)
+                    outcomes = await self._ask(model, mode, rows, ticket, request.explain)
                     break
                 except (HmiError, StoreError):
                     # It may have been retrained or moved while the request waited, and what it
@@ -47,12 +54,31 @@ class InferenceCalls(Calls):
                         raise
                     model = now
             tokens.append(sum(o.tokens for o in outcomes))
-        return _response(model, mode, ticket, outcomes, truncated)
+        answer = _response(model, mode, ticket, outcomes, truncated)
+        if not request.explain:
+            return answer
+        return answer.model_copy(update={"tokens": self._explained(rows, outcomes)})
+
+    def _explained(self, rows: list[list[int]], outcomes: list[Outcome]) -> list[list[TokenOrigin]]:
+        """Each text's tokens with where their rows came from; none of one in exact mode."""
+        spell = self._core.backbone.tokenizer.convert_ids_to_tokens
+        return [
+            [
+                TokenOrigin(text=str(spell(token)), source=origin.source, node=origin.node)
+                for token, origin in zip(row, outcome.origins or (), strict=False)
+            ]
+            for row, outcome in zip(rows, outcomes, strict=True)
+        ]
 
     async def _ask(
-        self, model: ServedModel, mode: Mode, rows: list[list[int]], ticket: Ticket
+        self,
+        model: ServedModel,
+        mode: Mode,
+        rows: list[list[int]],
+        ticket: Ticket,
+        explain: bool,
     ) -> list[Outcome]:
-        works = [Work(model, mode, row, ticket, i) for i, row in enumerate(rows)]
+        works = [Work(model, mode, row, ticket, i, explain=explain) for i, row in enumerate(rows)]
         core = self._core
         # Before it is queued: its adapter is on the way when a batch is made up.
         core.tiers.want(model.adapter)
@@ -76,6 +102,7 @@ class InferenceCalls(Calls):
         tokens: list[int] = []
         outcome = "ok"
         core.models.requests[model.id] += 1
+        core.usage.note(model.tenant, model.id)
         core.totals["requests"] += 1
         try:
             with core.admission.admit(model.tenant):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -24,7 +25,9 @@ from engine.telemetry.spans import Span
 from engine.training.jobs import JobContext
 from store.errors import StoreError
 from store.files import remove_file
-from store.rows import DomainRow
+from store.rows import DomainRow, EpochRow
+
+log = logging.getLogger(__name__)
 
 _TRAINING = 0.9
 """Share of the progress bar that training takes, where there is any."""
@@ -52,6 +55,7 @@ class Rebuild:
             epoch = before.epoch + 1
             report = self._build(epoch, encoder)
             self._publish(epoch)
+            self._enter(report, epoch)
         except BaseException:
             self._undo()
             raise
@@ -123,6 +127,27 @@ class Rebuild:
             seconds = time.perf_counter() - began
             core.chronicle.spans.record(Span("epoch", f"{name} {epoch}", began, seconds))
             core.events.emit("publish", {"domain": name, "seconds": round(seconds, 6)})
+
+    def _enter(self, report: BuildReport, epoch: int) -> None:
+        """Note what was published, for whoever compares it with what comes after."""
+        core, name = self._core, self._name
+        own = core.tree.own(name)
+        row = EpochRow(
+            domain=name,
+            epoch=epoch,
+            entries=report.entries,
+            bytes=0 if own is None else own.nbytes,
+            alpha=self._request.alpha,
+            coverage=report.coverage,
+            encoder=self._blob,
+            seconds=report.seconds,
+            published_at=time.time(),
+        )
+        try:
+            core.epochs.publish(row)
+        except StoreError as error:
+            # The epoch serves; that nobody can compare it later undoes nothing.
+            log.warning("epoch %d of %s is published but not noted: %s", epoch, name, error)
 
     def _undo(self) -> None:
         """Leave nothing of an epoch that was not published. One that was, stays: what failed

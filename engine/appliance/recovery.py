@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from engine.appliance.source import IMPORTED
 from engine.knowledge.tree import ROOT
 from store.catalogue import Catalogue
 from store.files import sweep
@@ -37,7 +38,8 @@ def sweep_debris(core: Core) -> None:
     domains = core.catalogue.domains.all()
     for adapter in core.catalogue.adapters.unused():
         # Its successor had been published, but it had not been let go of.
-        core.catalogue.adapters.remove(adapter)
+        if core.catalogue.adapters.get(adapter).created_by != IMPORTED:
+            core.catalogue.adapters.remove(adapter)
     swept = (
         core.blobs.sweep(core.catalogue.blob_ids())
         + core.traffic_files.sweep({row.name for row in domains})

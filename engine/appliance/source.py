@@ -16,6 +16,8 @@ from store.errors import NotFound
 from store.rows import AdapterRow
 
 PLACES_NAME = "attention,feed_forward"
+IMPORTED = "import"
+"""What made an adapter that came as a file."""
 
 
 class BlobSource:
@@ -42,6 +44,13 @@ class BlobSource:
                 remedy="Ask again; if it stays so, look after the disk.",
                 code="adapter_unreadable",
             ) from error
+        return self.checked(arrays, metadata, adapter)
+
+    def checked(
+        self, arrays: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str], adapter: str
+    ) -> AdapterWeights:
+        """The adapter that these are. Damaged, naming `adapter`, if this backbone has no use for
+        them."""
         if metadata.get("format") != FORMAT:
             raise Damaged(
                 f"Blob {adapter} is not an adapter (format {metadata.get('format')!r}).",

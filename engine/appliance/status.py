@@ -10,7 +10,7 @@ import torch
 from engine import __version__
 from engine.appliance.core import Core
 from engine.appliance.domains import DomainCalls
-from engine.appliance.memory import memory_of
+from engine.appliance.memory import device_memory_of, memory_of
 from engine.appliance.training import TrainingCalls
 from engine.knowledge.tree import ROOT
 from engine.schema import (
@@ -23,12 +23,13 @@ from engine.schema import (
     QueueStatus,
     Status,
     TenantQueue,
+    TenantRate,
     Tier,
     TierStatus,
 )
 
 _BUSIEST = 5
-"""Tenants whose queues are shown."""
+"""Tenants whose queues, or whose traffic, are shown."""
 _LOW_DISK = 1 << 30
 
 
@@ -60,6 +61,7 @@ class StatusCalls(DomainCalls, TrainingCalls):
             jobs=jobs,
             totals=dict(core.totals),
             problems=self._problems(host.disk_free_bytes),
+            busiest=busiest_of(core),
         )
 
     def _live_jobs(self) -> list[Job]:
@@ -83,6 +85,8 @@ class StatusCalls(DomainCalls, TrainingCalls):
                     remedy="hmi domain mv NAME PARENT puts one elsewhere.",
                 )
             )
+        if (fault := core.tariff.fault()) is not None:
+            problems.append(Problem(what=fault.detail, remedy=fault.remedy))
         if disk_free < _LOW_DISK:
             problems.append(
                 Problem(
@@ -100,6 +104,11 @@ class StatusCalls(DomainCalls, TrainingCalls):
                 )
             )
         return problems
+
+
+def busiest_of(core: Core) -> list[TenantRate]:
+    known = core.metrics.tenants().values()
+    return sorted(known, key=lambda each: (-each.requests_per_s, each.tenant))[:_BUSIEST]
 
 
 def queue_of(core: Core) -> QueueStatus:
@@ -179,7 +188,8 @@ def _device(core: Core) -> DeviceStatus:
         sample = core.gpu.sample()
         if sample is not None:
             own = int(torch.cuda.memory_reserved(device))
-            return sample.model_copy(update={"engine_bytes": own})
+            owners = device_memory_of(core, sample)
+            return sample.model_copy(update={"engine_bytes": own, "by_owner": owners})
         return DeviceStatus(kind="cuda", name=str(device), note="NVML gives no figures")
     found = core.gpu.sample()
     note = "no NVIDIA device" if found is None else f"{found.name} is there but not used (--device)"

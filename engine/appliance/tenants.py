@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.schema import Quota, Tenant, TenantCreate, TenantCreated, TenantPage, TenantPatch
@@ -16,7 +17,7 @@ class TenantCalls(Calls):
         offset = offset_of(cursor)
         rows, total = self._core.catalogue.tenants.page(q, sort, limit, offset)
         return TenantPage(
-            data=[self._tenant(row) for row in rows],
+            data=self._tenants(rows),
             total=total,
             next_cursor=next_cursor(offset, len(rows), total),
         )
@@ -54,6 +55,7 @@ class TenantCalls(Calls):
             vplms, _ = core.catalogue.vplms.page(tenant=name, limit=-1)
             adapters, datasets = core.catalogue.tenants.remove(name)
             core.tenants.drop(name)
+            core.usage.forget(name)
             for row in vplms:
                 core.models.drop(row.id)
             for adapter in adapters:
@@ -64,15 +66,34 @@ class TenantCalls(Calls):
                 core.datasets.remove(path_name)
 
     def _tenant(self, row: TenantRow) -> Tenant:
-        vplms = self._core.catalogue.vplms
-        return Tenant(
-            name=row.name,
-            weight=row.weight,
-            quota=Quota.model_validate(row.quota),
-            vplms=vplms.count(row.name),
-            stored_bytes=vplms.stored_bytes(row.name),
-            created_at=row.created_at,
-        )
+        return self._tenants([row])[0]
+
+    def _tenants(self, rows: Sequence[TenantRow]) -> list[Tenant]:
+        core = self._core
+        rates, tariff = core.metrics.tenants(), core.tariff.now()
+        asked, trained = core.usage.requests(), core.usage.training_seconds()
+        data: list[Tenant] = []
+        for row in rows:
+            rate = rates.get(row.name)
+            stored = core.catalogue.vplms.stored_bytes(row.name)
+            requests, training = asked.get(row.name, 0), trained.get(row.name, 0.0)
+            data.append(
+                Tenant(
+                    name=row.name,
+                    weight=row.weight,
+                    quota=Quota.model_validate(row.quota),
+                    vplms=core.catalogue.vplms.count(row.name),
+                    stored_bytes=stored,
+                    created_at=row.created_at,
+                    requests_per_s=0.0 if rate is None else rate.requests_per_s,
+                    p50_s=None if rate is None else rate.p50_s,
+                    p99_s=None if rate is None else rate.p99_s,
+                    requests_month=requests,
+                    training_month_s=training,
+                    cost=None if tariff is None else tariff.cost(stored, requests, training),
+                )
+            )
+        return data
 
 
 def _new_key() -> tuple[str, str]:

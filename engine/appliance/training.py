@@ -99,6 +99,8 @@ class TrainingCalls(Calls):
 
         def tick() -> None:
             context.loss, context.accuracy = list(report.loss), list(report.accuracy)
+            if report.confusion:
+                context.result = {"confusion": report.confusion}
             context.update(report.progress, report.message)
 
         weights = train(
@@ -171,7 +173,7 @@ class TrainingCalls(Calls):
             loss=[Point(step=step, value=value) for step, value in loss],
             accuracy=[Point(step=step, value=value) for step, value in accuracy],
             error=row.error,
-            result=row.result,
+            result=live.result if live else row.result,
             created_at=row.created_at,
             started_at=row.started_at,
             finished_at=row.finished_at,

@@ -88,6 +88,8 @@ class UpdateWatch:
                 if self._clock() - self._saved >= _SAVE_EVERY_S:
                     self._saved = self._clock()
                     self._core.ledger.save()
+                    self._core.usage.save()
+                    self._core.epochs.save()
             except Exception:
                 # Nothing of the kind is foreseen; the next look still has a chance.
                 log.exception("looking for domains to update failed")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import torch
 
@@ -15,8 +14,6 @@ from engine.appliance.source import store_adapters
 from engine.errors import BadInput, Refused
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.schema import (
-    Adapter,
-    AdapterPage,
     BulkCreated,
     ModelCard,
     ModelList,
@@ -34,10 +31,17 @@ RANDOM = "random"
 
 class VplmCalls(Calls):
     def vplms(
-        self, q: str, tenant: str | None, sort: str | None, limit: int, cursor: str | None
+        self,
+        q: str,
+        tenant: str | None,
+        sort: str | None,
+        limit: int,
+        cursor: str | None,
+        fuzzy: bool = False,
     ) -> VplmPage:
         offset = offset_of(cursor)
-        rows, total = self._core.catalogue.vplms.page(q, tenant, sort, limit, offset)
+        known = self._core.catalogue.vplms
+        rows, total = known.page(q, tenant, sort, limit, offset, fuzzy=fuzzy)
         sizes = self._core.catalogue.adapters.bytes_of(row.adapter for row in rows)
         return VplmPage(
             data=[self._vplm(row, sizes.get(row.adapter, 0)) for row in rows],
@@ -78,6 +82,7 @@ class VplmCalls(Calls):
         with core.changing:
             row = core.catalogue.vplms.remove(id)
             core.models.drop(id)
+            core.usage.drop(id)
             core.discard_if_unused(row.adapter)
 
     def models(self) -> ModelList:
@@ -87,29 +92,6 @@ class VplmCalls(Calls):
                 for row in self._core.catalogue.vplms.all()
             ]
         )
-
-    def adapters(self, q: str, sort: str | None, limit: int, cursor: str | None) -> AdapterPage:
-        core, offset = self._core, offset_of(cursor)
-        rows, total = core.catalogue.adapters.page(q, sort, limit, offset)
-        return AdapterPage(
-            data=[self._adapter(row) for row in rows],
-            total=total,
-            bytes=core.catalogue.adapters.total_bytes(),
-            next_cursor=next_cursor(offset, len(rows), total),
-        )
-
-    def adapter(self, id: str) -> Adapter:
-        return self._adapter(self._core.catalogue.adapters.get(id))
-
-    def adapter_file(self, id: str) -> Path:
-        self._core.catalogue.adapters.get(id)
-        return self._core.blobs.path(id)
-
-    def remove_adapter(self, id: str) -> None:
-        core = self._core
-        with core.changing:
-            core.catalogue.adapters.remove(id)
-            core.forget_blob(id)
 
     def _create(self, spec: VplmSpec, names: list[str]) -> None:
         core = self._core
@@ -236,17 +218,5 @@ class VplmCalls(Calls):
             requests=core.models.requests[row.id],
             created_at=row.created_at,
             miss=miss_of(row),
-        )
-
-    def _adapter(self, row: AdapterRow) -> Adapter:
-        core = self._core
-        return Adapter(
-            id=row.id,
-            bytes=row.bytes,
-            rank=row.rank,
-            labels=row.labels,
-            tier=core.tiers.tier(row.id),
-            users=core.catalogue.vplms.users_of(row.id),
-            created_by=row.created_by,
-            created_at=row.created_at,
+            last_used=core.usage.last_used(row.id, row.last_used),
         )

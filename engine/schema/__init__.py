@@ -6,7 +6,7 @@ older client reads a newer engine. Bytes are integers, times seconds, instants U
 
 from __future__ import annotations
 
-from engine.schema.adapters import Adapter, AdapterPage
+from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage
 from engine.schema.base import (
     MAX_COUNT,
     MAX_INPUTS,
@@ -24,11 +24,14 @@ from engine.schema.domains import (
     CorpusReceipt,
     Domain,
     DomainCreate,
+    DomainEpoch,
+    DomainEpochs,
     DomainState,
     DomainTree,
     DomainUpdate,
     NgramEntry,
     NgramPage,
+    RebuildCost,
     RebuildRequest,
     UpdatePolicy,
     UpdateTrigger,
@@ -40,9 +43,18 @@ from engine.schema.inference import (
     ModelList,
     Prediction,
     Timing,
+    TokenOrigin,
     Usage,
 )
-from engine.schema.jobs import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
+from engine.schema.jobs import (
+    Confusion,
+    DatasetReceipt,
+    Job,
+    JobAccepted,
+    JobPage,
+    Point,
+    TrainRequest,
+)
 from engine.schema.load import (
     LoadBegun,
     LoadGoodput,
@@ -65,10 +77,12 @@ from engine.schema.status import (
     Rates,
     Status,
     TenantQueue,
+    TenantRate,
     TierStatus,
     Version,
 )
 from engine.schema.tenants import (
+    Cost,
     Quota,
     Tenant,
     TenantCreate,
@@ -93,18 +107,23 @@ __all__ = [
     "MAX_LABELS",
     "NAME_PATTERN",
     "Adapter",
+    "AdapterCheck",
     "AdapterPage",
     "Answer",
     "BackboneStatus",
     "BulkCreated",
     "ClassifyRequest",
     "ClassifyResponse",
+    "Confusion",
     "CorpusReceipt",
+    "Cost",
     "DatasetReceipt",
     "DeviceProcess",
     "DeviceStatus",
     "Domain",
     "DomainCreate",
+    "DomainEpoch",
+    "DomainEpochs",
     "DomainState",
     "DomainTree",
     "DomainUpdate",
@@ -135,6 +154,7 @@ __all__ = [
     "QueueStatus",
     "Quota",
     "Rates",
+    "RebuildCost",
     "RebuildRequest",
     "Request",
     "SlotMap",
@@ -146,9 +166,11 @@ __all__ = [
     "TenantPage",
     "TenantPatch",
     "TenantQueue",
+    "TenantRate",
     "Tier",
     "TierStatus",
     "Timing",
+    "TokenOrigin",
     "Trace",
     "TraceEvent",
     "TrainRequest",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from engine.schema.base import Answer, Tier
 
 
@@ -16,8 +18,15 @@ class Adapter(Answer):
     tier: Tier
     users: list[str]
     created_by: str
-    """`random`, or the job that trained it."""
+    """`random`, `import`, or the job that trained it."""
     created_at: float
+    domain: str = ""
+    """Where its vPLM was when it was made."""
+    backbone_sha256: str = ""
+    origin: str = ""
+    """Of an imported one: what its file says of who made it."""
+    label_names: list[str] = Field(default_factory=list)
+    """Of an imported one: the labels that its file names, in the head's order."""
 
 
 class AdapterPage(Answer):
@@ -26,3 +35,15 @@ class AdapterPage(Answer):
     total: int
     bytes: int
     next_cursor: str | None = None
+    unused: int = 0
+    """Adapters in the store that no vPLM uses."""
+    unused_bytes: int = 0
+
+
+class AdapterCheck(Answer):
+    """What came of reading an adapter's file and hashing it again."""
+
+    id: str
+    ok: bool
+    detail: str
+    """What is wrong with it and what to do, empty if nothing is."""

@@ -71,6 +71,14 @@ class Domain(Answer):
     recent_lookups: int = 0
     """Since its table, or one above it, was last published."""
     recent_miss_rate: float = 0.0
+    computed: int = 0
+    """Of the misses: rows that were computed for a batch."""
+    cached: int = 0
+    """Of the misses: rows that had been computed lately."""
+    backed_off: int = 0
+    """Of the misses: those that took the row of a shorter n-gram."""
+    published_at: float | None = None
+    """When its epoch was published; None before the first, or if an older engine did that."""
 
 
 class DomainTree(Answer):
@@ -102,6 +110,51 @@ class RebuildRequest(Request):
     """Mean absolute difference to the inherited row below which an entry is not kept."""
     traffic_weight: float = Field(0.9, ge=0, le=1)
     """The most that traffic counts for beside the corpus, when there is plenty of it."""
+
+
+class RebuildCost(Answer):
+    """What a rebuild would take, about, by a sample of the corpus; training comes on top."""
+
+    domain: str
+    epoch: int
+    """That it would publish."""
+    tokens: int
+    lookups: int
+    """Of its traffic, that it would weigh along."""
+    entries: int
+    bytes: int
+    seconds: float
+    train_seconds: float
+    disk_free_bytes: int
+    warnings: list[str] = Field(default_factory=list)
+
+
+class DomainEpoch(Answer):
+    """A table that the domain serves from, or did."""
+
+    epoch: int
+    entries: int
+    bytes: int
+    alpha: float
+    coverage: float
+    """Share of corpus and traffic that it answered when it was built, with what it inherits."""
+    encoder: Literal["own", "inherited"]
+    seconds: float
+    """That its rebuild took."""
+    hits: int
+    lookups: int
+    """While it served."""
+    hit_rate: float | None
+    published_at: float
+    replaced_at: float | None
+    """None for the one that serves."""
+
+
+class DomainEpochs(Answer):
+    """The newest first."""
+
+    object: Literal["list"] = "list"
+    data: list[DomainEpoch]
 
 
 class NgramEntry(Answer):

@@ -13,6 +13,8 @@ class ClassifyRequest(Request):
     model: str
     input: str | list[str]
     mode: Mode | None = None
+    explain: bool = False
+    """Whether the answer is to say where each token's row came from."""
 
     @field_validator("input", mode="before")
     @classmethod
@@ -44,6 +46,16 @@ class Prediction(Answer):
     num_classes: int
     truncated: bool = False
     """The text was longer than the backbone reads; only its beginning was used."""
+
+
+class TokenOrigin(Answer):
+    """One token, and where the row of the n-gram around it came from."""
+
+    text: str
+    source: Literal["table", "backed_off", "cached", "computed"]
+    """In the table; the row of a shorter n-gram; computed lately; computed for this request."""
+    node: str | None
+    """The domain whose table had the row; None for a computed one."""
 
 
 class Usage(Answer):
@@ -86,6 +98,8 @@ class ClassifyResponse(Answer):
     labels: list[str]
     usage: Usage
     timing: Timing
+    tokens: list[list[TokenOrigin]] | None = None
+    """For each text, if the request asks to explain; empty for one answered in exact mode."""
 
 
 class ModelCard(Answer):

@@ -30,6 +30,16 @@ class TrainRequest(Request):
     seed: int = 0
 
 
+class Confusion(Answer):
+    """`counts[i][j]` held-out rows of label i were taken for label j.
+
+    Of very many labels those that are confused least are one, the last.
+    """
+
+    labels: list[str]
+    counts: list[list[int]]
+
+
 class JobAccepted(Answer):
     id: str
 
@@ -65,6 +75,12 @@ class Job(Answer):
     def measure(self) -> str:
         """What `accuracy` counts, in words."""
         return "held-out accuracy" if self.type == "train" else "explained variance, held-out"
+
+    @property
+    def confusion(self) -> Confusion | None:
+        """Of the last evaluation of a training; None before the first."""
+        found = self.result.get("confusion")
+        return None if found is None else Confusion.model_validate(found)
 
     @property
     def ended(self) -> bool:

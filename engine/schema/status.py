@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from engine.schema.base import Answer, Tier
 from engine.schema.domains import Domain
 from engine.schema.jobs import Job
@@ -74,6 +76,8 @@ class DeviceStatus(Answer):
     slowdown: float | None = None
     """How many times as long as predicted the last batches took (actual / predicted), which is how
     interference shows; None without a prediction."""
+    by_owner: dict[str, int] = Field(default_factory=dict)
+    """Bytes of the device's memory whose owner the engine knows, other processes' among them."""
     age_s: float = 0.0
     """How old the sample is."""
 
@@ -156,6 +160,17 @@ class Rates(Answer):
     p99_s: float | None
     hit_rate: float | None
     batch_size: float | None
+    swaps_per_s: float = 0.0
+    """Adapters brought into slots of the device."""
+
+
+class TenantRate(Answer):
+    """One tenant's traffic over the window of `Rates`."""
+
+    tenant: str
+    requests_per_s: float
+    p50_s: float | None
+    p99_s: float | None
 
 
 class Problem(Answer):
@@ -180,6 +195,8 @@ class Status(Answer):
     totals: dict[str, int]
     """Since start: requests, texts, tokens, errors, batches."""
     problems: list[Problem]
+    busiest: list[TenantRate] = Field(default_factory=list)
+    """The tenants with most requests a second, the busiest first."""
 
 
 class Version(Answer):

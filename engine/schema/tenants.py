@@ -31,6 +31,17 @@ class TenantPatch(Request):
     quota: Quota | None = None
 
 
+class Cost(Answer):
+    """What this month comes to by the operator's tariff: storage as if kept for all of it, requests
+    and training until now."""
+
+    currency: str
+    storage: float
+    requests: float
+    training: float
+    total: float
+
+
 class Tenant(Answer):
     name: str
     weight: float
@@ -38,6 +49,15 @@ class Tenant(Answer):
     vplms: int
     stored_bytes: int
     created_at: float
+    requests_per_s: float = 0.0
+    """Over the window of the status's rates, as the latencies."""
+    p50_s: float | None = None
+    p99_s: float | None = None
+    requests_month: int = 0
+    """Asked since this month began (UTC)."""
+    training_month_s: float = 0.0
+    cost: Cost | None = None
+    """None without a tariff in config.toml."""
 
 
 class TenantCreated(Tenant):

@@ -95,6 +95,8 @@ class Vplm(Answer):
     requests: int
     miss: Miss | None = None
     """Its own miss policy; None: the engine's."""
+    last_used: float | None = None
+    """When it was last asked; None if never."""
     created_at: float
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.errors import HmiError
+from engine.knowledge.origins import Origin, origins
 from engine.knowledge.retrieve import Lookups
 from engine.serving.batch import Batch
 from engine.serving.work import Outcome, Work
@@ -14,7 +15,8 @@ def answer(batch: Batch, probs: Sequence[list[float]]) -> None:
     """Deliver answers and errors."""
     works = batch.works
     models = len(batch.adapters)
-    for work, found, lookups in zip(works, probs, _lookups(batch), strict=True):
+    sources = zip(_lookups(batch), _origins(batch), strict=True)
+    for work, found, (lookups, traced) in zip(works, probs, sources, strict=True):
         error = batch.errors.get(work.model.adapter)
         if error is not None:
             work.ticket.fail(error)
@@ -25,6 +27,7 @@ def answer(batch: Batch, probs: Sequence[list[float]]) -> None:
                 probs=tuple(found),
                 tokens=len(work.ids),
                 lookups=lookups,
+                origins=traced,
                 queue_s=batch.taken - work.accepted,
                 retrieve_s=batch.seconds["retrieve"],
                 load_s=batch.seconds["load"],
@@ -51,6 +54,22 @@ def _lookups(batch: Batch) -> list[Lookups | None]:
         for work in group.works:
             end = at + len(work.ids)
             found.append(None if group.retrieved is None else group.retrieved.lookups(at, end))
+            at = end
+    return found
+
+
+def _origins(batch: Batch) -> list[tuple[Origin, ...] | None]:
+    """Where each token's row came from, of works that ask for it and have tables."""
+    found: list[tuple[Origin, ...] | None] = []
+    for group in batch.groups:
+        at = 0
+        for work in group.works:
+            end = at + len(work.ids)
+            got, knowledge = group.retrieved, group.knowledge
+            if work.explain and got is not None and knowledge is not None:
+                found.append(origins(work.ids, got.part(at, end), knowledge))
+            else:
+                found.append(None)
             at = end
     return found
 

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.knowledge.origins import Origin
 from engine.knowledge.retrieve import Lookups, MissPolicy
 from engine.memory.tiers import TierName
 
@@ -42,6 +43,8 @@ class Outcome:
     compute_s: float
     batch_size: int
     batch_models: int
+    origins: tuple[Origin, ...] | None = None
+    """Where each token's row came from, if that was asked for; None in exact mode."""
     fallback: str | None = None
     """Why it was answered in exact mode though it was to be in plot mode."""
 
@@ -87,5 +90,7 @@ class Work:
     ticket: Ticket
     index: int
     accepted: float = field(default_factory=time.perf_counter)
+    explain: bool = False
+    """Whether the outcome is to say where each token's row came from."""
     fallback: str | None = None
     """Why `mode` is exact, if that is not what was asked for."""

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from engine.schema import QueueStatus, Rates, Tier, TierStatus
+from engine.schema import QueueStatus, Rates, TenantRate, Tier, TierStatus
 from engine.telemetry.spans import Stage
 from engine.telemetry.window import Window
 
@@ -127,7 +127,9 @@ class Metrics:
         ok = outcome == "ok"
         with self._lock:
             self._requests.labels(self._tenants.of(tenant), outcome).inc()
-            self._window.request(seconds, texts if ok else 0, tokens if ok else 0, ok=ok)
+            self._window.request(
+                seconds, texts if ok else 0, tokens if ok else 0, ok=ok, tenant=tenant
+            )
         if ok:
             self._texts.inc(texts)
             self._tokens.inc(tokens)
@@ -154,6 +156,11 @@ class Metrics:
         self._lookups.labels(label, "cached").inc(cached)
         self._lookups.labels(label, "backed_off").inc(backed_off)
 
+    def observe_swap(self) -> None:
+        """An adapter has come into a slot of the device."""
+        with self._lock:
+            self._window.swap()
+
     def observe_refusal(self, reason: str) -> None:
         """A request was answered 429; `reason` is the code of its error."""
         self._refused.labels(reason).inc()
@@ -165,6 +172,11 @@ class Metrics:
         """Over the last 30 s; latencies are exact, and of answered requests alone."""
         with self._lock:
             return self._window.rates()
+
+    def tenants(self) -> dict[str, TenantRate]:
+        """Over the last 30 s, of every tenant that asked, by name."""
+        with self._lock:
+            return self._window.tenants()
 
     def render(
         self,

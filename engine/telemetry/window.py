@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from engine.schema import Rates
+from engine.schema import Rates, TenantRate
 
 WINDOW_S = 30.0
 SAMPLES = 32_768
@@ -31,12 +31,18 @@ class RequestSample:
     texts: int
     tokens: int
     ok: bool
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSample:
     at: float
     texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwapSample:
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,16 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
+def _tenant_rate(name: str, rate: float, latencies: list[float]) -> TenantRate:
+    ordered = sorted(latencies)
+    return TenantRate(
+        tenant=name,
+        requests_per_s=rate,
+        p50_s=quantile(ordered, 0.50),
+        p99_s=quantile(ordered, 0.99),
+    )
+
+
 class Window:
     """What happened in the last WINDOW_S seconds. The caller holds a lock around each call."""
 
@@ -62,15 +78,36 @@ class Window:
         self._requests: deque[RequestSample] = deque(maxlen=samples)
         self._batches: deque[BatchSample] = deque(maxlen=samples)
         self._lookups: deque[LookupSample] = deque(maxlen=samples)
+        self._swaps: deque[SwapSample] = deque(maxlen=samples)
 
-    def request(self, seconds: float, texts: int, tokens: int, *, ok: bool) -> None:
-        self._requests.append(RequestSample(self._clock(), seconds, texts, tokens, ok))
+    def request(
+        self, seconds: float, texts: int, tokens: int, *, ok: bool, tenant: str = ""
+    ) -> None:
+        self._requests.append(RequestSample(self._clock(), seconds, texts, tokens, ok, tenant))
 
     def batch(self, texts: int) -> None:
         self._batches.append(BatchSample(self._clock(), texts))
 
     def lookups(self, hits: int, computed: int) -> None:
         self._lookups.append(LookupSample(self._clock(), hits, computed))
+
+    def swap(self) -> None:
+        self._swaps.append(SwapSample(self._clock()))
+
+    def tenants(self) -> dict[str, TenantRate]:
+        """What each tenant that asked in the window got, by name."""
+        now = self._clock()
+        span = self._span(now)
+        asked: dict[str, int] = {}
+        taken: dict[str, list[float]] = {}
+        for sample in self._recent(self._requests, now):
+            asked[sample.tenant] = asked.get(sample.tenant, 0) + 1
+            if sample.ok:
+                taken.setdefault(sample.tenant, []).append(sample.seconds)
+        return {
+            name: _tenant_rate(name, count / span, taken.get(name, []))
+            for name, count in asked.items()
+        }
 
     def rates(self) -> Rates:
         now = self._clock()
@@ -91,6 +128,7 @@ class Window:
             p99_s=quantile(latencies, 0.99),
             hit_rate=hits / looked_up if looked_up else None,
             batch_size=sum(sample.texts for sample in batches) / len(batches) if batches else None,
+            swaps_per_s=len(self._recent(self._swaps, now)) / span,
         )
 
     def _span(self, now: float) -> float:

@@ -42,6 +42,8 @@ class JobContext:
     message: str = "waiting"
     loss: Series = field(default_factory=list)
     accuracy: Series = field(default_factory=list)
+    result: dict[str, Any] = field(default_factory=dict)
+    """What is known of the result so far; kept also if the work is cancelled or fails."""
     changed: Callable[[], None] = lambda: None
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -211,7 +213,7 @@ class Jobs:
             "progress": context.progress,
             "message": context.message,
             "error": error if state == "failed" else None,
-            "result": result,
+            "result": context.result | result,
             "loss": context.loss,
             "accuracy": context.accuracy,
             "finished_at": time.time(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from engine.errors import BadInput, Cancelled
 from engine.knowledge.retrieve import Knowledge
 from engine.model.adapters import PLACES, AdapterWeights, bottleneck
 from engine.model.backbone import Backbone
+from engine.training.confusion import confusion
 from engine.training.schedule import batches, set_rate, split
 from engine.training.states import StateCache
 
@@ -52,6 +54,8 @@ class TrainReport:
     message: str = ""
     loss: list[tuple[int, float]] = field(default_factory=list)
     accuracy: list[tuple[int, float]] = field(default_factory=list)
+    confusion: dict[str, Any] = field(default_factory=dict)
+    """Of the last evaluation; see engine.training.confusion."""
 
 
 class _Learner:
@@ -134,9 +138,9 @@ def train(
                 report.message = f"epoch {epoch + 1} of {plan.epochs}, loss {running:.3f}"
                 report.loss.append((report.step, round(running, 5)))
                 tick()
-        accuracy = evaluate(
-            backbone, cache, learner.stored(), held_out, targets, exact=plan.mode == "exact"
-        )
+        predicted = predict(backbone, cache, learner.stored(), held_out, exact=plan.mode == "exact")
+        accuracy = float((predicted == targets[held_out]).mean()) if len(held_out) else 0.0
+        report.confusion = confusion(targets[held_out], predicted, labels)
         report.accuracy.append((report.step, accuracy))
         report.message = f"epoch {epoch + 1} of {plan.epochs}: held-out accuracy {accuracy:.3f}"
         tick()
@@ -150,24 +154,23 @@ def train(
     return stored
 
 
-def evaluate(
+def predict(
     backbone: Backbone,
     cache: StateCache,
     weights: AdapterWeights,
     rows: list[int],
-    targets: NDArray[np.int64],
     *,
     exact: bool,
-) -> float:
-    """Share of `rows` whose most probable label is the right one."""
+) -> NDArray[np.int64]:
+    """The most probable label of each of `rows`."""
     model = _Learner(weights, backbone.device)
-    right = 0
+    found = [np.empty(0, dtype=np.int64)]
     with torch.no_grad():
         for start in range(0, len(rows), 64):
             part = rows[start : start + 64]
             logits = _forward(backbone, cache, model, part, [exact] * len(part))
-            right += int((logits.argmax(-1).cpu().numpy() == targets[part]).sum())
-    return right / max(len(rows), 1)
+            found.append(logits.argmax(-1).cpu().numpy())
+    return np.concatenate(found)
 
 
 def _forward(

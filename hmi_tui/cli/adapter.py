@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hmi_tui.cli.grammar import Branch, connect
+from hmi_tui.cli.grammar import Branch, connect, flag, say
 from hmi_tui.cli.output import instant, listing, readable, record, show, table
 from hmi_tui.cli.paging import gather, paged
 from hmi_tui.figures import NOTHING, size
@@ -26,11 +27,12 @@ def adapter() -> None:
 
 @adapter.command()
 @paged
+@flag("--unused", is_flag=True, help="Only those that no vPLM uses.")
 @readable
-def ls(q: str, sort: str | None, limit: int) -> None:
+def ls(q: str, sort: str | None, limit: int, unused: bool) -> None:
     """List adapters."""
     with connect() as client:
-        found, total = gather(lambda n, c: client.adapters(q, n, c, sort), limit)
+        found, total = gather(lambda n, c: client.adapters(q, n, c, sort, unused), limit)
     show(listing(found, total), [one.id for one in found], lambda: _table(found))
 
 
@@ -42,6 +44,48 @@ def show_one(id: str) -> None:
     with connect() as client:
         found = client.adapter(id)
     show(found, [found.id], lambda: record(_pairs(found)))
+
+
+@adapter.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@readable
+def import_one(file: Path) -> None:
+    """Put an adapter's safetensors file into the store.
+
+    hmi vplm create --adapter ID makes a vPLM of it.
+    """
+    with connect() as client:
+        found = client.import_adapter(file)
+    show(found, [found.id], lambda: record(_pairs(found)))
+
+
+@adapter.command()
+@click.argument("id")
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+def export(id: str, file: Path) -> None:
+    """Write an adapter to a file, which hmi adapter import takes."""
+    with connect() as client:
+        data = client.adapter_file(id)
+    file.write_bytes(data)
+    click.echo(str(file))
+
+
+@adapter.command()
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+def verify(ids: tuple[str, ...]) -> None:
+    """Read adapters' files and hash them again; all of them if none is named."""
+    from engine.client import Damaged
+
+    with connect() as client:
+        if not ids:
+            ids = tuple(one.id for one in gather(lambda n, c: client.adapters("", n, c), 0)[0])
+        checks = [client.verify_adapter(one) for one in ids]
+    bad = [check for check in checks if not check.ok]
+    for check in bad:
+        click.echo(f"{check.id}  {check.detail}")
+    if bad:
+        raise Damaged(f"{len(bad)} of {len(checks)} adapters are not what they were.")
+    say(f"{len(checks)} adapters are what they were.")
 
 
 @adapter.command()
@@ -85,7 +129,9 @@ def _pairs(one: Adapter) -> list[tuple[str, str]]:
         ("rank", str(one.rank)),
         ("labels", str(one.labels)),
         ("tier", one.tier),
-        ("made by", one.created_by),
+        ("made by", one.created_by + (f" ({one.origin})" if one.origin else "")),
+        ("domain", one.domain or NOTHING),
+        ("backbone", one.backbone_sha256 or NOTHING),
         ("used by", ", ".join(one.users) or "no vPLM"),
         ("created", instant(one.created_at)),
     ]

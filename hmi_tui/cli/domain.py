@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hmi_tui.cli.domain_text import domain_pairs, ngram_table
+from hmi_tui.cli.domain_text import cost_pairs, domain_pairs, epoch_table, ngram_table
 from hmi_tui.cli.grammar import SIZE, Branch, connect, flag, say
 from hmi_tui.cli.output import readable, record, show
 from hmi_tui.cli.tree import tree_table
@@ -115,6 +115,7 @@ def corpus(name: str, files: tuple[Path, ...]) -> None:
     show_default=True,
     help="What plenty of traffic counts for beside the text; 0 looks at the text alone.",
 )
+@flag("--dry-run", is_flag=True, help="Say what it would cost and do nothing.")
 @flag("--no-wait", is_flag=True, help="Print the job's id and return.")
 @readable
 def rebuild(
@@ -126,6 +127,7 @@ def rebuild(
     train_from: Literal["current", "scratch"],
     seed: int,
     traffic_weight: float,
+    dry_run: bool,
     no_wait: bool,
 ) -> None:
     """Build a domain's table anew and publish it as its next epoch; serving goes on.
@@ -146,6 +148,10 @@ def rebuild(
         traffic_weight=traffic_weight,
     )
     with connect() as client:
+        if dry_run:
+            cost = client.rebuild_cost(name, request)
+            show(cost, [cost.domain], lambda: record(cost_pairs(cost)))
+            return
         accepted = client.rebuild_domain(name, request)
         if no_wait:
             show(accepted, [accepted.id], lambda: accepted.id)
@@ -165,6 +171,16 @@ def ngrams(name: str, q: str, limit: int) -> None:
     with connect() as client:
         page = client.ngrams(name, q, limit)
     show(page, [one.text for one in page.data], lambda: ngram_table(page))
+
+
+@domain.command()
+@click.argument("name")
+@readable
+def epochs(name: str) -> None:
+    """List the tables that a domain has published, the newest first."""
+    with connect() as client:
+        found = client.epochs(name)
+    show(found, [str(one.epoch) for one in found.data], lambda: epoch_table(found))
 
 
 @domain.command("set")

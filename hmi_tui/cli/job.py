@@ -121,7 +121,12 @@ def _pairs(one: Job) -> Iterator[tuple[str, str]]:
     for name, value in one.params.items():
         yield f"asked {name}", str(value)
     for name, value in one.result.items():
-        yield f"result {name}", str(value)
+        if name != "confusion":
+            yield f"result {name}", str(value)
+    if (confused := one.confusion) is not None:
+        for label, counts in zip(confused.labels, confused.counts, strict=True):
+            wrong = {confused.labels[i]: n for i, n in enumerate(counts) if n}
+            yield f"held out {label}", ", ".join(f"{n} as {taken}" for taken, n in wrong.items())
     yield "created", instant(one.created_at)
     yield "started", instant(one.started_at)
     yield "finished", instant(one.finished_at)

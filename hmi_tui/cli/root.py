@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import click
+from click.core import ParameterSource
 
 from engine.errors import BadInput
-from hmi_tui.cli.grammar import Root, current_paths, on_terminal, say
+from hmi_tui.cli.grammar import Root, current_paths, flag, on_terminal, say
 
 COMMANDS = {
     "demo": "demo",
@@ -36,9 +37,10 @@ COMMANDS = {
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@flag("--read-only", is_flag=True, help="The application shows everything and changes nothing.")
 @click.version_option(package_name="hmi-serve", prog_name="hmi")
 @click.pass_context
-def hmi(ctx: click.Context) -> None:
+def hmi(ctx: click.Context, read_only: bool) -> None:
     """Serve thousands of customised pretrained language models from one accelerator.
 
     Without a command: open the application, with an engine started in the background if none
@@ -47,10 +49,12 @@ def hmi(ctx: click.Context) -> None:
     Exit codes: 0 ok, 1 failed, 2 usage, 3 engine not running, 4 not found, 5 refused.
     """
     if ctx.invoked_subcommand is None:
-        _open()
+        _open(read_only)
+    elif read_only and ctx.get_parameter_source("read_only") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--read-only is of the application; no command takes it.", ctx)
 
 
-def _open() -> None:
+def _open(read_only: bool) -> None:
     if not on_terminal():
         raise BadInput(
             "The application needs a terminal.",
@@ -60,5 +64,5 @@ def _open() -> None:
     from hmi_tui.app import run
 
     # It paints at once and starts an engine itself if none runs.
-    run(current_paths())
+    run(current_paths(), read_only=read_only)
     say("The engine goes on serving; hmi stop ends it, hmi opens this application again.")

@@ -48,6 +48,10 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "rates", f"{flow}, {latency}, {rates.errors_per_s:.1f} errors/s"
     yield "holds", f"{status.tenants} tenants, {status.vplms} vPLMs, {len(status.domains)} domains"
     yield "table hits", percent(rates.hit_rate)
+    yield "swaps", f"{rates.swaps_per_s:.1f} a second"
+    for busy in status.busiest:
+        flow = f"{busy.requests_per_s:.1f} requests/s"
+        yield "busy", f"{busy.tenant} {flow}, p99 {seconds(busy.p99_s)}"
     for job in status.jobs:
         yield "job", f"{job.id} {job.type} {job.subject} {job.state} {job.progress:.0%}"
     for problem in status.problems:

@@ -11,12 +11,12 @@ from engine.errors import BadInput
 from hmi_tui.cli.grammar import SIZE, Branch, connect, flag, say
 from hmi_tui.cli.output import instant, listing, readable, record, show, table
 from hmi_tui.cli.paging import gather, paged
-from hmi_tui.figures import NOTHING, size
+from hmi_tui.figures import NOTHING, money, seconds, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.schema import Quota, Tenant, TenantCreated
+    from engine.schema import Cost, Quota, Tenant, TenantCreated
 
 
 class Limit(click.ParamType[Any]):
@@ -148,6 +148,12 @@ def _limit(value: float | None) -> str:
     return NOTHING if value is None else f"{value:g}"
 
 
+def _cost(cost: Cost) -> str:
+    parts = (("storage", cost.storage), ("requests", cost.requests), ("training", cost.training))
+    detail = ", ".join(f"{name} {money(amount)}" for name, amount in parts)
+    return f"{money(cost.total, cost.currency)} ({detail})"
+
+
 def _table(tenants: list[Tenant]) -> str:
     heads = ("NAME", ">WEIGHT", ">VPLMS", ">STORED", ">MAX VPLMS", ">MAX RPS", "CREATED")
     return table(
@@ -177,5 +183,10 @@ def _pairs(one: Tenant) -> list[tuple[str, str]]:
         ("max bytes", size(one.quota.bytes)),
         ("max requests/s", _limit(one.quota.rps)),
         ("max at once", _limit(one.quota.concurrency)),
+        ("requests/s", f"{one.requests_per_s:.1f}"),
+        ("p99", seconds(one.p99_s)),
+        ("requests", f"{one.requests_month} this month"),
+        ("training", f"{seconds(one.training_month_s)} this month"),
+        *([] if one.cost is None else [("cost", _cost(one.cost))]),
         ("created", instant(one.created_at)),
     ]

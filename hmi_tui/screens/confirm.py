@@ -12,15 +12,16 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label
 
 from engine.client import assets_dir
+from hmi_tui.keys import Named
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Named, ModalScreen[bool]):
     """`question` names the thing, `consequence` says what goes with it; No is the default."""
 
     CSS_PATH = assets_dir() / "styles" / "confirm.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,n", "answer(False)", "No"),
-        Binding("y", "answer(True)", "Yes"),
+        Binding("escape,n", "answer(False)", "No", id="no"),
+        Binding("y", "answer(True)", "Yes", id="yes"),
         Binding("left,right", "app.focus_next", show=False),
     ]
 

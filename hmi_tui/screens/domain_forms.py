@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.client import AsyncClient, BadInput, parse_size
-from engine.schema import Domain, DomainCreate, RebuildRequest
+from engine.schema import Domain, DomainCreate, DomainUpdate, RebuildCost, RebuildRequest
 from hmi_tui import figures
 from hmi_tui.screens.form import Form, Values
 from hmi_tui.widgets.field import Field
@@ -61,19 +61,82 @@ def corpus_form(client: AsyncClient, domain: str) -> Form:
     return Form(f"Upload text for {domain}", (field,), submit, "Upload")
 
 
-def rebuild_form(client: AsyncClient, domain: Domain) -> Form:
-    """Starts the job that builds the next epoch."""
+def rebuild_form(
+    client: AsyncClient, domain: Domain, accepted: Callable[[str], None] = lambda _: None
+) -> Form:
+    """Starts the job that builds the next epoch, whose id `accepted` gets. Says what it costs."""
+
+    def request(values: Values) -> RebuildRequest:
+        budget = parse_size(values["budget_bytes"])
+        return RebuildRequest.model_validate(values | {"budget_bytes": budget})
+
+    async def preview(values: Values) -> str:
+        return cost_text(await client.rebuild_cost(domain.name, request(values)))
 
     async def submit(values: Values) -> str:
-        budget = parse_size(values["budget_bytes"])
-        wanted = RebuildRequest.model_validate(values | {"budget_bytes": budget})
-        await client.rebuild_domain(domain.name, wanted)
+        job = await client.rebuild_domain(domain.name, request(values))
+        accepted(job.id)
         return f"Rebuilding {domain.name}: epoch {domain.epoch + 1}."
 
     fields = (
         Field("alpha", "Coverage", "0.5", "share of the corpus's n-grams to hold, 0 to 1"),
         Field("budget_bytes", "At most", "256M", "bytes of the table, such as 256M"),
         Field("threshold", "Threshold", "0.0", "leave out rows this close to the inherited ones"),
+        Field("traffic_weight", "Traffic", "0.9", "the most that traffic counts for, 0 to 1"),
         Field("train_minutes", "Train", "0", "minutes to train its own n-gram encoder first"),
+        Field("train_from", "From", "current", kind="choice", options=("current", "scratch")),
+        Field("seed", "Seed", "0", "of the training"),
     )
-    return Form(f"Rebuild {domain.name}", fields, submit, "Rebuild")
+    return Form(f"Rebuild {domain.name}", fields, submit, "Rebuild", preview)
+
+
+def cost_text(cost: RebuildCost) -> str:
+    """What a rebuild takes, in a line or two."""
+    took = figures.seconds(cost.seconds)
+    trained = (
+        f" after {figures.seconds(cost.train_seconds)} of training" if cost.train_seconds else ""
+    )
+    free = figures.size(cost.disk_free_bytes)
+    first = (
+        f"It costs about {took}{trained} and {figures.size(cost.bytes)} "
+        f"({figures.count(cost.entries)} entries; {free} are free)."
+    )
+    return "\n".join([first, *(f"! {told}" for told in cost.warnings)])
+
+
+def change_domain_form(client: AsyncClient, domain: Domain, domains: Sequence[str]) -> Form:
+    """Moves a node, or says when it learns from its traffic by itself."""
+    policy = domain.policy
+
+    async def submit(values: Values) -> str:
+        given = {name: value for name, value in values.items() if value}
+        if given.get("parent") == domain.parent:
+            del given["parent"]
+        wanted = DomainUpdate.model_validate(given)
+        await client.change_domain(
+            domain.name,
+            wanted.parent,
+            wanted.update,
+            wanted.miss_rate,
+            wanted.min_lookups,
+            wanted.cooldown_s,
+        )
+        return f"Changed domain {domain.name}."
+
+    # The root hangs below nothing, and no node below itself.
+    above = [name for name in domains if name != domain.name] if domain.parent else []
+    place = [Field("parent", "Under", domain.parent or "", kind="choice", options=above)]
+    fields = (
+        *(place if above else ()),
+        Field(
+            "update",
+            "Rebuild",
+            policy.update,
+            kind="choice",
+            options=("manual", "miss_rate", "idle"),
+        ),
+        Field("miss_rate", "Misses over", f"{policy.miss_rate:g}", "share of lookups"),
+        Field("min_lookups", "After", str(policy.min_lookups), "lookups"),
+        Field("cooldown_s", "At most every", f"{policy.cooldown_s:g}", "seconds"),
+    )
+    return Form(f"Change domain {domain.name}", fields, submit, "Change")

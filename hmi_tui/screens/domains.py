@@ -10,14 +10,23 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 
-from engine.client import assets_dir
+from engine.client import Call, assets_dir, calls
 from engine.schema import Domain, Job, NgramEntry
 from hmi_tui.paging import Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
-from hmi_tui.screens.domain_forms import corpus_form, domain_form, rebuild_form
+from hmi_tui.screens.domain_forms import (
+    change_domain_form,
+    corpus_form,
+    domain_form,
+    rebuild_form,
+)
+from hmi_tui.screens.epochs import Epochs
+from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.snapshot import Snapshot
-from hmi_tui.widgets.domain_rows import DOMAINS, DomainRow, domain_facts, tree_rows
+from hmi_tui.widgets.columns import arranged
+from hmi_tui.widgets.domain_rows import DOMAINS, DomainRow, domain_facts, ngram_facts, tree_rows
 from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.paged_view import PagedView
@@ -41,9 +50,20 @@ class DomainsScreen(ModeScreen):
         Binding("n", "create_domain", "New", tooltip="New domain under the chosen one"),
         Binding("u", "upload_corpus", "Upload", tooltip="Upload text for the domain"),
         Binding("r", "rebuild", "Rebuild", tooltip="Build the domain's next epoch"),
+        Binding("e", "change_domain", "Change", show=False, tooltip="Its place and update policy"),
+        Binding("v", "epochs", "Epochs", show=False, tooltip="Compare two epochs"),
+        Binding("w", "watch", "Watch", show=False, tooltip="Watch the rebuild in the trainer"),
         Binding("x", "delete_domain", "Delete", show=False, tooltip="Delete the domain"),
-        Binding("left", "fold(True)", "Fold", show=False, tooltip="Hide what is under the domain"),
-        Binding("right", "fold(False)", "Unfold", show=False, tooltip="Show it again"),
+        Binding("d", "describe", "Describe", show=False, tooltip="All that is known of the row"),
+        Binding(
+            "left",
+            "fold(True)",
+            "Fold",
+            show=False,
+            tooltip="Hide what is under the domain",
+            id="fold",
+        ),
+        Binding("right", "fold(False)", "Unfold", show=False, tooltip="Show it again", id="unfold"),
     ]
 
     def __init__(self) -> None:
@@ -86,7 +106,7 @@ class DomainsScreen(ModeScreen):
     def _show_tree(self, domains: list[Domain]) -> None:
         q = self.nodes.table.q
         matching = [domain for domain in domains if q in domain.name] if q else domains
-        rows = tree_rows(matching, self.folded)
+        rows = tree_rows(matching, self.folded, self.nodes.table.sort)
         if rows != self._rows or not self.nodes.table.loaded:
             self._rows = rows
             self.nodes.table.show_rows(rows)
@@ -96,7 +116,8 @@ class DomainsScreen(ModeScreen):
         line = self.query_one(ProgressLine)
         line.set_class(bool(rebuilds), "-on")
         if rebuilds:
-            line.job = rebuilds[0]
+            here = [job for job in rebuilds if self.domain and job.subject == self.domain.name]
+            line.job = (here or rebuilds)[0]
 
     @on(PagedView.Changed, "#domains-table")
     def _filtered(self) -> None:
@@ -122,7 +143,7 @@ class DomainsScreen(ModeScreen):
 
         async def read(query: Query) -> Page[NgramEntry]:
             page = await client.ngrams(name, q=query.q, limit=NGRAMS_SHOWN)
-            return Page(page.data, len(page.data), None)
+            return Page(arranged(page.data, NGRAMS, query.sort), len(page.data), None)
 
         self.ngrams.retitle(f"Most used n-grams of {name}")
         self.ngrams.table.show_source(read)
@@ -130,6 +151,11 @@ class DomainsScreen(ModeScreen):
     @on(PagedView.Chosen, "#domains-table")
     def _node_entered(self) -> None:
         self.ngrams.table.focus()
+
+    def call(self) -> Call[Any]:
+        if self.ngrams.has_focus_within and self.domain is not None:
+            return calls.ngrams(self.domain.name, self.ngrams.table.q, NGRAMS_SHOWN)
+        return calls.domains()
 
     @property
     def domain(self) -> Domain | None:
@@ -141,6 +167,13 @@ class DomainsScreen(ModeScreen):
     def _names(self) -> list[str]:
         status = self.hmi.feed.latest.status
         return [domain.name for domain in status.domains] if status else ["general"]
+
+    def action_describe(self) -> None:
+        entry, domain = self.ngrams.table.current, self.domain
+        if self.ngrams.has_focus_within and entry is not None:
+            self.app.push_screen(Facts(entry.text, ngram_facts(entry), entry.text))
+        elif domain is not None:
+            self.app.push_screen(Facts(domain.name, domain_facts(domain), domain.name))
 
     def action_fold(self, shut: bool) -> None:
         domain = self.domain
@@ -156,6 +189,7 @@ class DomainsScreen(ModeScreen):
             self.folded.discard(domain.name)
         self._show_tree(status.domains)
 
+    @changes
     @work
     async def action_create_domain(self) -> None:
         parent = self.domain.name if self.domain else "general"
@@ -165,6 +199,7 @@ class DomainsScreen(ModeScreen):
         # The node is there even if its corpus was refused and the form given up.
         self.hmi.look_now()
 
+    @changes
     @work
     async def action_upload_corpus(self) -> None:
         domain = self.domain
@@ -173,6 +208,7 @@ class DomainsScreen(ModeScreen):
         ):
             self.hmi.look_now()
 
+    @changes
     @work
     async def action_rebuild(self) -> None:
         domain = self.domain
@@ -181,6 +217,29 @@ class DomainsScreen(ModeScreen):
         ):
             self.hmi.look_now()
 
+    @changes
+    @work
+    async def action_change_domain(self) -> None:
+        domain = self.domain
+        if domain is not None and await self.app.push_screen_wait(
+            change_domain_form(self.client, domain, self._names)
+        ):
+            self.hmi.look_now()
+
+    def action_epochs(self) -> None:
+        if self.domain is not None:
+            self.app.push_screen(Epochs(self.client, self.domain.name))
+
+    async def action_watch(self) -> None:
+        job = self.query_one(ProgressLine).job
+        status = self.hmi.feed.latest.status
+        running = [] if status is None else [one.id for one in status.jobs if one.type == "rebuild"]
+        if job is not None and job.id in running:
+            await self.hmi.follow(job.id)
+        else:
+            self.notify("No rebuild is under way; r starts one.")
+
+    @changes
     @work
     async def action_delete_domain(self) -> None:
         domain = self.domain

@@ -12,10 +12,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Label
 
 from engine.client import assets_dir
+from hmi_tui.keys import Named
 from hmi_tui.widgets.fact_list import Fact, FactList
 
 
-class Facts(ModalScreen[None]):
+class Facts(Named, ModalScreen[None]):
     """A title, pairs of name and value, and a line that says which key closes it."""
 
     CSS_PATH = assets_dir() / "styles" / "facts.tcss"

@@ -11,17 +11,25 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Select
 
 from engine.client import HmiError, assets_dir
+from hmi_tui.keys import Named
 from hmi_tui.widgets.field import Field, FieldRow
 
 Values = dict[str, str]
+Preview = Callable[[Values], Awaitable[str]]
+"""What submitting would come to, in words; asked again whenever a value has changed."""
 Submit = Callable[[Values], Awaitable[str]]
 """Does what the form is for; returns what to tell the operator. Raises HmiError if it cannot."""
 
 
-class Form(ModalScreen[bool]):
+PAUSE = 0.3
+"""Seconds without another keystroke after which the preview is made anew."""
+
+
+class Form(Named, ModalScreen[bool]):
     """Stays open, with everything that was typed, until it is accepted or given up."""
 
     CSS_PATH = assets_dir() / "styles" / "form.tcss"
@@ -31,13 +39,20 @@ class Form(ModalScreen[bool]):
     ]
 
     def __init__(
-        self, title: str, fields: Sequence[Field], submit: Submit, verb: str = "Create"
+        self,
+        title: str,
+        fields: Sequence[Field],
+        submit: Submit,
+        verb: str = "Create",
+        preview: Preview | None = None,
     ) -> None:
         super().__init__()
         self.title = title
         self.fields = fields
         self.submit = submit
         self.verb = verb
+        self.preview = preview
+        self._preview_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="form") as window:
@@ -46,6 +61,8 @@ class Form(ModalScreen[bool]):
             with VerticalScroll(id="fields", can_focus=False):
                 for field in self.fields:
                     yield FieldRow(field)
+            if self.preview is not None:
+                yield Label("Reckoning what it costs …", id="preview", markup=False)
             yield Label("", id="problem", markup=False)
             with Horizontal(id="buttons"):
                 yield Button(self.verb, id="submit", compact=True)
@@ -55,6 +72,7 @@ class Form(ModalScreen[bool]):
         rows = list(self.query(FieldRow))
         empty = next((row for row in rows if not row.value), rows[0])
         empty.control_widget.focus()
+        self._foresee()
 
     @property
     def values(self) -> Values:
@@ -77,6 +95,26 @@ class Form(ModalScreen[bool]):
     @on(Select.Changed)
     def _selected(self) -> None:
         self._say("")
+
+    @on(Input.Changed)
+    @on(Select.Changed)
+    def _changed(self) -> None:
+        if self.preview is not None:
+            if self._preview_timer is not None:
+                self._preview_timer.stop()
+            self._preview_timer = self.set_timer(PAUSE, self._foresee)
+
+    @work(group="preview", exclusive=True)
+    async def _foresee(self) -> None:
+        if self.preview is None:
+            return
+        try:
+            told = await self.preview(self.values)
+        except ValidationError:
+            told = ""
+        except HmiError as error:
+            told = f"! {error}"
+        self.query_one("#preview", Label).update(told)
 
     @work(group="form")
     async def _send(self) -> None:

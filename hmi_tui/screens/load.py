@@ -17,6 +17,7 @@ from hmi_tui.load.kept import forget, keep, kept_folder, kept_runs
 from hmi_tui.load.run import LoadRun
 from hmi_tui.load.simulation import Simulation
 from hmi_tui.paging import Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.load_comparison import LoadComparison
@@ -24,6 +25,7 @@ from hmi_tui.screens.load_facts import run_facts, short_facts
 from hmi_tui.screens.load_form import load_form, rate_form
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.columns import arranged
 from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.load_curve import LOAD_MEASURES, LoadCurve
@@ -99,10 +101,8 @@ class LoadScreen(ModeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         running = self.is_mounted and self.simulation.running
-        if action in WHILE_RUNNING:
-            return running
-        if action == "start":
-            return not running
+        if (action in WHILE_RUNNING and not running) or (action == "start" and running):
+            return False
         return super().check_action(action, parameters)
 
     # -- the run under way -----------------------------------------------------------------
@@ -141,6 +141,7 @@ class LoadScreen(ModeScreen):
         for curve in self.curves:
             curve.tell_samples(run.samples if run is not None else ())
 
+    @changes
     @work
     async def action_start(self) -> None:
         def begin(request: LoadRequest, name: str) -> None:
@@ -152,10 +153,12 @@ class LoadScreen(ModeScreen):
     def action_stop(self) -> None:
         self.simulation.stop()
 
+    @changes
     @work
     async def action_rate(self) -> None:
         await self.app.push_screen_wait(rate_form(self.simulation.rate, self._change_rate))
 
+    @changes
     def action_faster(self, way: int) -> None:
         self._change_rate(float(f"{self.simulation.rate * STEP**way:.3g}"))
 
@@ -169,7 +172,7 @@ class LoadScreen(ModeScreen):
     async def _read(self, query: Query) -> Page[LoadRun]:
         self._kept = await asyncio.to_thread(kept_runs, self._folder)
         rows = [run for run in self._kept if query.q in f"{run.title} {run.request.popularity}"]
-        return Page(rows, len(rows), None)
+        return Page(arranged(rows, RUNS, query.sort), len(rows), None)
 
     @on(PagedView.Moved)
     def _moved(self, event: PagedView.Moved) -> None:
@@ -195,6 +198,7 @@ class LoadScreen(ModeScreen):
         else:
             self.notify("Mark two kept runs with space, then press v.")
 
+    @changes
     @work
     async def action_delete_run(self) -> None:
         ids = self.runs.table.chosen_keys

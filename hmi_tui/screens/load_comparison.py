@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 
 from engine.client import assets_dir
 from hmi_tui.figures import shorten
+from hmi_tui.keys import Named
 from hmi_tui.load.comparison import COMPARED, CompareRow, compare
 from hmi_tui.load.run import LoadRun
 from hmi_tui.widgets.virtual_table import VirtualTable
@@ -19,7 +20,7 @@ from hmi_tui.widgets.virtual_table import VirtualTable
 TITLE = 16
 
 
-class LoadComparison(ModalScreen[None]):
+class LoadComparison(Named, ModalScreen[None]):
     """A line a figure: the first run's, the second's, and the second's by the first's."""
 
     CSS_PATH = assets_dir() / "styles" / "load.tcss"

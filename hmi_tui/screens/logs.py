@@ -71,7 +71,7 @@ class LogsScreen(ModeScreen):
     def _poll(self) -> None:
         if self.is_current and not self._reading:
             self._reading = True
-            self.run_worker(self._read(), group="log")
+            self.run_worker(self._read, group="log")  # type: ignore[arg-type]
 
     async def _read(self) -> None:
         try:

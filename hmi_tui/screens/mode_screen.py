@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -11,7 +11,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 
-from engine.client import AsyncClient
+from engine.client import AsyncClient, Call, calls
+from hmi_tui.keys import Named
+from hmi_tui.read_only import destination
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.banner import Banner
 from hmi_tui.widgets.listing import Listing
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from hmi_tui.app import HmiApp
 
 
-class ModeScreen(Screen[None]):
+class ModeScreen(Named, Screen[None]):
     """A mode. Subclasses give `body`, and take each snapshot in `see`."""
 
     MODE: ClassVar[str] = ""
@@ -51,12 +53,14 @@ class ModeScreen(Screen[None]):
     def take(self, snapshot: Snapshot, age: float) -> None:
         """Show a snapshot, in the bars and in the body."""
         self.query_one(TopBar).snapshot = snapshot
-        self.query_one(Banner).tell(snapshot, age)
+        self.query_one(Banner).tell(snapshot, age, self.hmi.how_to_start)
+        for listing in self.query(Listing):
+            listing.say_age()
         self.see(snapshot)
 
     def age(self, snapshot: Snapshot, age: float) -> None:
         """Between snapshots: only say how old the last one is."""
-        self.query_one(Banner).tell(snapshot, age)
+        self.query_one(Banner).tell(snapshot, age, self.hmi.how_to_start)
 
     def see(self, snapshot: Snapshot) -> None:
         """Show the snapshot in the body."""
@@ -66,10 +70,18 @@ class ModeScreen(Screen[None]):
         del client  # most modes need no more
         return None
 
+    def call(self) -> Call[Any]:
+        """The API call behind what is on the screen; the status is behind every mode."""
+        return calls.status()
+
     def own_keys(self) -> list[tuple[str, str]]:
         """This mode's keys, for the help: its actions, then what its lists sort by."""
-        actions = [b for b in self.BINDINGS if isinstance(b, Binding)]
-        keys = [(self.app.get_key_display(b), b.tooltip or b.description) for b in actions]
+        actions = [
+            b
+            for b in self.BINDINGS
+            if isinstance(b, Binding) and not self.hmi.forbids(self, destination(b.action)[1])
+        ]
+        keys = [(self.hmi.key_of(b), b.tooltip or b.description) for b in actions]
         for listing in self.query(Listing):
             keys += [
                 (column.key, f"Sort {listing.title} by {column.title}; again reverses")
@@ -77,6 +89,9 @@ class ModeScreen(Screen[None]):
                 if column.key
             ]
         return keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not self.hmi.forbids(self, action) and super().check_action(action, parameters)
 
     def on_screen_resume(self) -> None:
         if self.is_mounted:

@@ -13,19 +13,20 @@ from textual.widgets import Input
 
 from engine.client import AsyncClient
 from engine.schema import Vplm
+from hmi_tui.keys import Named
 from hmi_tui.paging import Page, Query
 from hmi_tui.widgets.paged_view import PagedView
 from hmi_tui.widgets.tables import VPLMS
 from hmi_tui.widgets.virtual_table import VirtualTable
 
 
-class Picker(ModalScreen[Vplm | None]):
+class Picker(Named, ModalScreen[Vplm | None]):
     """The filter is the engine's; arrows move in the list while one types."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Give up"),
-        Binding("up", "move(-1)", show=False, priority=True),
-        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True, id="up"),
+        Binding("down", "move(1)", show=False, priority=True, id="down"),
     ]
 
     def __init__(self, client: AsyncClient) -> None:
@@ -42,8 +43,8 @@ class Picker(ModalScreen[Vplm | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="picker") as window:
             window.border_title = "Choose a vPLM"
-            window.border_subtitle = "type a part of its name · enter chooses · esc gives up"
-            yield Input(placeholder="part of a name", compact=True)
+            window.border_subtitle = "type some of its letters · enter chooses · esc gives up"
+            yield Input(placeholder="letters of its name, in order", compact=True)
             yield self.table
 
     def on_mount(self) -> None:
@@ -52,7 +53,7 @@ class Picker(ModalScreen[Vplm | None]):
 
     async def _read(self, query: Query) -> Page[Vplm]:
         page = await self.client.vplms(
-            q=query.q, limit=query.limit, cursor=query.cursor, sort=query.sort
+            q=query.q, limit=query.limit, cursor=query.cursor, sort=query.sort, fuzzy=True
         )
         return Page(page.data, page.total, page.next_cursor)
 

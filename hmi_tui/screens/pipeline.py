@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -13,7 +13,7 @@ from textual.containers import Horizontal
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.widget import Widget
 
-from engine.client import AsyncClient, NotFound, assets_dir
+from engine.client import AsyncClient, Call, NotFound, assets_dir, calls
 from engine.schema import SlotMap, SpanFeed
 from hmi_tui import figures
 from hmi_tui.screens.facts import Facts
@@ -47,6 +47,7 @@ class Activity:
 class PipelineScreen(ModeScreen):
     MODE = "pipeline"
     ABOUT = (
+        "↑ and ↓ choose a batch, enter describes it. "
         "Each lane shows when its stage worked: the fuller a cell, the busier that moment. "
         "Neighbouring batches differ in shade, the chosen one is drawn as ◆ in all lanes. "
         "Stages overlap when two of retrieve, load and compute work at once; compute is idle when "
@@ -54,28 +55,19 @@ class PipelineScreen(ModeScreen):
         "when batches ask for that adapter often."
     )
     CSS_PATH = assets_dir() / "styles" / "pipeline.tcss"
+    AUTO_FOCUS = "#lanes"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "Pause", tooltip="Hold the picture, or follow again"),
         Binding(
-            "plus,equals_sign", "zoom(1)", "Zoom", key_display="+ -", tooltip="Closer, further off"
+            "plus,equals_sign", "zoom(1)", "Zoom", key_display="+", tooltip="Zoom in; so the wheel"
         ),
-        ("minus", "zoom(-1)"),
-        Binding(
-            "down,j",
-            "step(1)",
-            "Batch",
-            key_display="↑ ↓",
-            tooltip="Choose the batch before, after",
-        ),
-        ("up,k", "step(-1)"),
+        Binding("minus", "zoom(-1)", key_display="-", show=False, tooltip="Zoom out"),
         Binding("s", "save_trace", "Save trace", tooltip="Save a trace to a file, as hmi trace"),
-        Binding(
-            "left", "scroll_time(-1)", "Earlier", show=False, key_display="← →", tooltip="Scroll"
-        ),
-        ("right", "scroll_time(1)"),
-        Binding("end", "newest", "Newest", show=False, tooltip="Follow the newest"),
-        Binding("enter,d", "describe", "Describe", False, "enter", tooltip="All about the batch"),
+        Binding("left", "scroll_time(-1)", show=False, tooltip="Scroll to what was earlier"),
+        Binding("right", "scroll_time(1)", show=False, tooltip="Scroll to what was later"),
+        Binding("end", "newest", show=False, tooltip="Follow the newest"),
+        Binding("d", "describe", show=False, tooltip="All about the batch"),
         Binding("escape", "let_go", "Let go", show=False, tooltip="Let go of the chosen batch"),
     ]
 
@@ -118,6 +110,9 @@ class PipelineScreen(ModeScreen):
                 self.recording = self.recording.grown(found.spans)
                 self.view = self.view.following(self.recording.now)
         self._show()
+
+    def call(self) -> Call[Any]:
+        return calls.spans(limit=SPANS_READ)
 
     # -- what is shown ---------------------------------------------------------------------
 
@@ -175,6 +170,10 @@ class PipelineScreen(ModeScreen):
     def action_scroll_time(self, steps: int) -> None:
         self._look_at(self.view.scrolled(steps, self.recording.begin, self.recording.now))
 
+    @on(LaneView.Stepped)
+    def _stepped(self, event: LaneView.Stepped) -> None:
+        self.action_step(event.steps)
+
     def action_step(self, steps: int) -> None:
         """Choose the next batch, or the one before; the first time, the newest in view."""
         numbers = list(self.recording.batches)
@@ -204,6 +203,7 @@ class PipelineScreen(ModeScreen):
         self.chosen = None
         self._show()
 
+    @on(LaneView.Chosen)
     def action_describe(self) -> None:
         batch = self.current
         if batch is None:

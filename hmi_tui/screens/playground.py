@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 
-from engine.client import HmiError, assets_dir
+from engine.client import Call, HmiError, assets_dir, calls
 from engine.schema import ClassifyResponse, Mode, Vplm
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.picker import Picker
@@ -18,6 +18,7 @@ from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.answer_panel import AnswerPanel
 from hmi_tui.widgets.ask_box import AskBox
 from hmi_tui.widgets.detail_panel import DetailPanel
+from hmi_tui.widgets.tokens_panel import NOTHING_YET, TokensPanel
 
 OTHER: dict[Mode, Mode] = {"plot": "exact", "exact": "plot"}
 
@@ -26,7 +27,8 @@ class PlaygroundScreen(ModeScreen):
     MODE = "playground"
     ABOUT = (
         "Type a text and press enter. The vPLM answers in its own mode, and in the other one for "
-        "comparison: plot takes the lower layers from tables, exact computes them. esc leaves "
+        "comparison: plot takes the lower layers from tables, exact computes them. Tokens are "
+        "marked with the node whose table had their row. esc leaves "
         "the text, so that digits and letters are keys again; tab goes back to it."
     )
     CSS_PATH = assets_dir() / "styles" / "playground.tcss"
@@ -34,6 +36,7 @@ class PlaygroundScreen(ModeScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "ask", "Ask", tooltip="Send the text to the vPLM"),
         Binding("ctrl+o", "choose", "Choose vPLM", tooltip="Choose another vPLM"),
+        Binding("ctrl+t", "tokens", "Tokens", tooltip="On a narrow screen: tokens, or the timing"),
         Binding("escape", "leave", "Leave text", tooltip="Leave the text; digits are keys again"),
     ]
 
@@ -43,6 +46,7 @@ class PlaygroundScreen(ModeScreen):
         self.own = AnswerPanel(id="own")
         self.other = AnswerPanel(id="other")
         self.detail = DetailPanel(id="detail")
+        self.tokens = TokensPanel(id="tokens")
         self.vplm: Vplm | None = None
         self._sought = False
 
@@ -50,6 +54,7 @@ class PlaygroundScreen(ModeScreen):
         yield self.box
         yield VerticalScroll(
             Horizontal(self.own, self.other, id="answers"),
+            self.tokens,
             self.detail,
             id="play",
             can_focus=False,
@@ -83,6 +88,7 @@ class PlaygroundScreen(ModeScreen):
         if self.vplm is None or vplm.id != self.vplm.id:
             self.own.answer = self.other.answer = None
             self.detail.tell_answers(())
+            self.tokens.tell_tokens(())
         self.vplm = vplm
         self._say_model()
 
@@ -95,6 +101,15 @@ class PlaygroundScreen(ModeScreen):
         self.box.border_title = f"Ask {vplm.id} · domain {vplm.domain} · {vplm.mode} mode"
         self.own.border_title = f"{vplm.mode} · its own mode"
         self.other.border_title = f"{OTHER[vplm.mode]} · to compare"
+
+    def call(self) -> Call[Any]:
+        if self.vplm is None:
+            return calls.vplms()
+        return calls.classify(self.vplm.id, self.box.text or "Your text", self.vplm.mode)
+
+    def action_tokens(self) -> None:
+        """Where there is no room for both: the tokens in place of the timing, or back."""
+        self.toggle_class("-tokens")
 
     def action_leave(self) -> None:
         self.set_focus(None)
@@ -118,10 +133,16 @@ class PlaygroundScreen(ModeScreen):
         """One mode after the other, so that neither waits for the other's batch."""
         self.own.answer = self.other.answer = "…"
         self.detail.tell_answers(())
+        self.tokens.tell_tokens(())
         answers: list[ClassifyResponse] = []
         try:
             for panel, mode in ((self.own, vplm.mode), (self.other, OTHER[vplm.mode])):
-                answer = await self.client.classify(vplm.id, text, mode=mode)
+                answer = await self.client.classify(
+                    vplm.id, text, mode=mode, explain=mode == "plot"
+                )
+                if answer.tokens is not None:
+                    why = answer.timing.fallback or NOTHING_YET
+                    self.tokens.tell_tokens(answer.tokens[0], why)
                 panel.answer = answer
                 answers.append(answer)
                 self.detail.tell_answers(answers)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
-from engine.schema import Tenant, Vplm
+from engine.schema import Cost, Tenant, Vplm
 from hmi_tui import figures
 from hmi_tui.widgets.fact_list import Fact
+
+MISSES = {
+    None: "as the engine does",
+    "compute": "computed",
+    "backoff": "take the row of a shorter n-gram",
+}
+"""What happens to n-grams that no table holds."""
 
 
 def instant(unix: float | None) -> str:
@@ -23,10 +31,29 @@ def tenant_facts(tenant: Tenant) -> list[Fact]:
         ("vPLMs", f"{figures.count(tenant.vplms)} of {_limit(quota.vplms)}"),
         ("stored", f"{figures.size(tenant.stored_bytes)} of {most}"),
         ("weight", f"{tenant.weight:g}"),
-        ("requests/s", _limit(quota.rps)),
+        ("most req/s", _limit(quota.rps)),
         ("at a time", _limit(quota.concurrency)),
+        ("rate", f"{figures.rate(tenant.requests_per_s)} a second"),
+        ("p50, p99", f"{figures.seconds(tenant.p50_s)}, {figures.seconds(tenant.p99_s)}"),
+        ("this month", _month(tenant)),
+        *_costs(tenant.cost),
         ("created", instant(tenant.created_at)),
     ]
+
+
+def _month(tenant: Tenant) -> str:
+    trained = tenant.training_month_s
+    training = f", {figures.seconds(trained)} of training" if trained else ""
+    return f"{figures.count(tenant.requests_month)} requests{training}"
+
+
+def _costs(cost: Cost | None) -> list[Fact]:
+    """What it comes to this month; nothing where there is no tariff."""
+    if cost is None:
+        return []
+    parts = (("storage", cost.storage), ("requests", cost.requests), ("training", cost.training))
+    detail = ", ".join(f"{name} {figures.money(amount)}" for name, amount in parts)
+    return [("cost", f"{figures.money(cost.total, cost.currency)} this month: {detail}")]
 
 
 def _limit(value: float | None) -> str:
@@ -48,7 +75,9 @@ def vplm_facts(vplm: Vplm) -> list[Fact]:
         ),
         ("version", str(vplm.version)),
         ("tier", vplm.tier + (", pinned" if vplm.pinned else "")),
-        ("requests", figures.count(vplm.requests)),
+        ("requests", f"{figures.count(vplm.requests)} since the engine started"),
+        ("last used", "never" if vplm.last_used is None else instant(vplm.last_used)),
+        ("misses", MISSES[vplm.miss]),
         ("stored", figures.size(vplm.stored_bytes)),
         (
             "own copy",
@@ -58,3 +87,8 @@ def vplm_facts(vplm: Vplm) -> list[Fact]:
         ("adapter", vplm.adapter),
         ("created", instant(vplm.created_at)),
     ]
+
+
+def several(names: Sequence[str]) -> str:
+    """The first of `names`; an ellipsis stands for the others."""
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")

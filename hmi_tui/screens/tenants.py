@@ -7,16 +7,17 @@ from typing import Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 
-from engine.client import AsyncClient, assets_dir
+from engine.client import AsyncClient, Call, assets_dir, calls
 from engine.schema import Tenant, TenantCreated, Vplm
-from hmi_tui.paging import Page, Query
+from hmi_tui.paging import PAGE, Page, Query
+from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
-from hmi_tui.screens.tenant_facts import tenant_facts, vplm_facts
+from hmi_tui.screens.tenant_facts import several, tenant_facts, vplm_facts
 from hmi_tui.screens.tenant_forms import (
     change_tenant_form,
     change_vplm_form,
@@ -24,9 +25,10 @@ from hmi_tui.screens.tenant_forms import (
     vplm_form,
 )
 from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.paged_view import PagedView
-from hmi_tui.widgets.tables import TENANTS, VPLMS
+from hmi_tui.widgets.tables import COST, TENANTS, VPLMS
 
 REREAD_TICKS = 4
 """Lists are read again every fourth tick."""
@@ -75,12 +77,14 @@ class TenantsScreen(ModeScreen):
             sort="id",
             empty="No vPLMs here yet.\nPress tab to come here, then n to create one or many.",
         )
+        self.facts = FactList()
         self.owner: str | None = None
         self._shown: str | None = ""
         self._ticks = 0
 
     def body(self) -> Iterable[Widget]:
-        yield Horizontal(self.tenants, self.vplms)
+        facts = VerticalScroll(self.facts, id="tenant-facts", can_focus=False)
+        yield Horizontal(Vertical(self.tenants, facts, id="owners"), self.vplms)
 
     def see(self, snapshot: Snapshot) -> None:
         if not snapshot.ready:
@@ -96,6 +100,8 @@ class TenantsScreen(ModeScreen):
         page = await self.client.tenants(
             q=query.q, limit=query.limit, cursor=query.cursor, sort=query.sort
         )
+        priced = any(tenant.cost is not None for tenant in page.data)
+        self.tenants.table.columns = (*TENANTS, COST) if priced else TENANTS
         return Page(page.data, page.total, page.next_cursor)
 
     def _show_vplms(self, owner: str | None) -> None:
@@ -117,6 +123,8 @@ class TenantsScreen(ModeScreen):
     def _tenant_chosen(self, event: PagedView.Moved) -> None:
         row: Any = event.row
         name = None if row is None else row.name
+        self.query_one("#tenant-facts").border_title = name or "Tenant"
+        self.facts.tell(tenant_facts(row) if row else (("", "No tenant yet; n creates one."),))
         if name != self.owner or self._shown == "":
             self.owner = name
             self._show_vplms(name)
@@ -130,6 +138,12 @@ class TenantsScreen(ModeScreen):
     def _vplm_entered(self) -> None:
         self.action_describe()
 
+    def call(self) -> Call[Any]:
+        if self.in_vplms:
+            table = self.vplms.table
+            return calls.vplms(table.q, self._shown, PAGE, sort=table.sort)
+        return calls.tenants(self.tenants.table.q, PAGE, sort=self.tenants.table.sort)
+
     @property
     def in_vplms(self) -> bool:
         return self.vplms.has_focus_within
@@ -142,12 +156,15 @@ class TenantsScreen(ModeScreen):
 
     # -- either list -----------------------------------------------------------------------
 
+    @changes
     async def action_new(self) -> None:
         await self.run_action("create_vplm" if self.in_vplms else "create_tenant")
 
+    @changes
     async def action_delete(self) -> None:
         await self.run_action("delete_vplm" if self.in_vplms else "delete_tenant")
 
+    @changes
     async def action_change(self) -> None:
         await self.run_action("change_vplm" if self.in_vplms else "change_tenant")
 
@@ -164,6 +181,7 @@ class TenantsScreen(ModeScreen):
 
     # -- tenants ---------------------------------------------------------------------------
 
+    @changes
     @work
     async def action_create_tenant(self) -> None:
         made: list[TenantCreated] = []
@@ -176,6 +194,7 @@ class TenantsScreen(ModeScreen):
         facts = [("key", "Shown this once. Client programs send it as a bearer token.")]
         self.app.push_screen(Facts(f"Key of {made.name}", facts, made.api_key))
 
+    @changes
     @work
     async def action_change_tenant(self) -> None:
         tenant = self.tenants.table.current
@@ -184,18 +203,26 @@ class TenantsScreen(ModeScreen):
         ):
             self._changed()
 
+    @changes
     @work
     async def action_delete_tenant(self) -> None:
-        tenant = self.tenants.table.current
-        if tenant is None:
+        names, tenant = self.tenants.table.chosen_keys, self.tenants.table.current
+        if not names:
             return
-        goes = f"Its {tenant.vplms:,} vPLMs, their adapters and its datasets go with it."
-        if await self.app.push_screen_wait(Confirm(f"Delete tenant {tenant.name}?", goes)):
+        if len(names) == 1 and tenant is not None and tenant.name == names[0]:
+            goes = f"Its {tenant.vplms:,} vPLMs, their adapters and its datasets go with it."
+        else:
+            goes = f"{several(names)}\nTheir vPLMs, adapters and datasets go with them."
+        what = f"tenant {names[0]}" if len(names) == 1 else f"{len(names)} tenants"
+        if await self.app.push_screen_wait(Confirm(f"Delete {what}?", goes)):
             with self.hmi.complaining():
-                await self.client.remove_tenant(tenant.name)
-                self.notify(f"Deleted tenant {tenant.name}.", markup=False)
+                for name in names:
+                    await self.client.remove_tenant(name)
+                self.notify(f"Deleted {what}.", markup=False)
+            self.tenants.table.unmark()
             self._changed()
 
+    @changes
     @work
     async def action_rotate_key(self) -> None:
         tenant = self.tenants.table.current
@@ -212,8 +239,9 @@ class TenantsScreen(ModeScreen):
         status = self.hmi.feed.latest.status
         return [domain.name for domain in status.domains] if status else ["general"]
 
+    @changes
     @work
-    async def action_create_vplm(self) -> None:
+    async def action_create_vplm(self, adapter: str = "random", labels: str = "") -> None:
         with self.hmi.complaining():
             page = await self.client.tenants(limit=ASKED_FOR, sort="name")
             names = [tenant.name for tenant in page.data]
@@ -223,25 +251,28 @@ class TenantsScreen(ModeScreen):
                 return
             here = self.vplms.table.current
             domain = here.domain if here is not None else "general"
-            form = vplm_form(self.client, names, self._domains, self.owner or names[0], domain)
+            owner = self.owner or names[0]
+            form = vplm_form(self.client, names, self._domains, owner, domain, adapter, labels)
             if await self.app.push_screen_wait(form):
                 self._changed()
 
+    @changes
     @work
     async def action_change_vplm(self) -> None:
-        vplm = self.vplms.table.current
+        vplm, ids = self.vplms.table.current, self.vplms.table.chosen_keys
         if vplm is not None and await self.app.push_screen_wait(
-            change_vplm_form(self.client, vplm, self._domains)
+            change_vplm_form(self.client, vplm, self._domains, ids)
         ):
             self._changed(tenants_too=False)
 
+    @changes
     @work
     async def action_delete_vplm(self) -> None:
         ids = self.vplms.table.chosen_keys
         if not ids:
             return
         question = f"Delete vPLM {ids[0]}?" if len(ids) == 1 else f"Delete {len(ids)} vPLMs?"
-        named = "" if len(ids) == 1 else ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "") + "\n"
+        named = "" if len(ids) == 1 else several(ids) + "\n"
         it = "it" if len(ids) == 1 else "them"
         goes = f"{named}Adapter and head are lost; requests to {it} fail."
         if await self.app.push_screen_wait(Confirm(question, goes)):
@@ -252,6 +283,7 @@ class TenantsScreen(ModeScreen):
                 self.notify(f"Deleted {what}.", markup=False)
             self._changed()
 
+    @changes
     @work
     async def action_pin(self) -> None:
         ids, here = self.vplms.table.chosen_keys, self.vplms.table.current
@@ -265,6 +297,7 @@ class TenantsScreen(ModeScreen):
             self.notify(f"{'Pinned' if pin else 'Unpinned'} {what}.", markup=False)
         self._changed(tenants_too=False)
 
+    @changes
     async def action_train_vplm(self) -> None:
         vplm = self.vplms.table.current
         if vplm is not None:

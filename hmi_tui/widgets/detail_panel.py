@@ -26,6 +26,7 @@ ROWS: tuple[Row, ...] = (
     ("load", lambda r: figures.seconds(r.timing.load_s), "adapters to the device"),
     ("compute", lambda r: figures.seconds(r.timing.compute_s), "upper layers and head"),
     ("table hits", lambda r: figures.share(r.timing.hit_rate), "tokens found in the table"),
+    ("computed", lambda r: _made(r), "rows computed now, and lately"),
     ("adapter was", lambda r: r.timing.tier, "tier when the request came"),
     ("batch", lambda r: _batch(r), "texts, of how many vPLMs"),
     ("tokens", lambda r: figures.count(r.usage.prompt_tokens), "of the text"),
@@ -59,6 +60,14 @@ class DetailPanel(Panel):
             )
         lines += [_lane(answer, width) for answer in self.answers]
         return lines
+
+
+def _made(response: ClassifyResponse) -> str:
+    timing = response.timing
+    if timing.computed_rate is None:
+        return figures.NOTHING
+    lately = timing.cached_rate or 0.0
+    return f"{figures.share(timing.computed_rate)}, {figures.share(lately)}"
 
 
 def _batch(response: ClassifyResponse) -> str:

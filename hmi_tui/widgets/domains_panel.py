@@ -25,7 +25,7 @@ class DomainsPanel(Panel):
                 muted("domain, upload text, rebuild."),
             ]
         busiest = sorted(status.domains, key=lambda d: -(d.hits + d.misses))
-        shown = SHOWN if self.app.size.height >= 40 else 4
+        shown = 2 if self.short else SHOWN
         lines = []
         for domain in busiest[:shown]:
             name = domain.name + (" ↻" if domain.state == "rebuilding" else "")

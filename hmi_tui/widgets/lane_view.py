@@ -10,11 +10,13 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from hmi_tui import figures
+from hmi_tui.keys import Named
 from hmi_tui.timeline.cells import CellRow, bands, fill_cells, glyphs, labels, lane_heights
 from hmi_tui.timeline.lanes import LANES, Bar
 from hmi_tui.timeline.recording import Batch, Recording
@@ -27,7 +29,7 @@ MARKS = 12
 """Cells between two marks of the axis, at least."""
 
 
-class LaneView(Widget):
+class LaneView(Named, Widget, can_focus=True):
     """Draws when it is told something new, and only then."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -47,8 +49,14 @@ class LaneView(Widget):
         & > .lane--job { color: $muted; }
         & > .lane--axis { color: $muted; }
         & > .lane--chosen { color: $foreground; text-style: bold; }
+        &:focus { border: round $primary; border-title-style: bold; }
     }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "step(1)", "Batch", key_display="↑ ↓", id="down"),
+        Binding("up,k", "step(-1)", "Batch before", show=False, id="up"),
+        Binding("enter", "choose", "Open", show=False),
+    ]
 
     class Picked(Message):
         """A click on a bar of this batch."""
@@ -56,6 +64,16 @@ class LaneView(Widget):
         def __init__(self, batch: int) -> None:
             super().__init__()
             self.batch = batch
+
+    class Stepped(Message):
+        """The next batch is wanted, or the one before."""
+
+        def __init__(self, steps: int) -> None:
+            super().__init__()
+            self.steps = steps
+
+    class Chosen(Message):
+        """Enter, or a second click on the chosen batch."""
 
     def __init__(self, *, id: str | None = None, empty: str = "") -> None:
         super().__init__(id=id)
@@ -159,7 +177,13 @@ class LaneView(Widget):
                 segments += _runs(line, looks, written, reverse=lane != "epoch")
                 yield Strip(segments)
 
-    # -- the mouse -------------------------------------------------------------------------
+    # -- keys and the mouse ----------------------------------------------------------------
+
+    def action_step(self, steps: int) -> None:
+        self.post_message(self.Stepped(steps))
+
+    def action_choose(self) -> None:
+        self.post_message(self.Chosen())
 
     def on_click(self, event: events.Click) -> None:
         place = event.get_content_offset(self)
@@ -167,8 +191,9 @@ class LaneView(Widget):
         if place is None or row is None or not 0 <= place.x - NAMES < len(row.owner):
             return
         bar = row.owner[place.x - NAMES]
-        if bar is not None and bar.batch is not None:
-            self.post_message(self.Picked(bar.batch))
+        if bar is None or bar.batch is None:
+            return
+        self.post_message(self.Chosen() if bar.batch == self.chosen else self.Picked(bar.batch))
 
 
 def _middle(batch: Batch) -> float:

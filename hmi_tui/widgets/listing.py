@@ -11,13 +11,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from hmi_tui.figures import count
+from hmi_tui.figures import age, count
+from hmi_tui.keys import Named
 from hmi_tui.paging import Row
 from hmi_tui.widgets.columns import Column
+from hmi_tui.widgets.still_frame import StillFrame
 from hmi_tui.widgets.virtual_table import VirtualTable
 
+OLD_S = 10.0
+"""Lists are read every few seconds; older rows are worth a word."""
 
-class Listing(Vertical, Generic[Row]):
+
+class Listing(Named, StillFrame, Vertical, Generic[Row]):
     """Title, position, filter and order in the frame; `/` filters, esc clears."""
 
     DEFAULT_CSS = """
@@ -95,4 +100,11 @@ class Listing(Vertical, Generic[Row]):
             parts.append(f"{len(table.marked)} marked")
         self.border_title = " · ".join(parts).replace("[", r"\[")
         where = f"{count(table.cursor + 1)} of " if table.total else ""
-        self.border_subtitle = f"{where}{count(table.total)}" if table.loaded else ""
+        old = table.error or table.age > OLD_S
+        age_of = f" · not read for {age(table.age)}" if old else ""
+        self.border_subtitle = f"{where}{count(table.total)}{age_of}" if table.loaded else ""
+
+    def say_age(self) -> None:
+        """At each tick: rows that could not be read again lately are said to be old."""
+        if self.table.loaded and (self.table.error or self.table.age > OLD_S):
+            self._say()

@@ -6,27 +6,35 @@ import time
 
 from hmi_tui import figures
 from hmi_tui.load.run import LoadRun
-from hmi_tui.widgets.columns import Cell, Column
+from hmi_tui.widgets.columns import Cell, Column, at_hand
 
 
-def _p99(run: LoadRun) -> str:
+def _p99(run: LoadRun) -> float | None:
     latency = run.report.latency_s if run.report is not None else None
-    return figures.seconds(latency["p99"] if latency else None)
+    return latency["p99"] if latency else None
+
+
+def _failures(run: LoadRun) -> int:
+    return sum(run.report.errors.values()) if run.report is not None else 0
 
 
 def _failed(run: LoadRun) -> Cell:
-    failed = sum(run.report.errors.values()) if run.report is not None else 0
+    failed = _failures(run)
     return (figures.count(failed), "bad") if failed else "0"
 
 
-def _answered(run: LoadRun) -> str:
-    return figures.rate(run.report.answered_per_s if run.report is not None else None)
+def _answered(run: LoadRun) -> float | None:
+    return run.report.answered_per_s if run.report is not None else None
+
+
+def _age(run: LoadRun) -> str:
+    return figures.age(time.time() - run.started_at)
 
 
 RUNS: tuple[Column[LoadRun], ...] = (
-    Column("run", lambda run: run.title, 8, grow=2),
-    Column("answ/s", _answered, 6, "right"),
-    Column("p99", _p99, 6, "right"),
-    Column("failed", _failed, 6, "right", rank=1),
-    Column("age", lambda run: figures.age(time.time() - run.started_at), 5, "right", rank=2),
+    at_hand("run", lambda run: run.title, 8, "R", lambda run: run.title, grow=2),
+    at_hand("answ/s", lambda r: figures.rate(_answered(r)), 6, "A", _answered, align="right"),
+    at_hand("p99", lambda run: figures.seconds(_p99(run)), 6, "P", _p99, align="right"),
+    at_hand("failed", _failed, 6, "F", _failures, align="right", rank=1),
+    at_hand("age", _age, 5, "C", lambda run: run.started_at, align="right", rank=2),
 )

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from hmi_tui.keys import Named
 from hmi_tui.log.line import Level, LogLine, Wanted, contains, entry_around, read_line
 from hmi_tui.widgets.columns import fit
 
@@ -33,7 +34,7 @@ STYLES: dict[Level, str] = {
 }
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(Named, ScrollView, can_focus=True):
     """Lines that pass a filter, with a cursor; following keeps it on the newest."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -55,12 +56,12 @@ class LogView(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", "edge(0)", "First line", show=False),
-        Binding("end", "edge(1)", "Last line, and follow", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="page-up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="page-down"),
+        Binding("home", "edge(0)", "First line", show=False, id="first-row"),
+        Binding("end", "edge(1)", "Last line, and follow", show=False, id="last-row"),
         Binding("enter", "choose", "Open", show=False),
         Binding("c", "copy", "Copy the line", show=False),
     ]

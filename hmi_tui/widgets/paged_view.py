@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Generic
 
@@ -10,6 +11,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 
 from engine.client import HmiError
+from hmi_tui.keys import Named
 from hmi_tui.paging import Page, Pages, Query, Row, Source, fixed
 
 
@@ -17,7 +19,7 @@ async def _nothing(_: Query) -> Page[Row]:
     return Page((), 0, None)
 
 
-class PagedView(ScrollView, Generic[Row], can_focus=True):
+class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
     """Rows of type Row, the first line a header. At most one read is under way."""
 
     class Moved(Message):
@@ -77,6 +79,9 @@ class PagedView(ScrollView, Generic[Row], can_focus=True):
         self._wanted = False
         self._key: str | None = None
         self._keep: str | None = None
+        self._at = 0
+        self._at_hand = False
+        self._read_at: float | None = None
 
     # -- what it shows ---------------------------------------------------------------------
 
@@ -106,11 +111,13 @@ class PagedView(ScrollView, Generic[Row], can_focus=True):
     def show_source(self, source: Source[Row]) -> None:
         """Show another list from its start; filter and order stay."""
         self.marked.clear()
+        self._at_hand = False
         self._restart(Pages(source, self.q, self.sort), keep=None)
 
     def show_rows(self, rows: Sequence[Row]) -> None:
         """Show rows that are at hand; the cursor stays on its row."""
-        self._restart(Pages(fixed(rows), self.q, self.sort), keep=self._key)
+        self._at_hand = True
+        self._restart(Pages(fixed(rows), self.q, self.sort), keep=self._key, at=self.cursor)
 
     def filter(self, q: str) -> None:
         if q != self.q:
@@ -129,7 +136,16 @@ class PagedView(ScrollView, Generic[Row], can_focus=True):
     def point_at(self, key: str) -> None:
         """Put the cursor on this row once it has been read."""
         self._keep = key
+        here = None if self._next else self._pages.find(lambda row: self.key_of(row) == key)
+        if here is not None:
+            self._keep = None
+            self._go(here)
         self.reread()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the rows were read; 0 for rows that were at hand."""
+        return 0.0 if self._read_at is None else time.monotonic() - self._read_at
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -137,9 +153,10 @@ class PagedView(ScrollView, Generic[Row], can_focus=True):
     def _source(self) -> Source[Row]:
         return (self._next or self._pages).source
 
-    def _restart(self, pages: Pages[Row], keep: str | None) -> None:
+    def _restart(self, pages: Pages[Row], keep: str | None, at: int = 0) -> None:
         self._next = pages
         self._keep = keep
+        self._at = at
         self._pull()
 
     def _pull(self) -> None:
@@ -147,7 +164,9 @@ class PagedView(ScrollView, Generic[Row], can_focus=True):
         self._wanted = True
         if not self._reading and self.is_attached:
             self._reading = True
-            self.run_worker(self._read_wanted(), group="rows", exit_on_error=False)
+            # The function, not its coroutine: at the end of the application one that is never
+            # begun would never be awaited.
+            self.run_worker(self._read_wanted, group="rows", exit_on_error=False)  # type: ignore[arg-type]
 
     def on_mount(self) -> None:
         self._pull()
@@ -157,9 +176,11 @@ class PagedView(ScrollView, Generic[Row], can_focus=True):
             while self._wanted:
                 self._wanted = False
                 await self._read_once()
+                self._read_at = None if self._at_hand else time.monotonic()
         except HmiError as error:
             self.error = str(error)
             self.refresh()
+            self.post_message(self.Changed(self))
         finally:
             self._reading = False
 
@@ -170,7 +191,7 @@ class PagedView(ScrollView, Generic[Row], can_focus=True):
             if self._next is fresh:
                 self._next = None
                 self._pages = fresh
-                self._settle(0)
+                self._settle(self._at)
             else:
                 self._wanted = True
             return
@@ -208,12 +229,18 @@ class PagedView(ScrollView, Generic[Row], can_focus=True):
         return max(1, self.size.height - 1)
 
     def _go(self, index: int) -> None:
+        before, top = self.cursor, self._first
         self.cursor = max(0, min(index, self.total - 1))
-        top = self._first
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False, force=True)
         elif self.cursor >= top + self._rows_in_view:
             self.scroll_to(y=self.cursor - self._rows_in_view + 1, animate=False, force=True)
+        else:
+            # Two lines are another; to draw all of them takes as long as ten keys may.
+            self.refresh_lines(before + 1)
+            self.refresh_lines(self.cursor + 1)
+            self._announce()
+            return
         self._announce()
         self.refresh()
 

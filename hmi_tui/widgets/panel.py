@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import RenderResult
-from textual.content import Content
+from textual.content import Content, Span
 from textual.geometry import Size
-from textual.widget import Widget
 
 from hmi_tui import figures, tones
 from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.still_frame import StillFrame
+
+TALL = 36
+"""Lines from which on panels say everything."""
 
 
-class Panel(Widget):
+class Panel(StillFrame):
     """Subclasses give `lines`; the frame carries `TITLE`."""
 
     DEFAULT_CSS = """
@@ -27,12 +30,20 @@ class Panel(Widget):
         super().__init__(id=id)
         self.border_title = self.TITLE
         self.snapshot = Snapshot()
-        self._drawn = -1
+        self._told: list[tuple[str, Sequence[Span]]] = []
+
+    @property
+    def short(self) -> bool:
+        """Whether the screen is too low for everything: then a panel says what matters most."""
+        return self.app.size.height < TALL
 
     def tell(self, snapshot: Snapshot) -> None:
+        """Show the snapshot; what looks the same as before is not drawn again."""
         self.snapshot = snapshot
-        count = len(self.lines(max(20, self.content_size.width)))
-        self.refresh(layout=count != self._drawn)
+        lines = [(line.plain, line.spans) for line in self.lines(max(20, self.content_size.width))]
+        if lines != self._told:
+            self.refresh(layout=len(lines) != len(self._told))
+            self._told = lines
 
     def lines(self, width: int) -> Sequence[Content]:
         """What to show in `width` cells."""
@@ -40,8 +51,7 @@ class Panel(Widget):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         del container, viewport
-        self._drawn = len(self.lines(width))
-        return self._drawn
+        return len(self.lines(width))
 
     def render(self) -> RenderResult:
         return Content("\n").join(self.lines(self.content_size.width))

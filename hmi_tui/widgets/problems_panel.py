@@ -39,4 +39,6 @@ def _advice(status: Status) -> str:
         return "Press 2, choose a tenant, tab, n: create its first vPLM."
     if not status.totals.get("requests"):
         return "No problems. Press 6 to ask a vPLM, or 5 to train one."
+    if all(domain.epoch == 0 for domain in status.domains) and status.domains:
+        return "No problems. Press 3 to build a table, which makes answers faster."
     return "No problems."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
-from engine.schema import Adapter, Job, NgramEntry, Tenant, Vplm
+from engine.schema import Adapter, DomainEpoch, Job, NgramEntry, Tenant, Vplm
 from hmi_tui import figures
 from hmi_tui.tones import Tone
-from hmi_tui.widgets.columns import Cell, Column
+from hmi_tui.widgets.columns import Cell, Column, at_hand
 
 TIER_TONES: dict[str, Tone] = {"device": "good", "host": "accent", "disk": "muted"}
 STATE_SIGNS: dict[str, tuple[str, Tone]] = {
@@ -24,6 +26,10 @@ def since(instant: float) -> str:
     return figures.age(time.time() - instant)
 
 
+def last_used(vplm: Vplm) -> Cell:
+    return ("never", "muted") if vplm.last_used is None else since(vplm.last_used)
+
+
 def tier_cell(tier: str) -> Cell:
     return tier, TIER_TONES[tier]
 
@@ -35,6 +41,10 @@ def job_cell(job: Job) -> Cell:
     return f"{sign} {job.state}", tone
 
 
+def last_accuracy(job: Job) -> float | None:
+    return job.accuracy[-1].value if job.accuracy else None
+
+
 def outcome(job: Job) -> str:
     """The last held-out accuracy of a job, if it has one."""
     return figures.share(job.accuracy[-1].value, 1) if job.accuracy else ""
@@ -42,14 +52,29 @@ def outcome(job: Job) -> str:
 
 TENANTS: tuple[Column[Tenant], ...] = (
     Column("tenant", lambda t: t.name, 10, grow=1, sort="name", key="N"),
-    Column("vPLMs", lambda t: figures.count(t.vplms), 7, "right", sort="vplms", key="V"),
-    Column("stored", lambda t: figures.size(t.stored_bytes), 8, "right", rank=2),
-    Column("weight", lambda t: f"{t.weight:g}", 8, "right", rank=1, sort="weight", key="W"),
+    Column("vPLMs", lambda t: figures.count(t.vplms), 6, "right", sort="vplms", key="V"),
+    Column("req/s", lambda t: figures.rate(t.requests_per_s), 6, "right", rank=1),
+    Column("p99", lambda t: figures.seconds(t.p99_s), 6, "right", rank=2),
+    Column(
+        "stored",
+        lambda t: figures.size(t.stored_bytes),
+        8,
+        "right",
+        rank=5,
+        sort="stored_bytes",
+        key="S",
+    ),
+    Column("weight", lambda t: f"{t.weight:g}", 6, "right", rank=3, sort="weight", key="W"),
 )
+
+COST: Column[Tenant] = Column(
+    "cost", lambda t: figures.money(t.cost.total) if t.cost else "", 8, "right", rank=4
+)
+"""Where config.toml has a tariff."""
 
 VPLMS: tuple[Column[Vplm], ...] = (
     Column("vPLM", lambda v: v.id, 16, grow=3, sort="id", key="N"),
-    Column("domain", lambda v: v.domain, 9, grow=1, rank=1, sort="domain", key="D"),
+    Column("domain", lambda v: v.domain, 8, grow=1, rank=1, sort="domain", key="D"),
     Column("tier", lambda v: tier_cell(v.tier), 6),
     Column("pin", lambda v: ("pin", "accent") if v.pinned else "", 3, sort="pinned", key="P"),
     Column("mode", lambda v: v.mode, 6, rank=3, sort="mode", key="M"),
@@ -66,12 +91,13 @@ VPLMS: tuple[Column[Vplm], ...] = (
     Column(
         "stored",
         lambda v: figures.size(v.stored_bytes),
-        8,
+        7,
         "right",
         rank=5,
         sort="stored_bytes",
         key="S",
     ),
+    Column("used", last_used, 5, "right", rank=5, sort="last_used", key="U"),
     Column("labels", lambda v: ", ".join(v.labels), 14, grow=2, rank=6),
     Column("version", lambda v: str(v.version), 9, "right", rank=7, sort="version", key="V"),
     Column("age", lambda v: since(v.created_at), 5, "right", rank=8, sort="created_at", key="C"),
@@ -89,18 +115,56 @@ ADAPTERS: tuple[Column[Adapter], ...] = (
 )
 
 JOBS: tuple[Column[Job], ...] = (
-    Column("subject", lambda j: j.subject, 12, grow=2),
-    Column("type", lambda j: j.type, 7, rank=1),
-    Column("state", job_cell, 11),
-    Column("accuracy", outcome, 8, "right", rank=2),
-    Column("age", lambda j: since(j.created_at), 5, "right", rank=3),
+    at_hand("subject", lambda j: j.subject, 12, "N", lambda j: j.subject, grow=2),
+    at_hand("type", lambda j: j.type, 7, "T", lambda j: j.type, rank=1),
+    at_hand("state", job_cell, 11, "S", lambda j: j.state),
+    at_hand("accuracy", outcome, 9, "A", last_accuracy, align="right", rank=2),
+    at_hand(
+        "age",
+        lambda j: since(j.created_at),
+        5,
+        "C",
+        lambda j: j.created_at,
+        align="right",
+        rank=3,
+    ),
+)
+
+
+def _epoch_column(
+    title: str,
+    cell: Callable[[DomainEpoch], Cell],
+    width: int,
+    key: str,
+    by: Callable[[DomainEpoch], Any],
+) -> Column[DomainEpoch]:
+    return at_hand(title, cell, width, key, by, align="right")
+
+
+EPOCHS: tuple[Column[DomainEpoch], ...] = (
+    _epoch_column("epoch", lambda e: str(e.epoch), 5, "E", lambda e: e.epoch),
+    _epoch_column("entries", lambda e: figures.count(e.entries), 9, "N", lambda e: e.entries),
+    _epoch_column("bytes", lambda e: figures.size(e.bytes), 8, "B", lambda e: e.bytes),
+    _epoch_column("alpha", lambda e: f"{e.alpha:g}", 5, "A", lambda e: e.alpha),
+    _epoch_column("covered", lambda e: figures.share(e.coverage, 1), 8, "V", lambda e: e.coverage),
+    _epoch_column("hit rate", lambda e: figures.share(e.hit_rate, 1), 9, "H", lambda e: e.hit_rate),
+    _epoch_column("age", lambda e: since(e.published_at), 5, "C", lambda e: e.published_at),
+    Column("state", lambda e: "serves" if e.replaced_at is None else "replaced", 8, grow=1),
 )
 
 NGRAMS: tuple[Column[NgramEntry], ...] = (
-    Column("n-gram", lambda n: n.text, 14, grow=2),
-    Column("hits", lambda n: figures.count(n.hits), 9, "right"),
-    Column("in corpus", lambda n: figures.count(n.count), 9, "right", rank=2),
-    Column("row of", lambda n: n.source, 9, grow=1, rank=1),
+    at_hand("n-gram", lambda n: n.text, 14, "N", lambda n: n.text, grow=2),
+    at_hand("hits", lambda n: figures.count(n.hits), 9, "H", lambda n: n.hits, align="right"),
+    at_hand(
+        "in corpus",
+        lambda n: figures.count(n.count),
+        10,
+        "C",
+        lambda n: n.count,
+        align="right",
+        rank=2,
+    ),
+    at_hand("row of", lambda n: n.source, 9, "R", lambda n: n.source, grow=1, rank=1),
 )
 
 

@@ -17,6 +17,8 @@ SIGNS = {
     "connecting": ("…", "wait", tones.MUTED),
     "starting": ("…", "wait", tones.WARN),
     "up": ("●", "up", tones.GOOD),
+    "busy": ("!", "full", tones.WARN),
+    "foreign": ("!", "other", tones.WARN),
     "silent": ("!", "stuck", tones.WARN),
     "lost": ("✗", "down", tones.BAD),
     "failed": ("✗", "down", tones.BAD),
@@ -77,6 +79,8 @@ class TopBar(Widget):
         status = self.snapshot.status
         if self.snapshot.up and not self.snapshot.ready:
             sign, word, style = SIGNS["starting"]
+        elif self.snapshot.overloaded:
+            sign, word, style = SIGNS["busy"]
         short = Content.assemble((f"{sign} {word}", style))
         if status is None or not self.snapshot.up:
             return short

@@ -24,7 +24,11 @@ MEASURES: tuple[Measure, ...] = (
     ("table hits", lambda r: r.hit_rate, figures.share),
     ("batch size", lambda r: r.batch_size, figures.rate),
     ("errors/s", lambda r: r.errors_per_s, figures.rate),
+    ("swaps/s", lambda r: r.swaps_per_s, figures.rate),
 )
+
+FOR_TALL = ("texts/s", "tokens/s", "batch size")
+"""Not on a short screen, nor are errors, if there are none."""
 
 
 class TrafficPanel(Panel):
@@ -35,7 +39,10 @@ class TrafficPanel(Panel):
         if status is None:
             return [muted("Nothing was read yet.")]
         self.border_subtitle = f"last {status.rates.window_s:.0f} s"
-        lines = [self._line(measure, width) for measure in MEASURES]
+        left_out: tuple[str, ...] = FOR_TALL if self.short else ()
+        if self.short and not any(rates.errors_per_s for rates in self.snapshot.rates):
+            left_out = (*left_out, "errors/s")
+        lines = [self._line(measure, width) for measure in MEASURES if measure[0] not in left_out]
         queue = status.queue
         full = queue.tokens / queue.limit_tokens if queue.limit_tokens else 0
         value = f"{figures.count(queue.depth)} waiting"

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.strip import Strip
 
 from hmi_tui.paging import Row
@@ -48,12 +49,12 @@ class VirtualTable(PagedView[Row]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", "edge(0)", "First row", show=False),
-        Binding("end", "edge(1)", "Last row", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="page-up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="page-down"),
+        Binding("home", "edge(0)", "First row", show=False, id="first-row"),
+        Binding("end", "edge(1)", "Last row", show=False, id="last-row"),
         Binding("enter", "choose", "Open", show=False),
         Binding("space", "mark", "Mark", show=False),
         Binding("c", "copy", "Copy its name", show=False),
@@ -71,6 +72,8 @@ class VirtualTable(PagedView[Row]):
         super().__init__(key_of, sort, id)
         self.columns = columns
         self.empty = empty
+        self._base = Style()
+        self._placed: list[tuple[Column[Row], int]] = []
 
     def action_move(self, rows: int) -> None:
         self._go(self.cursor + rows)
@@ -91,10 +94,12 @@ class VirtualTable(PagedView[Row]):
             self._go(self.cursor + 1)
 
     def action_copy(self) -> None:
-        if self.current is not None:
-            name = self.key_of(self.current)
-            self.app.copy_to_clipboard(name)
-            self.notify(f"Copied {name}", markup=False)
+        """The marked names, a line each, or the one under the cursor."""
+        names = self.chosen_keys
+        if names:
+            self.app.copy_to_clipboard("\n".join(names))
+            what = names[0] if len(names) == 1 else f"{len(names)} names"
+            self.notify(f"Copied {what}", markup=False)
 
     def unmark(self) -> bool:
         """Forget all marks; whether there were any."""
@@ -138,9 +143,15 @@ class VirtualTable(PagedView[Row]):
 
     # -- drawing ---------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What all lines have in common is found once."""
+        self._base = self.rich_style
+        self._placed = lay_out(self.columns, self.size.width)
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        base = self.rich_style
+        base = self._base
         if y == 0:
             return self._header(width, base)
         index = self._first + y - 1
@@ -155,7 +166,7 @@ class VirtualTable(PagedView[Row]):
     def _header(self, width: int, base: Style) -> Strip:
         style = base + self.get_component_rich_style("table--header", partial=True)
         text = " " * MARGIN
-        for column, cells in lay_out(self.columns, width):
+        for column, cells in self._placed:
             title = column.title
             if column.sort and self.sort in (column.sort, "-" + column.sort):
                 arrow = "▲" if self.sort == column.sort else "▼"
@@ -180,16 +191,21 @@ class VirtualTable(PagedView[Row]):
         if here:
             base = base + self.get_component_rich_style("table--cursor", partial=True)
         marked = self.key_of(row) in self.marked
-        segments = [Segment(SIGNS[here, marked] + " ", base)]
-        for column, cells in lay_out(self.columns, width):
+        plain, length = SIGNS[here, marked] + " ", MARGIN
+        segments: list[Segment] = []
+        for column, cells in self._placed:
             cell = column.cell(row)
             text, tone = cell if isinstance(cell, tuple) else (cell, "plain")
-            style = base
-            if tone != "plain":
-                style = base + self.get_component_rich_style(f"table--{tone}", partial=True)
-            segments.append(Segment(fit(text, cells, column.align), style))
-            segments.append(Segment(" " * GAP, base))
-        return Strip(segments).adjust_cell_length(width, base)
+            shown = fit(text, cells, column.align)
+            length += cells + GAP
+            if tone == "plain":
+                plain += shown + " " * GAP
+                continue
+            style = base + self.get_component_rich_style(f"table--{tone}", partial=True)
+            segments += (Segment(plain, base), Segment(shown, style))
+            plain = " " * GAP
+        segments.append(Segment(plain, base))
+        return Strip(segments, length).adjust_cell_length(width, base)
 
 
 def _line(text: str, width: int, style: Style) -> Strip:

@@ -70,8 +70,10 @@ def test_every_migration_is_recorded_and_its_schema_is_strict(tmp_path: Path) ->
             "adapters",
             "datasets",
             "domains",
+            "epochs",
             "jobs",
             "tenants",
+            "usage",
             "vplms",
         }
         assert all(table.strict for table in tables)

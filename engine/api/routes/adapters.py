@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
 
 from engine.api.port import Engine
 from engine.api.routes.paging import Page
-from engine.schema import Adapter, AdapterPage
+from engine.schema import Adapter, AdapterCheck, AdapterPage
 
 router = APIRouter(prefix="/v1/adapters", tags=["adapters"])
 
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+    }
+}
+
 
 @router.get("", summary="List adapters")
-def adapters(appliance: Engine, page: Page) -> AdapterPage:
-    return appliance.adapters(q=page.q, sort=page.sort, limit=page.limit, cursor=page.cursor)
+def adapters(
+    appliance: Engine,
+    page: Page,
+    unused: Annotated[bool, Query(description="Only those that no vPLM uses.")] = False,
+) -> AdapterPage:
+    return appliance.adapters(
+        q=page.q, sort=page.sort, limit=page.limit, cursor=page.cursor, unused=unused
+    )
+
+
+@router.post("", status_code=201, summary="Take an adapter's safetensors file", openapi_extra=_BODY)
+async def import_adapter(appliance: Engine, request: Request) -> Adapter:
+    taken: Adapter = await request.app.state.uploads.feed(request, appliance.import_adapter)
+    return taken
 
 
 @router.get("/{adapter}", summary="One adapter: tier, size and users")
@@ -26,6 +47,11 @@ def adapter(appliance: Engine, adapter: str) -> Adapter:
 def adapter_file(appliance: Engine, adapter: str) -> FileResponse:
     path = appliance.adapter_file(adapter)
     return FileResponse(path, media_type="application/octet-stream", filename=path.name)
+
+
+@router.post("/{adapter}/verify", summary="Read its file and hash it again")
+def verify_adapter(appliance: Engine, adapter: str) -> AdapterCheck:
+    return appliance.verify_adapter(adapter)
 
 
 @router.delete("/{adapter}", status_code=204, summary="Remove it, unless a vPLM uses it")

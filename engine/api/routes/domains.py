@@ -12,10 +12,12 @@ from engine.schema import (
     CorpusReceipt,
     Domain,
     DomainCreate,
+    DomainEpochs,
     DomainTree,
     DomainUpdate,
     JobAccepted,
     NgramPage,
+    RebuildCost,
     RebuildRequest,
 )
 
@@ -70,6 +72,18 @@ def rebuild_domain(
     appliance: Engine, domain: str, rebuild: RebuildRequest | None = None
 ) -> JobAccepted:
     return appliance.rebuild_domain(domain, rebuild or RebuildRequest())
+
+
+@router.post("/{domain}/rebuild/cost", summary="What a rebuild would take, before it begins")
+def rebuild_cost(
+    appliance: Engine, domain: str, rebuild: RebuildRequest | None = None
+) -> RebuildCost:
+    return appliance.rebuild_cost(domain, rebuild or RebuildRequest())
+
+
+@router.get("/{domain}/epochs", summary="Its epochs, the newest first, to compare them")
+def epochs(appliance: Engine, domain: str) -> DomainEpochs:
+    return appliance.epochs(domain)
 
 
 @router.get(

@@ -18,9 +18,17 @@ def vplms(
     appliance: Engine,
     page: Page,
     tenant: Annotated[str | None, Query(description="Only this tenant's.")] = None,
+    fuzzy: Annotated[
+        bool, Query(description="Where no id contains q, those with its characters in order.")
+    ] = False,
 ) -> VplmPage:
     return appliance.vplms(
-        q=page.q, tenant=tenant, sort=page.sort, limit=page.limit, cursor=page.cursor
+        q=page.q,
+        tenant=tenant,
+        sort=page.sort,
+        limit=page.limit,
+        cursor=page.cursor,
+        fuzzy=fuzzy,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.schema import (
     Adapter,
+    AdapterCheck,
     AdapterPage,
     BulkCreated,
     ClassifyRequest,
@@ -19,6 +20,8 @@ from engine.schema import (
     DeviceStatus,
     Domain,
     DomainCreate,
+    DomainEpoch,
+    DomainEpochs,
     DomainTree,
     DomainUpdate,
     EngineStatus,
@@ -34,6 +37,7 @@ from engine.schema import (
     Prediction,
     QueueStatus,
     Quota,
+    RebuildCost,
     RebuildRequest,
     SlotMap,
     SpanFeed,
@@ -77,6 +81,31 @@ DOMAIN = Domain(
     state="ready",
     vplms=1,
     created_at=1.0,
+)
+COST = RebuildCost(
+    domain="reviews",
+    epoch=3,
+    tokens=100,
+    lookups=0,
+    entries=50,
+    bytes=5000,
+    seconds=1.5,
+    train_seconds=0.0,
+    disk_free_bytes=1 << 30,
+)
+EPOCH = DomainEpoch(
+    epoch=2,
+    entries=3,
+    bytes=4,
+    alpha=0.5,
+    coverage=0.6,
+    encoder="inherited",
+    seconds=1.0,
+    hits=6,
+    lookups=13,
+    hit_rate=6 / 13,
+    published_at=1.0,
+    replaced_at=None,
 )
 VPLM = Vplm(
     id="acme/polarity",
@@ -311,6 +340,14 @@ class ScriptedAppliance:
         self._do("rebuild_domain", name, request)
         return JobAccepted(id="j1")
 
+    def rebuild_cost(self, name: str, request: RebuildRequest) -> RebuildCost:
+        self._do("rebuild_cost", name, request)
+        return COST
+
+    def epochs(self, name: str) -> DomainEpochs:
+        self._do("epochs", name)
+        return DomainEpochs(data=[EPOCH])
+
     def ngrams(self, name: str, q: str, limit: int) -> NgramPage:
         self._do("ngrams", name, q, limit)
         entry = NgramEntry(text="a b c", ids=[1, 2, 3], count=2, hits=1, source="general")
@@ -320,9 +357,15 @@ class ScriptedAppliance:
         self._do("remove_domain", name)
 
     def vplms(
-        self, q: str, tenant: str | None, sort: str | None, limit: int, cursor: str | None
+        self,
+        q: str,
+        tenant: str | None,
+        sort: str | None,
+        limit: int,
+        cursor: str | None,
+        fuzzy: bool = False,
     ) -> VplmPage:
-        self._do("vplms", q, tenant, sort, limit, cursor)
+        self._do("vplms", q, tenant, sort, limit, cursor, *([fuzzy] if fuzzy else []))
         return VplmPage(data=[VPLM], total=1, next_cursor="1")
 
     def vplm(self, id: str) -> Vplm:
@@ -344,13 +387,24 @@ class ScriptedAppliance:
     def remove_vplm(self, id: str) -> None:
         self._do("remove_vplm", id)
 
-    def adapters(self, q: str, sort: str | None, limit: int, cursor: str | None) -> AdapterPage:
-        self._do("adapters", q, sort, limit, cursor)
+    def adapters(
+        self, q: str, sort: str | None, limit: int, cursor: str | None, unused: bool = False
+    ) -> AdapterPage:
+        self._do("adapters", q, sort, limit, cursor, *([unused] if unused else []))
         return AdapterPage(data=[ADAPTER], total=1, bytes=10)
 
     def adapter(self, id: str) -> Adapter:
         self._do("adapter", id)
         return ADAPTER
+
+    def import_adapter(self, chunks: Iterator[bytes]) -> Adapter:
+        self._do("import_adapter")
+        self._take(chunks)
+        return ADAPTER
+
+    def verify_adapter(self, id: str) -> AdapterCheck:
+        self._do("verify_adapter", id)
+        return AdapterCheck(id=id, ok=True, detail="")
 
     def remove_adapter(self, id: str) -> None:
         self._do("remove_adapter", id)

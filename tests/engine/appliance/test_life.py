@@ -64,6 +64,9 @@ def test_a_closed_engine_is_let_go_of(settings: Settings) -> None:
     assert core() is None
 
 
+SINCE_START = ("hits", "misses", "computed", "cached", "backed_off")
+
+
 def test_status_says_how_everything_is(appliance: Appliance) -> None:
     make_domain(appliance, "reviews")
     make_vplm(appliance, domain="reviews")
@@ -110,7 +113,7 @@ def test_a_restart_keeps_everything(settings: Settings) -> None:
         answers = {model: probs(first, model) for model in ("acme/a", "acme/b")}
         job = first.jobs(None, 1, None).data[0]
         domains = [
-            d.model_copy(update={"hits": 0, "misses": 0, "hit_rate": None})
+            d.model_copy(update=dict.fromkeys(SINCE_START, 0) | {"hit_rate": None})
             for d in first.domains().data
         ]
         counts = [first.tenants("", None, 9, None).total, len(first.models().data)]

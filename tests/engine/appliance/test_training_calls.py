@@ -275,3 +275,15 @@ def test_a_tenant_trains_on_its_own_datasets_only(appliance: Appliance) -> None:
     put_dataset(appliance, ROWS)
     with pytest.raises(NotFound):
         appliance.train(request(vplm="globex/a"))
+
+
+def test_the_last_evaluations_confusion_is_kept_with_the_job(appliance: Appliance) -> None:
+    make_vplm(appliance)
+    put_dataset(appliance, ROWS)
+    job = ended(appliance, appliance.train(request(epochs=2)).id)
+    confused = job.confusion
+    assert confused is not None
+    assert confused.labels == ["no", "yes"]
+    assert sum(map(sum, confused.counts)) == job.result["held_out"]
+    right = sum(confused.counts[i][i] for i in range(2))
+    assert right / job.result["held_out"] == pytest.approx(job.accuracy[-1].value)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.client import AsyncClient, Client, checked
-from engine.errors import BadInput
+from engine.errors import BadInput, Refused
 from engine.schema import (
     DomainUpdate,
     Quota,
@@ -83,12 +83,23 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
         ),
         scripted.DOMAIN,
     ),
+    (
+        lambda c: c.rebuild_cost("reviews", RebuildRequest(alpha=0.25)),
+        ("rebuild_cost", ("reviews", RebuildRequest(alpha=0.25))),
+        scripted.COST,
+    ),
+    (lambda c: c.epochs("reviews").data, ("epochs", ("reviews",)), [scripted.EPOCH]),
     (lambda c: c.ngrams("reviews", "b", 9).total, ("ngrams", ("reviews", "b", 9)), 1),
     (lambda c: c.remove_domain("reviews"), ("remove_domain", ("reviews",)), None),
     (
         lambda c: c.vplms("po", "acme", 5, "7", "name").next_cursor,
         ("vplms", ("po", "acme", "name", 5, "7")),
         "1",
+    ),
+    (
+        lambda c: c.vplms("po", fuzzy=True).total,
+        ("vplms", ("po", None, None, 100, None, True)),
+        1,
     ),
     (lambda c: c.vplm("acme/polarity"), ("vplm", ("acme/polarity",)), scripted.VPLM),
     (lambda c: c.create_vplm(VPLM), ("create_vplm", (VPLM,)), scripted.VPLM),
@@ -106,6 +117,8 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
     (lambda c: c.remove_vplm("acme/polarity"), ("remove_vplm", ("acme/polarity",)), None),
     (lambda c: c.adapters().bytes, ("adapters", ("", None, 100, None)), 10),
     (lambda c: c.adapter("ab"), ("adapter", ("ab",)), scripted.ADAPTER),
+    (lambda c: c.adapters(unused=True).bytes, ("adapters", ("", None, 100, None, True)), 10),
+    (lambda c: c.verify_adapter("ab").ok, ("verify_adapter", ("ab",)), True),
     (lambda c: c.remove_adapter("ab"), ("remove_adapter", ("ab",)), None),
     (lambda c: c.train(TRAIN).id, ("train", (TRAIN,)), "j1"),
     (lambda c: c.jobs(5, "7", "running").total, ("jobs", ("running", 5, "7")), 1),
@@ -148,6 +161,10 @@ def test_classify_takes_one_text_or_many(engine: Running) -> None:
     assert many.model == "acme/polarity"
     assert engine.appliance.calls[-1][1][0].input == ["good", "bad"]
     assert engine.appliance.calls[-1][1][0].mode == "exact"
+    assert engine.appliance.calls[-1][1][0].explain is False
+    with engine.client() as client:
+        client.classify("acme/polarity", "good", explain=True)
+    assert engine.appliance.calls[-1][1][0].explain is True
 
 
 async def test_the_awaiting_client_makes_the_same_calls(engine: Running) -> None:
@@ -157,6 +174,20 @@ async def test_the_awaiting_client_makes_the_same_calls(engine: Running) -> None
         assert (await client.status()) == scripted.STATUS
         assert (await client.vplms(tenant="acme")).total == 1
         assert (await client.classify("acme/polarity", ["good"])).labels[0] == "negative"
+
+
+async def test_a_client_that_only_reads_sends_nothing_that_changes(engine: Running) -> None:
+    sent = len(engine.appliance.calls)
+    async with AsyncClient(engine.socket, read_only=True) as client:
+        assert (await client.vplms(tenant="acme")).total == 1
+        assert (await client.classify("acme/polarity", ["good"])).labels[0] == "negative"
+        with pytest.raises(Refused, match="POST /v1/tenants was not sent"):
+            await client.create_tenant("acme")
+        with pytest.raises(Refused, match="was not sent"):
+            await client.change_vplm("acme/polarity", pin=True)
+        with pytest.raises(Refused, match="was not sent"):
+            await client.stop()
+    assert {call[0] for call in engine.appliance.calls[sent:]} == {"vplms", "classify"}
 
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
@@ -190,3 +221,14 @@ def test_a_request_that_its_schema_refuses_is_a_bad_input_that_names_the_field()
     assert refused.value.remedy
     with pytest.raises(BadInput, match="name: 'No Good' is not a valid name"):
         checked(VplmCreate, tenant="acme", name="No Good", labels=["a", "b"])
+
+
+def test_an_adapter_goes_out_as_a_file_and_comes_in_as_one(engine: Running) -> None:
+    with engine.client() as client:
+        data = client.adapter_file("ab")
+        assert data == engine.appliance.file.read_bytes()
+        assert client.import_adapter(data) == scripted.ADAPTER
+        assert bytes(engine.appliance.received) == data
+        engine.appliance.received.clear()
+        client.import_adapter(engine.appliance.file)
+        assert bytes(engine.appliance.received) == data

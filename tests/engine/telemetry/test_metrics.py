@@ -139,3 +139,29 @@ def test_quantiles_are_nearest_ranks() -> None:
     assert (quantile(values, 0.5), quantile(values, 0.99), quantile(values, 1.0)) == (50, 99, 100)
     assert quantile([7.0], 0.01) == 7.0
     assert quantile([], 0.5) is None
+
+
+def test_each_tenants_rate_and_p99_are_its_own() -> None:
+    clock = Clock()
+    metrics = Metrics(Window(clock))
+    clock.now += 100
+    for seconds in (0.1, 0.2):
+        metrics.observe_request("acme", "ok", seconds, 1, 10)
+    metrics.observe_request("globex", "ok", 0.9, 1, 10)
+    metrics.observe_request("globex", "queue_full", 0.0, 1, 10)
+    found = metrics.tenants()
+    assert found["acme"].requests_per_s == pytest.approx(2 / 30)
+    assert (found["acme"].p50_s, found["acme"].p99_s) == (0.1, 0.2)
+    assert found["globex"].requests_per_s == pytest.approx(2 / 30)
+    assert found["globex"].p99_s == 0.9
+    clock.now += 31
+    assert metrics.tenants() == {}
+
+
+def test_swaps_are_counted_over_the_window() -> None:
+    clock = Clock()
+    metrics = Metrics(Window(clock))
+    clock.now += 100
+    for _ in range(6):
+        metrics.observe_swap()
+    assert metrics.rates().swaps_per_s == pytest.approx(0.2)

@@ -6,10 +6,13 @@ import hashlib
 import time
 from typing import Any
 
+from engine.client import VERSION
 from engine.schema import (
+    Adapter,
     BackboneStatus,
     DeviceStatus,
     Domain,
+    DomainEpoch,
     EngineStatus,
     HostStatus,
     Job,
@@ -17,9 +20,12 @@ from engine.schema import (
     QueueStatus,
     Quota,
     Rates,
+    RebuildCost,
     Status,
     Tenant,
+    TenantRate,
     TierStatus,
+    TokenOrigin,
     Vplm,
 )
 
@@ -96,6 +102,71 @@ def job(id: str, subject: str, state: str, **more: Any) -> Job:
     return Job.model_validate(values | more)
 
 
+def a_cost(domain: str, **more: Any) -> RebuildCost:
+    values: dict[str, Any] = {
+        "domain": domain,
+        "epoch": 4,
+        "tokens": 240_000,
+        "lookups": 0,
+        "entries": 52_100,
+        "bytes": 20 << 20,
+        "seconds": 14.0,
+        "train_seconds": 0.0,
+        "disk_free_bytes": 41 << 30,
+    }
+    return RebuildCost.model_validate(values | more)
+
+
+def a_spare_adapter(name: str) -> Adapter:
+    """One that was imported and that nobody uses."""
+    return Adapter(
+        id=sha(name),
+        bytes=512_000,
+        rank=64,
+        labels=2,
+        tier="disk",
+        users=[],
+        created_by="import",
+        created_at=NOW - 60,
+        domain="news",
+        origin="train-7",
+        label_names=["ham", "spam"],
+    )
+
+
+def some_tokens() -> list[TokenOrigin]:
+    """One of each kind, of two nodes."""
+    return [
+        TokenOrigin(text="a", source="table", node="general"),
+        TokenOrigin(text="witty", source="table", node="reviews"),
+        TokenOrigin(text="film", source="table", node="reviews"),
+        TokenOrigin(text="about", source="backed_off", node="general"),
+        TokenOrigin(text="mem", source="cached", node=None),
+        TokenOrigin(text="##es", source="computed", node=None),
+    ]
+
+
+def some_epochs() -> list[DomainEpoch]:
+    """Three, the newest first; the newest serves."""
+    return [
+        DomainEpoch(
+            epoch=number,
+            entries=30_000 + 4_000 * number,
+            bytes=(20 + number) << 20,
+            alpha=0.5,
+            coverage=0.5 + 0.05 * number,
+            encoder="inherited",
+            seconds=9.0 + number,
+            hits=600 + 50 * number,
+            lookups=1000,
+            hit_rate=0.6 + 0.05 * number,
+            published_at=NOW - 86_400 * (4 - number),
+            replaced_at=None if number == 3 else NOW - 86_400 * (3 - number),
+        )
+        for number in (3, 2, 1)
+    ]
+
+
 def tier(resident: int, hits: int, misses: int) -> TierStatus:
     return TierStatus(
         resident=resident,
@@ -127,7 +198,7 @@ def a_status(tick: int, *, vplms: int, engine: dict[str, Any], **more: Any) -> S
     known = Status(
         time=NOW,
         engine=EngineStatus(
-            version="0.1.0",
+            version=VERSION,
             pid=4242,
             uptime_s=192.0,
             home="/home/op/hmi",
@@ -181,6 +252,7 @@ def a_status(tick: int, *, vplms: int, engine: dict[str, Any], **more: Any) -> S
             p99_s=0.041 + wave / 1500,
             hit_rate=0.71,
             batch_size=17.3,
+            swaps_per_s=3.5,
         ),
         tenants=2,
         vplms=vplms,
@@ -188,6 +260,10 @@ def a_status(tick: int, *, vplms: int, engine: dict[str, Any], **more: Any) -> S
         jobs=[],
         totals={"requests": 91_234, "texts": 91_234, "tokens": 2_100_000, "errors": 3},
         problems=[],
+        busiest=[
+            TenantRate(tenant="acme", requests_per_s=140.2, p50_s=0.008, p99_s=0.043),
+            TenantRate(tenant="globex", requests_per_s=9.8, p50_s=0.007, p99_s=0.031),
+        ],
     )
     who = known.engine.model_copy(update=engine)
     return known.model_copy(update={"engine": who, **more})

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from engine.client import (
+    VERSION,
     AsyncClient,
     BadInput,
     Conflict,
     EngineNotRunning,
     HmiError,
     NotFound,
+    Unavailable,
 )
 from engine.schema import (
     Adapter,
+    AdapterCheck,
     AdapterPage,
     ClassifyResponse,
     CorpusReceipt,
     DatasetReceipt,
     DeviceStatus,
     Domain,
+    DomainEpochs,
     Job,
     JobAccepted,
     JobPage,
@@ -32,7 +37,9 @@ from engine.schema import (
     NgramPage,
     Prediction,
     Problem,
+    QueueStatus,
     Quota,
+    RebuildCost,
     RebuildRequest,
     SlotMap,
     SpanFeed,
@@ -44,12 +51,25 @@ from engine.schema import (
     Trace,
     TrainRequest,
     Usage,
+    Version,
     Vplm,
     VplmBulkCreate,
     VplmCreate,
     VplmPage,
 )
-from tests.hmi_tui.app.engine_documents import NOW, a_status, domain, job, sha, tenant, vplm
+from tests.hmi_tui.app.engine_documents import (
+    NOW,
+    a_cost,
+    a_spare_adapter,
+    a_status,
+    domain,
+    job,
+    sha,
+    some_epochs,
+    some_tokens,
+    tenant,
+    vplm,
+)
 from tests.hmi_tui.app.span_documents import no_slots
 
 T = TypeVar("T", Tenant, Vplm, Adapter)
@@ -63,6 +83,9 @@ class ScriptedEngine:
     vplm_rows: list[Vplm] = field(default_factory=list)
     domain_rows: list[Domain] = field(default_factory=list)
     job_rows: list[Job] = field(default_factory=list)
+    spare_adapters: list[Adapter] = field(default_factory=list)
+    """Those that no vPLM uses."""
+    damaged: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     spans_told: list[LaneSpan] = field(default_factory=list)
     slot_map: SlotMap = field(default_factory=no_slots)
@@ -75,6 +98,9 @@ class ScriptedEngine:
     )
     down: bool = False
     pid: int = 4242
+    version_name: str = VERSION
+    queue: QueueStatus | None = None
+    unreadable: bool = False
     ready: bool = True
     reasons: list[str] = field(default_factory=list)
     failing: HmiError | None = None
@@ -105,12 +131,24 @@ class ScriptedEngine:
         self._answer("stop")
         self.down = True
 
+    async def version(self) -> Version:
+        self._answer()
+        return Version(version=self.version_name)
+
     async def status(self) -> Status:
         self._answer()
+        if self.unreadable:
+            raise Unavailable("The answer cannot be read.", code="unreadable_answer")
         self.statuses += 1
         return a_status(
             self.statuses,
-            engine={"pid": self.pid, "ready": self.ready, "reasons": self.reasons},
+            engine={
+                "pid": self.pid,
+                "version": self.version_name,
+                "ready": self.ready,
+                "reasons": self.reasons,
+            },
+            **({} if self.queue is None else {"queue": self.queue}),
             device=self.device,
             tenants=len(self.tenant_rows),
             vplms=len(self.vplm_rows),
@@ -179,10 +217,14 @@ class ScriptedEngine:
         limit: int = 100,
         cursor: str | None = None,
         sort: str | None = None,
+        fuzzy: bool = False,
     ) -> VplmPage:
         self._answer()
         self.pages += 1
         mine = [row for row in self.vplm_rows if tenant in (None, row.tenant)]
+        if fuzzy and not any(q in row.id for row in mine):
+            pattern = re.compile(".*".join(map(re.escape, q)))
+            mine, q = [row for row in mine if pattern.search(row.id)], ""
         rows, total, following = self._page(mine, "id", q, limit, cursor, sort)
         return VplmPage(data=rows, total=total, next_cursor=following)
 
@@ -214,8 +256,9 @@ class ScriptedEngine:
         pin: bool | None = None,
         domain: str | None = None,
         mode: Mode | None = None,
+        miss: str | None = None,
     ) -> Vplm:
-        self._answer("change_vplm", id, pin, domain, mode)
+        self._answer("change_vplm", id, pin, domain, mode, *([miss] if miss else []))
         changes: dict[str, Any] = {}
         if pin is not None:
             changes["pinned"] = pin
@@ -254,6 +297,20 @@ class ScriptedEngine:
         ]
         return JobAccepted(id="r1")
 
+    async def change_domain(self, name: str, *changes: object) -> Domain:
+        self._answer("change_domain", name, *changes)
+        return next(row for row in self.domain_rows if row.name == name)
+
+    async def rebuild_cost(self, name: str, request: RebuildRequest | None = None) -> RebuildCost:
+        wanted = request or RebuildRequest()
+        self._answer("rebuild_cost", name, wanted)
+        return a_cost(name, train_seconds=60 * wanted.train_minutes)
+
+    async def epochs(self, name: str) -> DomainEpochs:
+        self._answer()
+        known = any(row.name == name and row.epoch for row in self.domain_rows)
+        return DomainEpochs(data=some_epochs() if known else [])
+
     async def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
         self._answer()
         words = ["of the film", "one of the", "the most", "a gorgeous ,", "it 's a", "in the end"]
@@ -272,7 +329,12 @@ class ScriptedEngine:
     # -- adapters --------------------------------------------------------------------------
 
     async def adapters(
-        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
+        self,
+        q: str = "",
+        limit: int = 100,
+        cursor: str | None = None,
+        sort: str | None = None,
+        unused: bool = False,
     ) -> AdapterPage:
         self._answer()
         rows = [
@@ -288,12 +350,39 @@ class ScriptedEngine:
             )
             for row in self.vplm_rows
         ]
+        rows = self.spare_adapters if unused else rows + self.spare_adapters
         page, total, following = self._page(rows, "id", q, limit, cursor, sort)
         held = sum(row.bytes for row in rows)
-        return AdapterPage(data=page, total=total, bytes=held, next_cursor=following)
+        spare = sum(row.bytes for row in self.spare_adapters)
+        return AdapterPage(
+            data=page,
+            total=total,
+            bytes=held,
+            next_cursor=following,
+            unused=len(self.spare_adapters),
+            unused_bytes=spare,
+        )
+
+    async def import_adapter(self, file: Path) -> Adapter:
+        self._answer("import_adapter", file)
+        self.spare_adapters.append(a_spare_adapter(file.name))
+        return self.spare_adapters[-1]
+
+    async def adapter_file(self, id: str) -> bytes:
+        self._answer("adapter_file", id)
+        return b"tensors"
+
+    async def verify_adapter(self, id: str) -> AdapterCheck:
+        self._answer("verify_adapter", id)
+        bad = id in self.damaged
+        return AdapterCheck(id=id, ok=not bad, detail="It does not match." if bad else "")
 
     async def remove_adapter(self, id: str) -> None:
         self._answer("remove_adapter", id)
+        spare = [row for row in self.spare_adapters if row.id != id]
+        if spare != self.spare_adapters:
+            self.spare_adapters = spare
+            return
         raise Conflict(f"Adapter {id[:12]} is in use.", remedy="Delete the vPLMs that use it.")
 
     # -- jobs ------------------------------------------------------------------------------
@@ -340,7 +429,7 @@ class ScriptedEngine:
     # -- answers ---------------------------------------------------------------------------
 
     async def classify(
-        self, model: str, input: str | list[str], mode: Mode | None = None
+        self, model: str, input: str | list[str], mode: Mode | None = None, explain: bool = False
     ) -> ClassifyResponse:
         self._answer("classify", model, input, mode)
         asked = await self.vplm(model)
@@ -365,6 +454,7 @@ class ScriptedEngine:
             ],
             labels=asked.labels,
             usage=Usage(prompt_tokens=9),
+            tokens=[[] if self.fallback else some_tokens()] if explain else None,
             timing=Timing(
                 queue_s=0.0004,
                 retrieve_s=0.0012 if plot else 0.0081,

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from engine.client import Paths
-from tests.hmi_tui.app.engine_documents import sha
-from tests.hmi_tui.app.screens import WIDE, open_app, sees, text_of, until
+from hmi_tui.widgets.virtual_table import VirtualTable
+from tests.hmi_tui.app.engine_documents import a_spare_adapter, sha
+from tests.hmi_tui.app.screens import WIDE, fill, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
 
@@ -39,3 +42,68 @@ async def test_an_adapter_in_use_is_not_deleted_and_the_reason_shown(
         await sees(pilot, f"Delete adapter {sha('acme/polarity')[:12]}?")
         await pilot.press("y")
         await sees(pilot, "is in use.", "Delete the vPLMs that use it.")
+
+
+async def test_an_adapter_is_imported_and_becomes_a_vplm(
+    paths: Paths, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    file = tmp_path / "spam.safetensors"
+    file.write_bytes(b"tensors")
+    async with open_app(paths, engine, "adapters").run_test(size=WIDE) as pilot:
+        await sees(pilot, "acme/polarity")
+        await pilot.press("i")
+        await fill(pilot, file=str(file))
+        await pilot.press("enter")
+        await sees(pilot, "imported from a file, made by train-7", "ham, spam", "500 KiB unused")
+        assert engine.called("import_adapter") == [(file,)]
+        await pilot.press("n")
+        await sees(pilot, "New vPLM", sha("spam.safetensors")[:20], "ham, spam")
+
+
+async def test_an_adapter_is_saved_to_a_new_file_only(
+    paths: Paths, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.safetensors"
+    target.write_bytes(b"precious")
+    async with open_app(paths, engine, "adapters").run_test(notifications=True) as pilot:
+        await sees(pilot, "acme/polarity")
+        await pilot.press("s")
+        await fill(pilot, file=str(target))
+        await pilot.press("enter")
+        await sees(pilot, "exists already.")
+        assert target.read_bytes() == b"precious"
+        target.unlink()
+        await pilot.press("enter")
+        await sees(pilot, "Saved")
+        assert target.read_bytes() == b"tensors"
+
+
+async def test_marked_adapters_are_verified_and_the_damaged_named(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "adapters").run_test(notifications=True) as pilot:
+        await sees(pilot, "acme/polarity")
+        await pilot.press("v")
+        await sees(pilot, "the file is what it was.")
+        await pilot.press("home", "space", "space")
+        table = pilot.app.screen.query_one("#adapters-table", VirtualTable)
+        engine.damaged = {min(table.marked)}
+        await pilot.press("v")
+        await sees(pilot, "1 of 2 are damaged", min(table.marked)[:12], "It does not match.")
+
+
+async def test_what_nobody_uses_is_listed_and_removed(paths: Paths, engine: ScriptedEngine) -> None:
+    engine.spare_adapters = [a_spare_adapter(name) for name in ("one", "two")]
+    async with open_app(paths, engine, "adapters").run_test(notifications=True) as pilot:
+        await sees(pilot, "1000 KiB unused")
+        await pilot.press("g")
+        await sees(pilot, "Garbage", "1 of 2", "nobody")
+        await pilot.press("z")
+        await sees(pilot, "Delete 2 adapters that nobody uses?", sha("one")[:12])
+        await pilot.press("y")
+        await sees(pilot, "No garbage: every adapter is used.")
+        assert len(engine.called("remove_adapter")) == 2
+        await pilot.press("z")
+        await sees(pilot, "There is no garbage")
+        await pilot.press("g")
+        await sees(pilot, "acme/polarity")

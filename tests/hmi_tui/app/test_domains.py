@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
+
+from textual.widgets import Select
 
 from engine.client import Paths
 from engine.schema import RebuildRequest
 from hmi_tui.widgets.domain_rows import tree_rows
 from hmi_tui.widgets.progress_line import ProgressLine
-from tests.hmi_tui.app.engine_documents import domain
-from tests.hmi_tui.app.screens import fill, open_app, sees, text_of, until
+from tests.hmi_tui.app.engine_documents import domain, job
+from tests.hmi_tui.app.screens import WIDE, fill, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
 
@@ -140,3 +143,80 @@ async def test_a_domain_is_deleted_after_a_question_and_the_root_never(
         await pilot.press("y")
         await until(pilot, lambda: engine.called("remove_domain") == [("news",)])
         await until(pilot, lambda: "├─ news" not in text_of(pilot))
+
+
+async def test_what_a_rebuild_costs_is_said_before_it_begins(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "domains").run_test() as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("down", "r")
+        await sees(pilot, "It costs about 14 s and 20 MiB (52,100 entries")
+        await fill(pilot, train_minutes="7")
+        await sees(pilot, "14 s after 7 m 00 s of training")
+        assert engine.called("rebuild_domain") == []
+
+
+async def test_two_epochs_are_compared(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "domains").run_test() as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("down", "v")
+        await sees(pilot, "Epochs of news", "serves", "38,000 → 42,000  (+4,000)")
+        await sees(pilot, "70.0 % → 75.0 %  (+5.0 %)")
+        await pilot.press("end")
+        await sees(pilot, "There is no epoch before this one")
+        await pilot.press("home", "space", "end")
+        await sees(pilot, "Mark another one")
+        await pilot.press("space")
+        await sees(pilot, "1 → 3", "34,000 → 42,000  (+8,000)")
+        await pilot.press("escape", "down", "down", "v")
+        await sees(pilot, "Epochs of films", "No epoch is known yet.")
+
+
+async def test_a_node_tells_how_its_lookups_were_answered(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    counts = {"hits": 700, "misses": 300, "computed": 100, "cached": 150, "backed_off": 50}
+    engine.domain_rows[1] = domain("news", "general", 1, published_at=time.time() - 7300, **counts)
+    async with open_app(paths, engine, "domains").run_test(size=WIDE) as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("down")
+        await sees(pilot, "70.0 % (700)", "25.0 % (250)", "15.0 % (150), of the", "5.0 % (50)")
+        await sees(pilot, "2 h ago", "56,874")
+        await pilot.press("d")
+        await sees(pilot, "esc closes", "seen entries")
+
+
+async def test_a_node_is_moved_and_learns_by_itself(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "domains").run_test(notifications=True) as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("down", "e")
+        await sees(pilot, "Change domain news")
+        parent, update = pilot.app.screen.query(Select)
+        parent.value, update.value = "reviews", "miss_rate"
+        await fill(pilot, miss_rate="0.4")
+        await pilot.press("ctrl+s")
+        await sees(pilot, "Changed domain news.")
+        assert engine.called("change_domain") == [
+            ("news", "reviews", "miss_rate", 0.4, 20_000, 3600.0)
+        ]
+
+
+async def test_the_root_has_no_place_to_move_to(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "domains").run_test() as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("e")
+        await sees(pilot, "Change domain general")
+        assert "Under" not in text_of(pilot)
+
+
+async def test_a_rebuild_is_watched_in_the_trainer(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "domains").run_test(notifications=True) as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("w")
+        await sees(pilot, "No rebuild is under way")
+        engine.job_rows.append(job("r7", "news", "running", type="rebuild"))
+        await sees(pilot, "rebuild news")
+        await pilot.press("w")
+        await until(pilot, lambda: pilot.app.current_mode == "trainer")
+        await sees(pilot, "─ rebuild news ─")

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from engine.client import AsyncClient, BadInput, Unavailable
-from engine.schema import Status
+from engine.schema import QueueStatus, Status
 from hmi_tui.feed import Feed
 from hmi_tui.snapshot import KEPT_RATES
 from tests.hmi_tui.app.engine_documents import job
@@ -56,6 +56,28 @@ async def test_an_engine_that_loads_is_starting(engine: ScriptedEngine) -> None:
     engine.failing = Unavailable("loading backbone")
     snapshot = await Feed(engine.client).read()
     assert (snapshot.link, snapshot.reason) == ("starting", "loading backbone")
+
+
+async def test_an_engine_that_answers_too_late_is_silent(engine: ScriptedEngine) -> None:
+    engine.failing = Unavailable("It did not answer in time.", code="timeout")
+    assert (await Feed(engine.client).read()).link == "silent"
+
+
+async def test_refusals_are_news_for_ten_seconds_and_start_anew_with_an_engine(
+    engine: ScriptedEngine,
+) -> None:
+    now = 0.0
+    feed = Feed(engine.client, clock=lambda: now)
+
+    async def refused(total: int, at: float) -> int:
+        nonlocal now
+        now = at
+        counts = {"queue_full": total}
+        engine.queue = QueueStatus(depth=0, tokens=0, limit_tokens=9, refused=counts)
+        return (await feed.read()).refused
+
+    told = [await refused(total, at) for total, at in ((5, 0), (9, 4), (9, 9), (9, 15), (2, 16))]
+    assert told == [0, 4, 4, 0, 0]
 
 
 async def test_any_other_error_is_a_state_too(engine: ScriptedEngine) -> None:

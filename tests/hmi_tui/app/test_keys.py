@@ -16,7 +16,11 @@ from hmi_tui.screens.mode_screen import ModeScreen
 from tests.hmi_tui.app.screens import WIDE, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
-LEADS_TO = {"vplm: Try": "playground", "vplm: Train": "trainer"}
+LEADS_TO = {
+    "vplm: Try": "playground",
+    "vplm: Train": "trainer",
+    "adapter: New vPLM": "tenants",
+}
 
 
 def test_commands_are_named_group_and_verb() -> None:

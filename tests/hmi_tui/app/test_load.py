@@ -304,3 +304,21 @@ async def test_the_simulators_own_settings_in_the_environment_do_not_reach_it(
     )
     assert await asyncio.wait_for(done, 10) == (0, "[]")
     assert os.environ["HMI_LOAD_RAMP"] == "5:1"
+
+
+async def test_kept_runs_are_ordered_by_capitals(
+    paths: Paths, engine: ScriptedEngine, simulator: Simulator
+) -> None:
+    simulator("well")
+    async with open_app(paths, engine, "load").run_test(size=WIDE) as pilot:
+        for name in ("beta", "alpha"):
+            await run_to_the_end(pilot, name=name)
+        table = screen_of(pilot).runs.table
+
+        def names() -> list[str]:
+            return [row.name for row in map(table._pages.row, range(table.total)) if row]
+
+        await pilot.press("R")
+        await until(pilot, lambda: names() == ["alpha", "beta"], "the runs by name")
+        await pilot.press("R")
+        await until(pilot, lambda: names() == ["beta", "alpha"], "the other way round")

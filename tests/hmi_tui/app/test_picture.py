@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,21 @@ async def test_a_picture_of_a_mode_is_an_svg_with_its_content(
     assert svg.startswith("<svg")
     assert "Playground" in svg
     assert "97.3" in svg
+
+
+async def test_every_mode_is_pictured_in_both_sizes(
+    paths: Paths, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scripted = partial(HmiApp, client=engine.client, tick=TICK_S)
+    monkeypatch.setattr(module, "HmiApp", scripted)
+    folder = tmp_path / "pictures"
+    written = await module.pictures(paths, folder, seconds=0.1)
+    assert sorted(written) == sorted(folder.iterdir())
+    assert {file.stem for file in written} == {
+        f"{mode}-{size}" for mode in HmiApp.MODES for size in ("80x24", "160x50")
+    }
+    for file in written:
+        assert file.read_text().startswith("<svg")
 
 
 async def test_a_picture_without_an_engine_says_what_to_do(

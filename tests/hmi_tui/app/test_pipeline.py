@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
@@ -144,6 +145,19 @@ async def test_a_click_on_a_bar_chooses_its_batch(paths: Paths, engine: Scripted
         assert screen_of(pilot).chosen == 40
 
 
+async def test_a_second_click_on_the_chosen_batch_describes_it(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "pipeline").run_test(size=NARROW) as pilot:
+        await sees(pilot, "Batch 40, the newest")
+        await pilot.press("up")
+        await sees(pilot, "◆◆")
+        lines = text_of(pilot).split("\n")
+        y = next(y for y, line in enumerate(lines) if "◆◆" in line)
+        await pilot.click(offset=(lines[y].index("◆◆"), y))
+        await sees(pilot, "esc closes", "ended")
+
+
 async def test_a_trace_is_saved_to_a_new_file(
     paths: Paths, engine: ScriptedEngine, tmp_path: Path
 ) -> None:
@@ -164,18 +178,19 @@ async def test_a_trace_is_saved_to_a_new_file(
 
 
 async def test_a_trace_that_cannot_be_saved_keeps_the_form_open(
-    paths: Paths, engine: ScriptedEngine, tmp_path: Path
+    paths: Paths, engine: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # a long name would be broken in two by the form
     there = tmp_path / "there.json"
     there.write_text("mine")
-    good = {"file": str(tmp_path / "new.json"), "seconds": "30"}
+    good = {"file": "new.json", "seconds": "30"}
     async with open_app(paths, engine, "pipeline").run_test(size=WIDE) as pilot:
         await sees(pilot, "Batch 40, the newest")
         await pilot.press("s")
         for bad, complaint in (
-            ({"file": str(there)}, "there.json already"),
+            ({"file": there.name}, "there.json already"),
             ({"file": ""}, "A file is wanted."),
-            ({"file": str(tmp_path / "none" / "t.json")}, "There is no folder"),
+            ({"file": "none/t.json"}, "There is no folder"),
             ({"seconds": "long"}, "'long' is no number of seconds."),
             ({"seconds": "9999"}, "'9999' is no number of seconds."),
         ):

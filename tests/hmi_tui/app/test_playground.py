@@ -83,3 +83,43 @@ async def test_letters_are_text_until_esc_and_keys_after_it(
         assert pilot.app.screen.box.text == "q2\n?"
         await pilot.press("escape", "2")
         await until(pilot, lambda: "Tenants ─" in text_of(pilot))
+
+
+async def test_tokens_are_marked_with_the_node_that_had_their_row(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "playground").run_test(size=WIDE) as pilot:
+        await sees(pilot, "Ask acme/polarity", "Which tokens hit the table is told once")
+        await pilot.press(*"witty", "enter")
+        await sees(pilot, "a² witty¹ film¹ about⁻² mem= ##es~")
+        await sees(pilot, "¹ reviews 2", "² general 1", "⁻ shorter n-gram 1")
+        await sees(pilot, "= computed lately 1", "~ computed 1", "How it was computed")
+
+
+async def test_on_a_narrow_screen_the_tokens_take_the_place_of_the_timing(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "playground").run_test(size=NARROW) as pilot:
+        await sees(pilot, "Ask acme/polarity", "How it was computed")
+        await pilot.press(*"witty", "enter", "ctrl+t")
+        await sees(pilot, "witty¹", "~ computed 1")
+        await pilot.press("ctrl+t")
+        await sees(pilot, "How it was computed")
+        assert "witty¹" not in text_of(pilot)
+
+
+async def test_without_tables_the_tokens_say_why(paths: Paths, engine: ScriptedEngine) -> None:
+    engine.fallback = "The table of reviews is damaged."
+    async with open_app(paths, engine, "playground").run_test(size=WIDE) as pilot:
+        await sees(pilot, "Ask acme/polarity")
+        await pilot.press(*"witty", "enter")
+        await sees(pilot, "│ The table of reviews is damaged.")
+
+
+async def test_a_vplm_is_chosen_by_scattered_letters(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "playground").run_test() as pilot:
+        await sees(pilot, "Ask acme/polarity")
+        await pilot.press("ctrl+o", *"gbsm")
+        await sees(pilot, "globex/spam")
+        await pilot.press("enter")
+        await sees(pilot, "Ask globex/spam")

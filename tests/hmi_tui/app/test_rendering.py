@@ -32,6 +32,10 @@ CONTENT = {
         "93 %",
         "Table hits by domain",
         "74 %",
+        "Busiest tenants",
+        "140.2",
+        "swaps/s",
+        "others",
         "train acme",
         "No problems",
     ),
@@ -119,6 +123,27 @@ async def test_a_device_is_shown_with_its_memory_load_and_power(
     )
     async with open_app(paths, engine).run_test() as pilot:
         await sees(pilot, "NVIDIA H200", "21 of 139 GiB", "83 %", "412 W", "61 °C")
+
+
+async def test_a_device_tells_its_clocks_and_who_holds_its_memory(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    engine.device = DeviceStatus(
+        kind="cuda",
+        name="NVIDIA H200",
+        note="",
+        total_bytes=139 << 30,
+        used_bytes=21 << 30,
+        utilisation=0.83,
+        power_w=412,
+        power_limit_w=700,
+        sm_mhz=1755,
+        sm_max_mhz=1980,
+        by_owner={"activations": 3 << 30, "other processes": 15 << 30},
+    )
+    async with open_app(paths, engine).run_test() as pilot:
+        await sees(pilot, "412/700 W", "1755 of 1980 MHz", "activations", "3.0 GiB")
+        await sees(pilot, "other processes", "15 GiB")
 
 
 async def test_problems_come_with_their_remedy(paths: Paths, engine: ScriptedEngine) -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import time
+
 from textual.pilot import Pilot
+from textual.widgets import Select
 
 from engine.client import Paths
-from engine.schema import Vplm
+from engine.schema import Cost, Quota, Vplm
 from hmi_tui.screens.playground import PlaygroundScreen
 from hmi_tui.screens.tenants import TenantsScreen
+from tests.hmi_tui.app.engine_documents import tenant, vplm
 from tests.hmi_tui.app.screens import NARROW, WIDE, fill, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
@@ -169,8 +173,6 @@ async def test_a_vplm_is_pinned_and_unpinned(paths: Paths, engine: ScriptedEngin
 
 
 async def test_a_vplm_moves_to_another_domain(paths: Paths, engine: ScriptedEngine) -> None:
-    from textual.widgets import Select
-
     async with open_app(paths, engine, "tenants").run_test() as pilot:
         await sees(pilot, "acme/model-00001")
         await pilot.press("tab", "e")
@@ -260,3 +262,60 @@ async def test_training_and_trying_start_from_the_vplm(
         await pilot.press("2", "o")
         await sees(pilot, "Ask acme/model-00001")
         assert isinstance(pilot.app.screen, PlaygroundScreen)
+
+
+async def test_marked_vplms_move_together(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "tenants").run_test(notifications=True) as pilot:
+        await sees(pilot, "acme/model-00001")
+        await pilot.press("tab", "space", "space", "e")
+        await sees(pilot, "Change 2 vPLMs", "as it is")
+        pilot.app.screen.query(Select).first().value = "news"
+        pilot.app.screen.query(Select).last().value = "backoff"
+        await pilot.press("ctrl+s")
+        await sees(pilot, "Changed 2 vPLMs.")
+        assert engine.called("change_vplm") == [
+            ("acme/model-00001", None, "news", None, "backoff"),
+            ("acme/model-00002", None, "news", None, "backoff"),
+        ]
+
+
+async def test_marked_tenants_are_deleted_together(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine, "tenants").run_test() as pilot:
+        await sees(pilot, "globex")
+        await pilot.press("space", "space", "x")
+        await sees(pilot, "Delete 2 tenants?", "acme, globex")
+        await pilot.press("y")
+        await until(pilot, lambda: engine.called("remove_tenant") == [("acme",), ("globex",)])
+
+
+async def test_a_tenant_shows_its_traffic_quota_and_use(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    engine.tenant_rows[0] = tenant(
+        "acme",
+        vplms=27,
+        quota=Quota(vplms=50, rps=5),
+        requests_per_s=3.25,
+        p99_s=0.043,
+        requests_month=12_345,
+        training_month_s=75,
+    )
+    async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
+        await sees(pilot, "req/s", "3.2", "43 ms", "27 of 50")
+        await sees(pilot, "12,345 requests, 1 m 15 s of training")
+        assert "cost" not in text_of(pilot)
+
+
+async def test_a_tariff_brings_a_column_of_costs(paths: Paths, engine: ScriptedEngine) -> None:
+    cost = Cost(currency="EUR", storage=1.5, requests=20, training=3, total=24.5)
+    engine.tenant_rows[0] = tenant("acme", cost=cost)
+    async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
+        await sees(pilot, " cost ", "24.50", "24.50 EUR this month")
+        await pilot.press("d")
+        await sees(pilot, "storage 1.50, requests 20.00,", "training 3.00")
+
+
+async def test_a_vplm_says_when_it_was_last_used(paths: Paths, engine: ScriptedEngine) -> None:
+    engine.vplm_rows[0] = vplm("acme", "polarity", last_used=time.time() - 7300)
+    async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
+        await sees(pilot, " used", "2 h", "never")

@@ -9,7 +9,8 @@ from engine.client import Paths
 from engine.schema import Job, Point
 from hmi_tui.screens.train_form import dataset_name
 from hmi_tui.screens.trainer import TrainerScreen
-from tests.hmi_tui.app.screens import fill, open_app, sees, text_of, until
+from tests.hmi_tui.app.engine_documents import job
+from tests.hmi_tui.app.screens import WIDE, fill, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
 
@@ -123,3 +124,69 @@ async def test_jobs_are_filtered(paths: Paths, engine: ScriptedEngine) -> None:
         await pilot.press("/", *"tone")
         await sees(pilot, "1 of 1")
         assert "acme/polarity" not in text_of(pilot)
+
+
+async def test_the_curves_of_marked_jobs_are_drawn_side_by_side(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "trainer").run_test(size=WIDE) as pilot:
+        await sees(pilot, "acme/polarity")
+        await pilot.press("space", "space")
+        await sees(pilot, "2 marked", "● acme/model-00007 j2", "▲ acme/polarity j1")
+        await sees(pilot, "84.0 % · 84.2 %")
+        engine.end_job("j2", "succeeded", accuracy=[Point(step=600, value=0.917)])
+        await sees(pilot, "91.7 % · 84.2 %")
+        await pilot.press("escape")
+        await until(pilot, lambda: "▲ acme/polarity j1" not in text_of(pilot))
+
+
+async def test_the_confusion_matrix_of_a_training_is_shown(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    matrix = {"labels": ["negative", "positive"], "counts": [[41, 9], [0, 50]]}
+    engine.job_rows[1] = engine.job_rows[1].model_copy(update={"result": {"confusion": matrix}})
+    async with open_app(paths, engine, "trainer").run_test(notifications=True) as pilot:
+        await sees(pilot, "acme/polarity")
+        await pilot.press("m")
+        await sees(pilot, "Choose a training that has been evaluated")
+        await pilot.press("down")
+        await until(pilot, lambda: job_of(pilot).id == "j1")
+        await pilot.press("m")
+        await sees(pilot, "Held-out rows of acme/polarity", "[41]", "9", "·", "[50]", "82 %")
+        await pilot.press("escape", "d")
+        await sees(pilot, "optimizer")
+        assert "confusion" not in text_of(pilot)
+
+
+async def test_an_ended_job_is_started_again_with_its_parameters(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    params = {"vplm": "globex/tone", "dataset": "mails", "epochs": 7}
+    engine.job_rows[2] = engine.job_rows[2].model_copy(update={"params": params})
+    async with open_app(paths, engine, "trainer").run_test(notifications=True) as pilot:
+        await sees(pilot, "acme/polarity")
+        await pilot.press("a")
+        await sees(pilot, "Choose a job that has ended.")
+        await pilot.press("end")
+        await until(pilot, lambda: job_of(pilot).id == "j0")
+        await pilot.press("a")
+        await sees(pilot, "Start the train job of globex/tone again?", "from the beginning")
+        await pilot.press("y")
+        await until(pilot, lambda: engine.called("train"))
+        request = engine.called("train")[0][0]
+        assert (request.vplm, request.dataset, request.epochs) == ("globex/tone", "mails", 7)
+
+
+async def test_a_cancelled_encoder_training_is_resumed(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    params = {"alpha": 0.4, "train_minutes": 5.0}
+    engine.job_rows = [job("r0", "news", "cancelled", type="rebuild", params=params)]
+    async with open_app(paths, engine, "trainer").run_test() as pilot:
+        await sees(pilot, "─ rebuild news ─", "cancelled")
+        await pilot.press("a")
+        await sees(pilot, "goes on where it stopped")
+        await pilot.press("y")
+        await until(pilot, lambda: engine.called("rebuild_domain"))
+        name, request = engine.called("rebuild_domain")[0]
+        assert (name, request.alpha, request.train_minutes) == ("news", 0.4, 5.0)

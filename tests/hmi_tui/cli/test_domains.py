@@ -200,3 +200,37 @@ def _creates(engine: FakeEngine) -> None:
     engine.on("PUT", "/v1/domains/reviews/corpus", receipt)
     engine.on("GET", "/v1/domains/reviews", a_domain("reviews", "general"))
     engine.on("DELETE", "/v1/domains/reviews", None)
+
+
+def test_a_rebuild_says_what_it_would_cost_and_does_nothing(engine: FakeEngine, run: Run) -> None:
+    cost = {
+        "domain": "support",
+        "epoch": 3,
+        "tokens": 900,
+        "lookups": 0,
+        "entries": 50,
+        "bytes": 2048,
+        "seconds": 1.5,
+        "train_seconds": 60,
+        "disk_free_bytes": 1 << 30,
+        "warnings": ["It has no corpus."],
+    }
+    engine.on("POST", "/v1/domains/support/rebuild/cost", cost)
+    told = run("domain", "rebuild", "support", "--train-minutes", "1", "--dry-run").stdout
+    assert "about 50" in told
+    assert "2.0 KiB, 1.0 GiB are free" in told
+    assert "It has no corpus." in told
+    assert engine.calls("POST", "/v1/domains/support/rebuild") == []
+
+
+def test_epochs_are_listed(engine: FakeEngine, run: Run) -> None:
+    one = {"entries": 9, "bytes": 99, "alpha": 0.5, "coverage": 0.6, "encoder": "own"}
+    counted = {"seconds": 1, "hits": 1, "lookups": 4, "hit_rate": 0.25}
+    when = {"published_at": 1.0, "replaced_at": None}
+    engine.on(
+        "GET", "/v1/domains/support/epochs", {"data": [{"epoch": 2, **one, **counted, **when}]}
+    )
+    lines = run("domain", "epochs", "support").stdout.splitlines()
+    assert lines[1].split()[:6] == ["2", "9", "99", "B", "0.5", "60.0"]
+    assert "25.0 %" in lines[1]
+    assert run("domain", "epochs", "support", "-q").stdout == "2\n"

@@ -124,11 +124,23 @@ def test_the_application_says_on_leaving_that_the_engine_goes_on(
 ) -> None:
     opened: list[object] = []
     monkeypatch.setattr("hmi_tui.cli.root.on_terminal", lambda: True)
-    monkeypatch.setattr("hmi_tui.app.run", opened.append)
+    monkeypatch.setattr("hmi_tui.app.run", lambda paths, **how: opened.append(how))
     told = run().stderr
-    assert len(opened) == 1
+    assert opened == [{"read_only": False}]
     assert "goes on" in told
     assert "hmi stop" in told
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_application_may_be_opened_to_look_only(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr("hmi_tui.cli.root.on_terminal", lambda: True)
+    monkeypatch.setattr("hmi_tui.app.run", lambda paths, **how: opened.append(how))
+    run("--read-only")
+    assert opened == [{"read_only": True}]
+    assert "no command takes it" in run("--read-only", "stop", code=2).stderr
 
 
 def test_listing_needs_no_heavy_import(engine: FakeEngine) -> None:

@@ -189,3 +189,24 @@ def _ready_to_train(engine: FakeEngine) -> None:
     engine.on("GET", "/v1/vplms/acme/polarity", a_vplm(accuracy=0.875, version=2))
     engine.on("PUT", "/v1/tenants/acme/datasets/polarity", receipt)
     engine.on("POST", "/v1/jobs", {"id": "j1"})
+
+
+def test_an_adapter_is_exported_imported_and_verified(
+    engine: FakeEngine, run: Run, tmp_path: Path
+) -> None:
+    path = f"/v1/adapters/{ADAPTER_ID}"
+    engine.on("GET", f"{path}/file", {"a": 1})
+    engine.on("POST", "/v1/adapters", an_adapter())
+    engine.on("POST", f"{path}/verify", {"id": ADAPTER_ID, "ok": True, "detail": ""})
+    file = tmp_path / "a.safetensors"
+    assert run("adapter", "export", ADAPTER_ID, str(file)).stdout == f"{file}\n"
+    assert run("adapter", "import", str(file), "-q").stdout == f"{ADAPTER_ID}\n"
+    assert engine.calls("POST", "/v1/adapters")[0].body == file.read_bytes()
+    assert "1 adapters are what they were." in run("adapter", "verify", ADAPTER_ID).stderr
+    engine.on("POST", f"{path}/verify", {"id": ADAPTER_ID, "ok": False, "detail": "Cut short."})
+    engine.on("GET", "/v1/adapters", page(an_adapter(), bytes=1000))
+    found = run("adapter", "verify", code=1)
+    assert found.stdout == f"{ADAPTER_ID}  Cut short.\n"
+    assert "1 of 1 adapters" in found.stderr
+    run("adapter", "ls", "--unused")
+    assert engine.calls("GET", "/v1/adapters")[-1].query["unused"] == "true"

@@ -1,0 +1,49 @@
+"""Where each token's row came from, told for those who ask; the batch's own view says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from engine.knowledge.index import MISS
+from engine.knowledge.retrieve import Knowledge, Retrieved
+from engine.model.ngrams import order, pack, shortened_keys, trigrams
+
+Source = Literal["table", "backed_off", "cached", "computed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """`node` is the domain whose table had the row, None for a row that was computed."""
+
+    source: Source
+    node: str | None
+
+
+def origins(ids: list[int], found: Retrieved, knowledge: Knowledge) -> tuple[Origin, ...]:
+    """Of every token of one text `ids`, for which `found` was retrieved from `knowledge`.
+
+    The view does not change, so that asking it again gives the rows that the batch got.
+    """
+    view = knowledge.view
+    text = np.array(ids, dtype=np.int64)
+    keys = pack(trigrams(text, np.array([len(ids)], dtype=np.int64), knowledge.encoder.boundary))
+    rows = view.find(keys)
+    for _ in range(2):
+        missed = np.flatnonzero(found.backed_off & (rows == MISS) & (order(keys) > 1))
+        keys[missed] = shortened_keys(keys[missed])
+        rows[missed] = view.find(keys[missed])
+    told: list[Origin] = []
+    for hit, shorter, cached, row in zip(
+        found.hit, found.backed_off, found.cached, rows, strict=True
+    ):
+        node = None if row == MISS else view.source(int(row))
+        if hit:
+            told.append(Origin("table", node))
+        elif shorter:
+            told.append(Origin("backed_off", node))
+        else:
+            told.append(Origin("cached" if cached else "computed", None))
+    return tuple(told)

@@ -1,0 +1,156 @@
+"""How soon the application is there, how soon it answers a key, and what it costs to leave open.
+
+    python -m tests.benchmarks.application --vplms 10000
+
+`hmi` runs in a real pty on the scripted engine behind a real socket, so that only the application
+is measured. First paint counts from the command's start to the first line of the modes; a key from
+its writing to the list's new position in what the terminal gets. Where others use the machine the
+seconds of CPU say more than the wall's.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+
+import click
+
+from engine.bench.about import about_run
+from engine.bench.table import table
+from tests.benchmarks.terminal import Terminal, terminal
+
+SIZE = (160, 50)
+MODES_ARE_THERE = "Overview"
+FIGURES_ARE_THERE = r"req/s"
+DOWN, PAGE_DOWN, PAGE_UP = "\x1b[B", "\x1b[6~", "\x1b[5~"
+CURVES_ARE_FULL_S = 125.0
+"""Until then even the curves of an engine that nobody asks grow."""
+
+WALK = (*[DOWN] * 6, PAGE_DOWN, PAGE_DOWN, DOWN, PAGE_UP)
+GOALS = {"first paint": 1.0, "key, p95": 0.050, "idle": 0.03, "live": 0.10}
+
+
+@contextmanager
+def engine_on(folder: Path, vplms: int, *, live: bool) -> Iterator[dict[str, str]]:
+    """A scripted engine in a process of its own; the environment that leads `hmi` to it."""
+    socket = folder / "engine.sock"
+    command = [sys.executable, "-m", "tests.benchmarks.scripted_server", str(socket)]
+    command += ["--vplms", str(vplms), "--live" if live else "--still"]
+    with subprocess.Popen(command) as process:
+        try:
+            while not socket.exists():
+                if process.poll() is not None:
+                    raise click.ClickException("The scripted engine did not start.")
+                time.sleep(0.05)
+            yield {"HMI_HOME": str(folder), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        finally:
+            process.terminate()
+
+
+def first_paints(environment: dict[str, str], times: int) -> list[tuple[float, float, float]]:
+    """Seconds to the first paint and to the first figures, and of CPU to the former."""
+    found = []
+    for _ in range(times + 1):
+        with terminal([], SIZE, environment) as one:
+            painted, _ = one.wait_for(MODES_ARE_THERE)
+            cpu = one.cpu_s()
+            told, _ = one.wait_for(FIGURES_ARE_THERE)
+            found.append((painted - one.began, told - one.began, cpu))
+    return found[1:]  # the first reads the files from the disk
+
+
+def key_latencies(environment: dict[str, str], keys: int, vplms: int) -> list[float]:
+    """Seconds from each key in the list of vPLMs until its new position was written."""
+    total = f"{vplms - 3:,}"
+    with terminal([], SIZE, environment) as one:
+        one.wait_for(FIGURES_ARE_THERE)
+        one.write("2")
+        one.wait_for(rf"1 of {total}")
+        one.drain(1.0)
+        one.write("\t")
+        one.drain(1.0)
+        return [_answered(one, WALK[n % len(WALK)], total, n) for n in range(keys)]
+
+
+def _answered(one: Terminal, key: str, total: str, number: int) -> float:
+    one.drain(0.05 + 0.013 * (number % 7))  # at no fixed distance to the application's ticks
+    at = one.write(key)
+    seen, _ = one.wait_for(rf"[\d,]+ of {total}", 5.0)
+    return seen - at
+
+
+def cpu_share(
+    environment: dict[str, str], seconds: float, keys: str = "", after: float = 3.0
+) -> float:
+    """Share of one core that the application takes when it is only looked at."""
+    with terminal([], SIZE, environment) as one:
+        one.wait_for(FIGURES_ARE_THERE)
+        if keys:
+            one.write(keys)
+        one.drain(after)
+        cpu, began = one.cpu_s(), time.perf_counter()
+        one.drain(seconds)
+        return (one.cpu_s() - cpu) / (time.perf_counter() - began)
+
+
+@click.command()
+@click.option("--vplms", type=int, default=10_000, show_default=True)
+@click.option("--times", type=int, default=5, show_default=True, help="Starts.")
+@click.option("--keys", type=int, default=200, show_default=True)
+@click.option("--seconds", type=float, default=20.0, show_default=True, help="Of each watching.")
+@click.option("--json", "out", type=click.Path(path_type=Path), help="Write the figures here.")
+def main(vplms: int, times: int, keys: int, seconds: float, out: Path | None) -> None:
+    """First paint, input to repaint, and CPU while nothing is done."""
+    with (
+        tempfile.TemporaryDirectory(prefix="hmi") as name,
+        engine_on(Path(name), vplms, live=True) as environment,
+    ):
+        paints = first_paints(environment, times)
+        latencies = key_latencies(environment, keys, vplms)
+        live = {"overview": cpu_share(environment, seconds)}
+        live["tenants"] = cpu_share(environment, seconds, "2")
+    with (
+        tempfile.TemporaryDirectory(prefix="hmi") as name,
+        engine_on(Path(name), vplms, live=False) as environment,
+    ):
+        idle = cpu_share(environment, seconds, after=CURVES_ARE_FULL_S)
+    painted, told, cpu = (median(column) for column in zip(*paints, strict=True))
+    p95 = quantiles(latencies, n=100)[94]
+    figures = {
+        "first_paint_s": painted,
+        "first_paint_cpu_s": cpu,
+        "first_figures_s": told,
+        "key_p50_s": median(latencies),
+        "key_p95_s": p95,
+        "idle_share": idle,
+        **{f"live_{mode}_share": share for mode, share in live.items()},
+    }
+    click.echo(about_run(threads=1, seed=0).line() + f", {vplms:,} vPLMs, {SIZE[0]} x {SIZE[1]}\n")
+    click.echo(table(("WHAT", ">FOUND", ">GOAL"), _rows(figures)))
+    if out is not None:
+        out.write_text(json.dumps(figures, indent=2))
+
+
+def _rows(figures: dict[str, float]) -> Sequence[tuple[str, str, str]]:
+    at = figures.__getitem__
+    return [
+        ("first paint", f"{at('first_paint_s'):.2f} s", f"{GOALS['first paint']:.1f} s"),
+        ("  of which CPU", f"{at('first_paint_cpu_s'):.2f} s", ""),
+        ("first figures", f"{at('first_figures_s'):.2f} s", ""),
+        ("key to repaint, p50", f"{1e3 * at('key_p50_s'):.0f} ms", ""),
+        ("key to repaint, p95", f"{1e3 * at('key_p95_s'):.0f} ms", "50 ms"),
+        ("idle overview", f"{at('idle_share'):.1%} of a core", f"{GOALS['idle']:.0%}"),
+        ("live overview", f"{at('live_overview_share'):.1%} of a core", f"{GOALS['live']:.0%}"),
+        ("live list", f"{at('live_tenants_share'):.1%} of a core", f"{GOALS['live']:.0%}"),
+    ]
+
+
+if __name__ == "__main__":
+    main()

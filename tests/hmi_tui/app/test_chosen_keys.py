@@ -1,0 +1,137 @@
+"""Keys from config.toml: those in force, those refused, and what is said of the refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from engine.client import Paths
+from hmi_tui.app import HmiApp
+from hmi_tui.config_file import ConfigFile
+from hmi_tui.keys import chosen_keys, is_key, places
+from hmi_tui.screens.confirm import Confirm
+from tests.hmi_tui.app.screens import WIDE, footer_keys, open_app, sees, until
+from tests.hmi_tui.app.scripted_engine import ScriptedEngine
+
+Write = Callable[[str], None]
+
+
+@pytest.fixture
+def write(paths: Paths) -> Write:
+    def config(text: str) -> None:
+        paths.config.parent.mkdir(parents=True, exist_ok=True)
+        paths.config.write_text(text)
+
+    return config
+
+
+def read(paths: Paths, engine: ScriptedEngine) -> tuple[dict[str, str], list[str]]:
+    app = open_app(paths, engine)
+    modes = {mode: app.mode_class(mode) for mode in HmiApp.MODES}
+    chosen, wrong = chosen_keys(ConfigFile.read(paths.config), places(modes))
+    return chosen, [str(one) for one in wrong]
+
+
+async def test_a_chosen_key_works_and_the_usual_one_no_longer(
+    paths: Paths, engine: ScriptedEngine, write: Write
+) -> None:
+    write('[keys]\ndelete = "f8"\n')
+    app = open_app(paths, engine, "tenants")
+    async with app.run_test() as pilot:
+        await sees(pilot, "acme/model-00001")
+        await until(pilot, lambda: app.chosen_keys, "the config")
+        await pilot.press("x")
+        assert not isinstance(app.screen, Confirm)
+        await pilot.press("f8")
+        await sees(pilot, "Delete tenant acme?")
+
+
+async def test_footer_and_help_show_the_keys_in_force(
+    paths: Paths, engine: ScriptedEngine, write: Write
+) -> None:
+    write('[keys]\ndelete = "f8"\nhelp = "f1"\ncopy = ["y", "ctrl+y"]\nopen-domains = "f3"\n')
+    app = open_app(paths, engine, "tenants")
+    async with app.run_test(size=WIDE) as pilot:
+        await sees(pilot, "acme/model-00001")
+        await until(pilot, lambda: "f8" in footer_keys(pilot), "the footer")
+        await pilot.press("f1")
+        await sees(pilot, "f8", "Delete the tenant", "y, ^y")
+        await pilot.press("end")
+        await sees(pilot, "Other keys", "open-domains")
+        await pilot.press("escape", "f3")
+        await until(pilot, lambda: app.current_mode == "domains")
+
+
+async def test_two_keys_change_places(paths: Paths, engine: ScriptedEngine, write: Write) -> None:
+    write('[keys]\nnew = "x"\ndelete = "n"\n')
+    app = open_app(paths, engine, "tenants")
+    async with app.run_test() as pilot:
+        await sees(pilot, "acme/model-00001")
+        await until(pilot, lambda: app.chosen_keys, "the config")
+        await pilot.press("n")
+        await sees(pilot, "Delete tenant acme?")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('[keys]\n\ndelte = "f8"', "line 3: There is no action 'delte'. Is delete"),
+        ('[keys]\ndelete = "hyper space"', "line 2: 'hyper space' is not a key. Write one"),
+        ("[keys]\ndelete = 5", "line 2: 5 is not a key."),
+        ('# mine\n[keys]\npin = "n"', "line 3: 'n' is the key of new in tenants. Give new"),
+        ('[keys]\npin = "q"', "line 2: 'q' is the key of quit in tenants."),
+        ('[keys]\npin = "f8"\ncopy = "f8"', "line 2: 'f8' is the key of copy in tenants."),
+        ('[keys]\ndelete = "D"', "line 2: 'D' sorts lists"),
+        ("[keys]\ndelete = \n", "line 2: This is not TOML: Invalid value."),
+        ("keys = 1", "[keys] is a table"),
+    ],
+)
+def test_what_cannot_be_used_is_told_with_its_line_and_left_out(
+    paths: Paths, engine: ScriptedEngine, write: Write, text: str, complaint: str
+) -> None:
+    write(text)
+    chosen, wrong = read(paths, engine)
+    assert complaint in wrong[0]
+    assert str(paths.config) in wrong[0]
+    assert "pin" not in chosen
+    assert "delete" not in chosen
+
+
+async def test_a_broken_file_is_told_and_stops_nothing(
+    paths: Paths, engine: ScriptedEngine, write: Write
+) -> None:
+    write('[keys]\ndelete = "f8\n')
+    async with open_app(paths, engine, "tenants").run_test(size=WIDE, notifications=True) as pilot:
+        await sees(pilot, "acme/model-00001", "line 2: This is not TOML")
+        await pilot.press("x")
+        await sees(pilot, "Delete tenant acme?")
+
+
+def test_no_file_is_no_complaint(paths: Paths, engine: ScriptedEngine) -> None:
+    assert read(paths, engine) == ({}, [])
+
+
+def test_other_tables_are_not_its_business(
+    paths: Paths, engine: ScriptedEngine, write: Write
+) -> None:
+    write('[tariff]\nvplm = 0.1\n[keys]\nquit = "ctrl+q"\n')
+    assert read(paths, engine) == ({"quit": "ctrl+q"}, [])
+
+
+@pytest.mark.parametrize(
+    ("key", "known"),
+    [
+        ("f5", True), ("ctrl+e", True), ("?", True), ("alt+x", True), ("shift+f3", True),
+        ("question_mark", True), ("ä", True), ("", False), ("ctrl+", False), ("hop+e", False),
+        ("enterr", False),
+    ],
+)  # fmt: skip
+def test_a_key_is_one_that_a_terminal_sends(key: str, known: bool) -> None:
+    assert is_key(key) is known
+
+
+@pytest.mark.parametrize("mode", list(HmiApp.MODES))
+def test_every_key_of_a_mode_has_a_name(paths: Paths, engine: ScriptedEngine, mode: str) -> None:
+    found = {mode: open_app(paths, engine).mode_class(mode)}
+    assert all(binding.id for place in places(found) for binding in place.bindings)
