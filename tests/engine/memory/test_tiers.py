@@ -189,3 +189,22 @@ def test_counters_say_what_was_asked_moved_and_evicted() -> None:
     assert use["device"].counters.seconds > 0
     assert use["host"].budget == 2 * SIZE
     assert use["device"].bytes == use["device"].budget == tiers.arena.slot_bytes
+
+
+def test_what_batches_use_and_requests_wait_for_is_counted_as_held_until_they_end() -> None:
+    tiers, _ = _tiers(slots=3, host=3)
+
+    def held() -> tuple[int, int]:
+        return tiers.use()["device"].held, tiers.use()["host"].held
+
+    tiers.want("a")
+    tiers.want("a")
+    tiers.want("broken")
+    tiers.ensure_resident(["a", "b", "broken"])
+    assert held() == (3, 2)
+    tiers.release(["a", "b", "broken"])
+    tiers.unwant("a")
+    assert held() == (0, 2)
+    tiers.unwant("a")
+    tiers.unwant("broken")
+    assert held() == (0, 0)
