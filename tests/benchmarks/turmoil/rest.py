@@ -14,7 +14,7 @@ from engine.schema import Status
 MORE_DESCRIPTORS = 8
 MORE_THREADS = 4
 MORE_MEMORY = 0.05
-LEAST_MORE_MEMORY = 32 << 20
+LEAST_MORE_MEMORY = 96 << 20
 """What descriptors, threads and resident memory may have grown by from the end of the warm-up to
 the end: memory by the larger of a share and of so many bytes."""
 REST_S = 30.0
