@@ -163,6 +163,7 @@ def tiers_of(core: Core) -> dict[Tier, TierStatus]:
             prefetched_used=counters.prefetched_used,
             cancelled=counters.cancelled,
             waiting=counters.waiting,
+            held=use.held,
         )
     return tiers
 

@@ -69,10 +69,16 @@ async def find(
     told: Callable[[Point], None] = lambda _point: None,
 ) -> Curve:
     """Double the rate from `start` until it is too much, halve it if that is too much already,
-    then bisect until within CLOSE. A run that is ended early ends the search."""
+    then bisect until within CLOSE. A run that is ended early ends the search.
+
+    A rate is too much when it does not hold twice: one hiccup of the machine is not its limit.
+    """
     points: list[Point] = []
 
     async def attempt(rate: float) -> bool:
+        return await once(rate) or await once(rate)
+
+    async def once(rate: float) -> bool:
         report = await measure(rate)
         if report.ended_early:
             raise _EndedError

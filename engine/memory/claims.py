@@ -47,6 +47,11 @@ class Claims:
         want = self._wants.get(adapter)
         return None if want is None else want.turn
 
+    @property
+    def waited_for(self) -> int:
+        """How many adapters some request wants."""
+        return len(self._wants)
+
     def wanted(self, adapter: str) -> bool:
         return adapter in self._wants
 

@@ -61,7 +61,11 @@ class SlotUse:
 
 @dataclass(frozen=True, slots=True)
 class TierUse:
+    """`held` adapters must stay for now: batches use them (device), or requests wait for them
+    (host)."""
+
     resident: int
     bytes: int
     budget: int
+    held: int
     counters: TierCounters

@@ -207,11 +207,14 @@ class AdapterTiers:
             arena, host, device = self.arena, self._host, self._device
             counters = replace(host.counters, waiting=self._loader.waiting)
             return {
-                "host": TierUse(len(host), host.bytes, host.budget, counters),
+                "host": TierUse(
+                    len(host), host.bytes, host.budget, self._claims.waited_for, counters
+                ),
                 "device": TierUse(
                     len(device.slots),
                     len(device.slots) * arena.slot_bytes,
                     arena.slots * arena.slot_bytes,
+                    len(self._held),
                     device.counters,
                 ),
             }

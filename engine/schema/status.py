@@ -114,6 +114,9 @@ class TierStatus(Answer):
     """Loads that nobody wanted any more before they were done."""
     waiting: int = 0
     """Loads queued now."""
+    held: int = 0
+    """Adapters that must stay for now: batches use them (device), or requests wait for them
+    (host)."""
 
 
 class TenantQueue(Answer):

@@ -117,7 +117,7 @@ def test_a_search_reports_every_rate_that_it_tried(tmp_path: Path, load: list[st
         done = _run([*load, *flags])
     curve = json.loads(done.stdout)
     assert curve["rate"] is None
-    assert [point["rate"] for point in curve["points"]] == [1, 2, 4]
+    assert [point["rate"] for point in curve["points"]] == [1, 1, 2, 2, 4, 4]
     assert "too much" in done.stderr
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -38,7 +39,22 @@ async def test_the_search_ends_near_what_the_engine_can_do(capacity: float, star
     assert curve.rate is not None
     assert curve.rate <= capacity <= curve.rate * (1 + CLOSE) * (1 + 1e-9)
     assert [point.rate for point in curve.points] == sorted(engine.tried)
-    assert len(engine.tried) < 25
+    assert len(set(engine.tried)) < 25
+    assert max(Counter(engine.tried).values()) <= 2
+
+
+async def test_a_single_hiccup_is_not_taken_for_the_limit() -> None:
+    engine, hiccups = Engine(200), [100.0]
+
+    async def measure(rate: float) -> Report:
+        if rate in hiccups:
+            hiccups.remove(rate)
+            return await Engine(0).measure(rate)
+        return await engine.measure(rate)
+
+    curve = await find(measure, 100, 1.0)
+    assert curve.rate == pytest.approx(200, rel=CLOSE)
+    assert [point.holds for point in curve.points if point.rate == 100] == [False, True]
 
 
 async def test_a_rate_at_which_some_are_refused_does_not_hold() -> None:

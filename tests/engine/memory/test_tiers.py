@@ -203,3 +203,22 @@ def test_slots_say_who_is_in_them_and_why_they_stay() -> None:
     assert (by_name["b"].pinned, by_name["b"].held) == (False, True)
     assert by_name["b"].heat > by_name["a"].heat > 0
     assert tiers.slots(2, 1).keys() == {2}
+
+
+def test_what_batches_use_and_requests_wait_for_is_counted_as_held_until_they_end() -> None:
+    tiers, _ = _tiers(slots=3, host=3)
+
+    def held() -> tuple[int, int]:
+        return tiers.use()["device"].held, tiers.use()["host"].held
+
+    tiers.want("a")
+    tiers.want("a")
+    tiers.want("broken")
+    tiers.ensure_resident(["a", "b", "broken"])
+    assert held() == (3, 2)
+    tiers.release(["a", "b", "broken"])
+    tiers.unwant("a")
+    assert held() == (0, 2)
+    tiers.unwant("a")
+    tiers.unwant("broken")
+    assert held() == (0, 0)
