@@ -1,11 +1,17 @@
 """How a process that serves treats what it has: freed memory is kept, what stays is left alone,
-and the interpreter changes hands quickly."""
+errors let go of what they came through, and the interpreter changes hands quickly."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 import sys
+from typing import TypeVar
+
+from engine.errors import HmiError
+from store.errors import StoreError
+
+E = TypeVar("E", bound=Exception)
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _KEPT = 1 << 30
@@ -40,6 +46,21 @@ def leave_settled_objects() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, 20, 20)
+
+
+def without_frames(error: E) -> E:
+    """`error`, of those that say in words what is wrong, without its tracebacks.
+
+    A traceback holds the frames that the error came through, and these what they worked on: a
+    batch and its tables. Whoever keeps the error would keep them too; a frame that keeps it itself
+    closes a ring, which only the rarest round of the collector finds. An error that nobody foresaw
+    stays as it is, for the log.
+    """
+    at: BaseException | None = error if isinstance(error, HmiError | StoreError) else None
+    while at is not None:
+        at.__traceback__ = None
+        at = at.__cause__ or at.__context__
+    return error
 
 
 def take_short_turns() -> None:

@@ -17,6 +17,7 @@ from engine.memory.claims import Claims
 from engine.memory.counters import Move
 from engine.memory.host import HostTier
 from engine.model.adapters import AdapterWeights
+from engine.process import without_frames
 
 READERS = 4
 """Threads that read ahead. More than one, so that a file that is slow to come holds up no other."""
@@ -150,7 +151,7 @@ class Loader:
                 if self._end(adapter, read) and self._claims.wanted(adapter):
                     self._failed[adapter] = error
                 self.go_on()
-            read.weights.set_exception(error)
+            read.weights.set_exception(without_frames(error))
         else:
             seconds = time.perf_counter() - began
             with self._lock:

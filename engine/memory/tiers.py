@@ -26,6 +26,7 @@ from engine.memory.loader import AdapterSource, Loader
 from engine.memory.policy import EvictionPolicy, best_policy
 from engine.memory.transfer import Arrival, Arrived
 from engine.model.adapters import AdapterWeights
+from engine.process import without_frames
 
 __all__ = [
     "AdapterSource",
@@ -145,14 +146,14 @@ class AdapterTiers:
             try:
                 slots[adapter] = self._landings.land(adapter, AT_ONCE)
             except Exception as error:  # noqa: BLE001 - reported per adapter
-                errors[adapter] = error
+                errors[adapter] = without_frames(error)
         landed = len(slots.keys() & set(mine))
         for adapter, landing in theirs.items():
             try:
                 slots[adapter], brought = self._landings.join(adapter, landing)
                 landed += brought
             except Exception as error:  # noqa: BLE001 - reported per adapter
-                errors[adapter] = error
+                errors[adapter] = without_frames(error)
         found = tuple(slots.get(adapter) for adapter in adapters)
         with self._lock:
             hits = sum(slot is not None for slot in found) - landed
@@ -250,7 +251,8 @@ class AdapterTiers:
                 turn = self._claims.turn(adapter)
             try:
                 landings.land(adapter, turn)
-            except Exception:  # noqa: BLE001 - the batch that needs it tries again and reports
+            except Exception as error:  # noqa: BLE001 - the batch that needs it tries again
+                without_frames(error)
                 return False
             finally:
                 with self._lock:

@@ -11,6 +11,7 @@ from typing import Literal
 from engine.knowledge.origins import Origin
 from engine.knowledge.retrieve import Lookups, MissPolicy
 from engine.memory.tiers import TierName
+from engine.process import without_frames
 
 Mode = Literal["plot", "exact"]
 
@@ -77,7 +78,7 @@ class Ticket:
         """End the request with `error`, unless it has ended already."""
         with self._ending:
             if not self.future.done() and self.future.set_running_or_notify_cancel():
-                self.future.set_exception(error)
+                self.future.set_exception(without_frames(error))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

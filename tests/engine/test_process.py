@@ -3,6 +3,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from engine.errors import Damaged
+from engine.process import without_frames
+from store.errors import StoreError
+
 _TOUCHED = """
 import resource
 import torch
@@ -40,3 +44,32 @@ def test_settled_objects_leave_the_collectors_rounds() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["True", "True"]
+
+
+def failed(kind: type[Exception]) -> Exception:
+    """An error with a cause, both of which went through frames."""
+    try:
+        try:
+            raise OSError("the disk")
+        except OSError as error:
+            raise kind("so it is") from error
+    except kind as error:
+        return error
+
+
+def framed(error: BaseException) -> list[bool]:
+    """Whether it and its causes have frames."""
+    at: BaseException | None = error
+    found = []
+    while at is not None:
+        found.append(at.__traceback__ is not None)
+        at = at.__cause__
+    return found
+
+
+def test_a_foreseen_error_lets_go_of_its_frames_and_another_does_not() -> None:
+    for kind, kept in ((Damaged, False), (StoreError, False), (RuntimeError, True)):
+        error = failed(kind)
+        assert framed(error) == [True, True]
+        assert without_frames(error) is error
+        assert framed(error) == [kept, kept]

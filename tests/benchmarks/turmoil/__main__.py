@@ -7,8 +7,8 @@ while others are created, replaced, deleted, pinned, moved, made in bulk and rem
 tenant, while domains are rebuilt and while adapter files are damaged and removed; some callers
 hang up. Slots and host memory are few, so that adapters move all the time. An answer is right if
 its vPLM had that label at some moment of the request. Descriptors, threads and resident memory are
-read at rest, after a fifth of the time and at the end. Exits with 1 and a list if anything is not
-as it should be.
+read at rest, after two fifths of the time and at the end. Exits with 1 and a list if anything is
+not as it should be.
 """
 
 from __future__ import annotations

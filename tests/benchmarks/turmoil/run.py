@@ -29,7 +29,7 @@ DEADLINE_S = 60.0
 _PATIENCE_S = 3600.0
 """The client's own; DEADLINE_S comes first."""
 _TELL_S = 10.0
-_WARM = 0.2
+_WARM = 0.4
 """The share of the time that is over before descriptors, threads and memory are compared."""
 _ROUND_S = 30.0
 DOMAINS = ("general", "news", "reviews")
