@@ -10,6 +10,7 @@ from engine.client import Paths
 from hmi_tui.app import HmiApp
 from hmi_tui.config_file import ConfigFile
 from hmi_tui.keys import chosen_keys, is_key, places
+from hmi_tui.screens.by_mode import screen_class
 from hmi_tui.screens.confirm import Confirm
 from tests.hmi_tui.app.screens import WIDE, footer_keys, open_app, sees, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
@@ -27,8 +28,7 @@ def write(paths: Paths) -> Write:
 
 
 def read(paths: Paths, engine: ScriptedEngine) -> tuple[dict[str, str], list[str]]:
-    app = open_app(paths, engine)
-    modes = {mode: app.mode_class(mode) for mode in HmiApp.MODES}
+    modes = {mode: screen_class(mode) for mode in HmiApp.MODES}
     chosen, wrong = chosen_keys(ConfigFile.read(paths.config), places(modes))
     return chosen, [str(one) for one in wrong]
 
@@ -133,5 +133,5 @@ def test_a_key_is_one_that_a_terminal_sends(key: str, known: bool) -> None:
 
 @pytest.mark.parametrize("mode", list(HmiApp.MODES))
 def test_every_key_of_a_mode_has_a_name(paths: Paths, engine: ScriptedEngine, mode: str) -> None:
-    found = {mode: open_app(paths, engine).mode_class(mode)}
+    found = {mode: screen_class(mode)}
     assert all(binding.id for place in places(found) for binding in place.bindings)
