@@ -15,13 +15,15 @@ from hmi_tui.feed import Feed
 from hmi_tui.journeys import Journeys
 from hmi_tui.keys import Named, around, own_bindings
 from hmi_tui.keys_in_force import KeysInForce
-from hmi_tui.read_only import Refusing, changes, destination
+from hmi_tui.read_only import GREETING, Refusing, changes, destination
 from hmi_tui.screens.by_mode import SCREENS, screen_class
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.help import Help
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.telling import Telling
+from hmi_tui.terminal_driver import TerminalDriver
+from hmi_tui.terminal_end import ended_with_terminal
 from hmi_tui.themes import THEMES
 
 TICK = 0.5
@@ -63,7 +65,7 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
         mode: str = "overview",
         read_only: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.paths = paths
         self.feed = Feed(client or AsyncClient(paths=paths, read_only=read_only))
         self.starter = None if read_only else starter
@@ -80,7 +82,7 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
         await self.switch_mode(self.first_mode)
         self.set_interval(self.tick, self._tick)
         if self.read_only:
-            self.notify("Read-only: everything can be looked at, nothing changed.")
+            self.notify(GREETING)
         self.run_worker(self._begin, group="begin")  # type: ignore[arg-type]
         self.call_after_refresh(self._choose_keys)
 
@@ -215,11 +217,16 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
 def run(paths: Paths, *, read_only: bool = False) -> None:
     """Open the application on the engine at `paths`; start one if none runs.
 
-    With `read_only` nothing is started or changed.
+    With `read_only` nothing is started or changed. Raises SystemExit if a signal or the end of the
+    terminal ended it.
     """
     from hmi_tui.engine_process import ensure_engine
 
     def starter(progress: Progress) -> object:
         return ensure_engine(paths, progress=progress)
 
-    HmiApp(paths, starter=starter, read_only=read_only).run()
+    app = HmiApp(paths, starter=starter, read_only=read_only)
+    with ended_with_terminal(lambda code: app.exit(return_code=code)) as ending:
+        app.run()
+    if ending.signum:
+        raise SystemExit(128 + ending.signum)

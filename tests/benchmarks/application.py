@@ -43,7 +43,7 @@ def engine_on(folder: Path, vplms: int, *, live: bool) -> Iterator[dict[str, str
     socket = folder / "engine.sock"
     command = [sys.executable, "-m", "tests.benchmarks.scripted_server", str(socket)]
     command += ["--vplms", str(vplms), "--live" if live else "--still"]
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         try:
             while not socket.exists():
                 if process.poll() is not None:

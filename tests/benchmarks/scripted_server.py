@@ -1,10 +1,13 @@
 """The scripted engine on a real socket, for measuring the application without an engine's load.
 
-python -m tests.benchmarks.scripted_server SOCKET --vplms 10000
+    python -m tests.benchmarks.scripted_server SOCKET --vplms 10000
+
+It ends when its stdin does, so that it never outlives the measurement that started it.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Coroutine
@@ -71,8 +74,8 @@ def serve(socket: Path, engine: ScriptedEngine, *, live: bool) -> FakeEngine:
 @click.option("--vplms", type=int, default=10_000, show_default=True)
 @click.option("--live/--still", default=True, show_default=True, help="Whether figures change.")
 def main(socket: Path, vplms: int, live: bool) -> None:
-    with serve(socket, busy_engine(vplms), live=live) as server:
-        server.stopped.wait()
+    with serve(socket, busy_engine(vplms), live=live):
+        sys.stdin.read()
 
 
 if __name__ == "__main__":
