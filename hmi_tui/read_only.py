@@ -12,6 +12,10 @@ from textual.dom import DOMNode
 Action = TypeVar("Action", bound=Callable[..., Any])
 
 REFUSAL = "Read-only: this changes something.\nStart hmi without --read-only to do it."
+GREETING = (
+    "Read-only: everything can be looked at, nothing of the engine changed. A trace, an adapter's "
+    "file or a screenshot can still be saved here."
+)
 
 _MARK = "hmi_changes"
 

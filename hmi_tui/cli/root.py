@@ -37,7 +37,12 @@ COMMANDS = {
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@flag("--read-only", is_flag=True, help="The application shows everything and changes nothing.")
+@flag(
+    "--read-only",
+    is_flag=True,
+    help="The application shows everything and changes nothing of the engine; it still saves a "
+    "trace, an adapter's file or a screenshot.",
+)
 @click.version_option(package_name="hmi-serve", prog_name="hmi")
 @click.pass_context
 def hmi(ctx: click.Context, read_only: bool) -> None:
