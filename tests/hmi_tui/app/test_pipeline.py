@@ -189,7 +189,7 @@ async def test_a_trace_that_cannot_be_saved_keeps_the_form_open(
         await pilot.press("s")
         for bad, complaint in (
             ({"file": there.name}, "there.json already"),
-            ({"file": ""}, "A file is wanted."),
+            ({"file": ""}, "The name of the file is missing."),
             ({"file": "none/t.json"}, "There is no folder"),
             ({"seconds": "long"}, "'long' is no number of seconds."),
             ({"seconds": "9999"}, "'9999' is no number of seconds."),
