@@ -38,6 +38,7 @@ from engine.schema import (
     Quota,
     RebuildCost,
     RebuildRequest,
+    Slot,
     SlotMap,
     SpanFeed,
     Status,
@@ -153,6 +154,10 @@ class Client:
     def slots(self, first: int = 1, limit: int = 1024) -> SlotMap:
         """What is in the device's slots from `first` on, by heat; at most 4,096 at once."""
         return self._send(calls.slots(first, limit))
+
+    def slot(self, number: int) -> Slot:
+        """What is in one slot, and whose it is. NotFound."""
+        return self._send(calls.slot(number))
 
     def stop(self) -> None:
         """Ask the engine to end cleanly; only over the socket."""

@@ -37,6 +37,7 @@ from engine.schema import (
     Quota,
     RebuildCost,
     RebuildRequest,
+    Slot,
     SlotMap,
     SpanFeed,
     Status,
@@ -90,6 +91,10 @@ def spans(after: int | None = None, limit: int = 1024) -> Call[SpanFeed]:
 
 def slots(first: int = 1, limit: int = 1024) -> Call[SlotMap]:
     return Call("GET", "/v1/slots", reader(SlotMap), query(first=first, limit=limit))
+
+
+def slot(number: int) -> Call[Slot]:
+    return Call("GET", f"/v1/slots/{number}", reader(Slot))
 
 
 def stop() -> Call[None]:

@@ -38,6 +38,7 @@ from engine.schema import (
     Quota,
     RebuildCost,
     RebuildRequest,
+    Slot,
     SlotMap,
     SpanFeed,
     Status,
@@ -167,6 +168,10 @@ class AsyncClient:
     async def slots(self, first: int = 1, limit: int = 1024) -> SlotMap:
         """What is in the device's slots from `first` on, by heat; at most 4,096 at once."""
         return await self._send(calls.slots(first, limit))
+
+    async def slot(self, number: int) -> Slot:
+        """What is in one slot, and whose it is. NotFound."""
+        return await self._send(calls.slot(number))
 
     async def stop(self) -> None:
         """Ask the engine to end cleanly; only over the socket."""
