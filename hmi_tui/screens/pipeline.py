@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.events import MouseScrollDown, MouseScrollUp
@@ -18,6 +17,7 @@ from engine.schema import SlotMap, SpanFeed
 from hmi_tui import figures
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
+from hmi_tui.screens.slot_facts import slot_facts
 from hmi_tui.screens.trace_form import trace_form
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.timeline.lanes import within
@@ -52,7 +52,7 @@ class PipelineScreen(ModeScreen):
         "Neighbouring batches differ in shade, the chosen one is drawn as ◆ in all lanes. "
         "Stages overlap when two of retrieve, load and compute work at once; compute is idle when "
         "none of its workers has a batch. A slot is room for one adapter on the device; it is hot "
-        "when batches ask for that adapter often."
+        "when batches ask for that adapter often; tab goes to the slots, enter says whose one is."
     )
     CSS_PATH = assets_dir() / "styles" / "pipeline.tcss"
     AUTO_FOCUS = "#lanes"
@@ -71,7 +71,7 @@ class PipelineScreen(ModeScreen):
         Binding("left", "scroll_time(-1)", show=False, tooltip="Scroll to what was earlier"),
         Binding("right", "scroll_time(1)", show=False, tooltip="Scroll to what was later"),
         Binding("end", "newest", show=False, tooltip="Follow the newest"),
-        Binding("d", "describe", show=False, tooltip="All about the batch"),
+        Binding("d", "describe", show=False, tooltip="All about the batch, or the slot"),
         Binding("escape", "let_go", "Let go", show=False, tooltip="Let go of the chosen batch"),
     ]
 
@@ -137,7 +137,7 @@ class PipelineScreen(ModeScreen):
         view = self.view
         summary = summarise(within(self.recording.bars(), view.begin, view.end))
         span = figures.seconds(view.span)
-        until = _clock(view.end)
+        until = figures.clock(view.end)
         self.lanes.border_title = (
             f"Last {span} · ▶ live"
             if view.live
@@ -208,12 +208,32 @@ class PipelineScreen(ModeScreen):
         self._show()
 
     @on(LaneView.Chosen)
+    def _batch_entered(self) -> None:
+        self._describe_batch()
+
+    @on(SlotGrid.Chosen)
+    def _slot_entered(self, event: SlotGrid.Chosen) -> None:
+        self._describe_slot(event.slot)
+
     def action_describe(self) -> None:
+        """The slot if the cursor is among them, else the batch."""
+        if self.grid.has_focus and self.grid.current is not None:
+            self._describe_slot(self.grid.current)
+        else:
+            self._describe_batch()
+
+    @work(group="slot", exclusive=True)
+    async def _describe_slot(self, number: int) -> None:
+        with self.hmi.complaining():
+            slot = await self.client.slot(number)
+            self.app.push_screen(Facts(f"Slot {number}", slot_facts(slot), slot.adapter or ""))
+
+    def _describe_batch(self) -> None:
         batch = self.current
         if batch is None:
             self.notify(EMPTY)
             return
-        when = ("ended", _clock(batch.end))
+        when = ("ended", figures.clock(batch.end))
         self.app.push_screen(Facts(f"Batch {batch.number}", [when, *batch_facts(batch)]))
 
     def action_save_trace(self) -> None:
@@ -226,7 +246,3 @@ class PipelineScreen(ModeScreen):
     @on(MouseScrollDown)
     def _further(self) -> None:
         self.action_zoom(-1)
-
-
-def _clock(instant: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(instant))

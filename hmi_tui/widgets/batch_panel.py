@@ -87,10 +87,21 @@ def batch_facts(batch: Batch) -> list[Fact]:
         ("tokens", tokens(batch)),
         ("tenants", figures.count(batch.tenants)),
         *((f"  {tenant}", _texts(count)) for tenant, count in batch.largest.items()),
+        *_models(batch),
     ]
     for stage in STAGES:
         seconds = batch.seconds.get(stage, 0.0)
         part = figures.share(seconds / took, 1) if took > 0 else figures.NOTHING
         facts.append((stage, f"{figures.seconds(seconds)}, {part}"))
     facts.append(("all", f"{figures.seconds(took)}, from its oldest text's arrival to its end"))
+    return facts
+
+
+def _models(batch: Batch) -> list[Fact]:
+    """The adapters by whose they are; older engines give the number alone."""
+    more = batch.models - len(batch.vplms)
+    facts: list[Fact] = [("adapters", figures.count(batch.models))]
+    facts += ((f"  {vplm}", _texts(count)) for vplm, count in batch.vplms.items())
+    if batch.vplms and more > 0:
+        facts.append(("  and more", f"of {figures.count(more)} other adapters"))
     return facts
