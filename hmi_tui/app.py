@@ -12,6 +12,7 @@ from engine.client import AsyncClient, Paths, assets_dir, curl
 from hmi_tui.commands import Command, HmiCommands
 from hmi_tui.engine_start import Progress, Starter, start
 from hmi_tui.feed import Feed
+from hmi_tui.hints import hint
 from hmi_tui.journeys import Journeys
 from hmi_tui.keys import Named, around, own_bindings
 from hmi_tui.keys_in_force import KeysInForce
@@ -148,7 +149,7 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
         """What the banner advises where no engine runs."""
         if self.read_only:
             return "hmi serve starts one."
-        return f"{self.chosen_keys.get('start_engine', 'ctrl+s')} starts it."
+        return hint(self, "<start_engine:ctrl+s> starts it.")
 
     @changes
     def action_start_engine(self) -> None:

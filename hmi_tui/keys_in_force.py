@@ -11,6 +11,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from hmi_tui.config_file import ConfigFile
+from hmi_tui.hints import with_keys
 from hmi_tui.keys import chosen_keys, places
 
 TOLD = 4
@@ -27,12 +28,18 @@ class KeysInForce(App[None]):
         """Take over the keys of the file `config`, and say what of it cannot be used."""
         self.chosen_keys, wrong = chosen_keys(ConfigFile.read(config), places(modes))
         self.set_keymap(dict(self.chosen_keys))
+        for widget in self.screen.walk_children():
+            widget.refresh(layout=True)  # texts that name keys
         for complaint in wrong[:TOLD]:
             self.notify(
                 str(complaint), title="Config", severity="warning", timeout=20, markup=False
             )
         if len(wrong) > TOLD:
             self.notify(f"{len(wrong) - TOLD} more of its lines cannot be used.", title="Config")
+
+    def notify(self, message: str, **how: Any) -> None:
+        """As textual's, with the keys in force."""
+        super().notify(with_keys(message, self.chosen_keys), **how)
 
     def key_of(self, binding: Binding) -> str:
         """The key in force for an action, as the help and the banner show it."""

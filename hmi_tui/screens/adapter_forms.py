@@ -18,7 +18,7 @@ def import_form(client: AsyncClient, taken: Callable[[Adapter], None]) -> Form:
     async def submit(values: Values) -> str:
         adapter = await client.import_adapter(file_at(values["file"]))
         taken(adapter)
-        return f"Imported adapter {adapter.id[:12]}; n makes a vPLM of it."
+        return f"Imported adapter {adapter.id[:12]}; <new_vplm:n> makes a vPLM of it."
 
     field = Field("file", "File", hint="safetensors, as exported by an engine", kind="file")
     return Form("Import an adapter", (field,), submit, "Import")

@@ -20,7 +20,7 @@ def domain_form(client: AsyncClient, domains: Sequence[str], parent: str) -> For
         corpus = file_at(values["corpus"]) if values["corpus"] else None
         await client.create_domain(wanted.name, parent=wanted.parent)
         if corpus is None:
-            return f"Created domain {wanted.name}; u uploads its text."
+            return f"Created domain {wanted.name}; <upload_corpus:u> uploads its text."
         receipt = await client.put_corpus(wanted.name, corpus)
         made = f"Created domain {wanted.name} with {receipt.lines:,} lines; r builds its table."
         return " ".join([made, *receipt.warnings])

@@ -34,8 +34,8 @@ class OverviewScreen(ModeScreen):
     )
     CSS_PATH = assets_dir() / "styles" / "overview.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "scroll(1)", "Down", show=False, tooltip="Scroll down"),
-        Binding("up,k", "scroll(-1)", "Up", show=False, tooltip="Scroll up"),
+        Binding("down,j", "scroll(1)", "Down", show=False, id="down", tooltip="Scroll down"),
+        Binding("up,k", "scroll(-1)", "Up", show=False, id="up", tooltip="Scroll up"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012
 

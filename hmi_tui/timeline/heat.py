@@ -46,4 +46,4 @@ def said_of(slots: SlotMap, number: int) -> str:
         parts.append("pinned")
     if number in slots.held:
         parts.append("in a batch")
-    return " · ".join(parts) + " · enter says whose"
+    return " · ".join(parts) + " · <choose:enter> says whose"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from hmi_tui import figures, tones
+from hmi_tui.hints import hint
 from hmi_tui.timeline.recording import Batch
 from hmi_tui.widgets.fact_list import Fact
 from hmi_tui.widgets.panel import Panel, bar_line, muted
@@ -30,7 +31,12 @@ class BatchPanel(Panel):
         if batch is not None:
             took = figures.seconds(batch.end - batch.start)
             self.border_title = f"Batch {batch.number}{'' if chosen else ', the newest'} · {took}"
-        self.border_subtitle = "enter says more · esc lets go" if chosen else "↑ ↓ choose"
+        self.border_subtitle = hint(
+            self,
+            "<choose:enter> says more · <let_go:esc> lets go"
+            if chosen
+            else "<up:↑> <down:↓> choose",
+        )
         self.refresh()
 
     def lines(self, width: int) -> Sequence[Content]:

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.log.line import Level, LogLine, Wanted
 from hmi_tui.log.lines import LogLines
@@ -212,7 +213,7 @@ class LogView(Named, ScrollView, can_focus=True):
         width, base = self.size.width, self.rich_style
         index = self._first + y
         if not self.shown:
-            parts = self.empty.split("\n")
+            parts = hint(self, self.empty).split("\n")
             said = [line for part in parts for line in textwrap.wrap(part, max(10, width - 4))]
             text = said[y - 1] if 0 < y <= len(said) else ""
             return self._plain("  " + text, width, base + self._style("log--muted"))

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from engine.schema import SlotMap
 from hmi_tui import figures
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.timeline.heat import SIGNS, degrees, hottest, said_of
 
@@ -165,7 +166,7 @@ class SlotGrid(Named, Widget, can_focus=True):
         cells, each = self.cells(width, height - 1)
         if y == height - 1:
             style = base + self.get_component_rich_style("slot--legend", partial=True)
-            text = figures.shorten(self._below(each), width)
+            text = figures.shorten(hint(self, self._below(each)), width)
             return Strip([Segment(text, style)]).adjust_cell_length(width, base)
         looks = [
             base + self.get_component_rich_style(f"slot--{degree}", partial=True)
