@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.benchmarks.terminal import Terminal, terminal
@@ -60,3 +63,29 @@ def test_one_that_was_stopped_from_outside_goes_on_and_is_quit_by_its_key(tmp_pa
         one.write("q")
         one.wait_for(LEFT, SOON_S)
         assert one.ended(SOON_S) == 0
+
+
+MEASURES = """
+import sys, time
+from pathlib import Path
+import psutil
+from tests.benchmarks.application import engine_on
+from tests.benchmarks.terminal import terminal
+
+with engine_on(Path(sys.argv[1]), 30, live=True) as found, terminal([], (80, 24), found) as one:
+    one.wait_for("req/s", 60)
+    print(*(child.pid for child in psutil.Process().children()), flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_a_measurement_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", MEASURES, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        begun = [psutil.Process(int(pid)) for pid in process.stdout.readline().split()]
+        process.kill()
+    assert len(begun) == 2, "the application and the scripted engine"
+    _, alive = psutil.wait_procs(begun, SOON_S)
+    assert alive == []
