@@ -62,8 +62,9 @@ def hmi(ctx: click.Context, read_only: bool) -> None:
 def _open(read_only: bool) -> None:
     if not on_terminal():
         raise BadInput(
-            "The application needs a terminal.",
-            remedy="Run a command instead, such as hmi status; hmi --help lists them.",
+            "The application needs a terminal, for its keys and for what it shows.",
+            remedy="Send neither its output nor its errors to a file, or run a command instead, "
+            "such as hmi status; hmi --help lists them.",
             code="no_terminal",
         )
     from hmi_tui.app import run

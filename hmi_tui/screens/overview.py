@@ -41,8 +41,9 @@ class OverviewScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         left = Vertical(MemoryPanel(), TiersPanel(), ProblemsPanel(), id="left")
-        right = Vertical(DomainsPanel(), BusyPanel(), JobsPanel(), id="right")
-        figures = Horizontal(left, Vertical(TrafficPanel(), right, id="rest"), id="figures")
+        middle = Vertical(TrafficPanel(), JobsPanel(), id="middle")
+        right = Vertical(DomainsPanel(), BusyPanel(), id="right")
+        figures = Horizontal(left, Vertical(middle, right, id="rest"), id="figures")
         curves = Horizontal(*(RatePanel(MEASURES[number]) for number in DRAWN), id="curves")
         yield VerticalScroll(figures, curves, id="panels", can_focus=False)
 

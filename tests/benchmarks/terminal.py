@@ -95,10 +95,11 @@ def terminal(
     environment: Mapping[str, str],
     *,
     deaf: bool = False,
+    command: Sequence[str] = COMMAND,
 ) -> Iterator[Terminal]:
-    """Run `hmi ARGUMENTS...` in a pty of `size` columns and rows; it is ended at the end.
+    """Run `hmi ARGUMENTS...`, or another `command`, in a pty of `size` columns and rows.
 
-    A `deaf` one ignores SIGHUP from its start, as under nohup.
+    It is ended at the end. A `deaf` one ignores SIGHUP from its start, as under nohup.
     """
     began = time.perf_counter()
     pid, master = pty.fork()
@@ -107,7 +108,7 @@ def terminal(
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         if deaf:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        os.execve(COMMAND[0], [*COMMAND, *arguments], {**os.environ, **environment})
+        os.execve(command[0], [*command, *arguments], {**os.environ, **environment})
     one = Terminal(pid, master, began)
     try:
         yield one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.benchmarks.terminal import Terminal, terminal
+from tests.benchmarks.terminal import COMMAND, Terminal, terminal
 
 SIZE = (80, 24)
 SOON_S = 60.0
@@ -89,3 +90,12 @@ def test_a_measurement_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> N
     assert len(begun) == 2, "the application and the scripted engine"
     _, alive = psutil.wait_procs(begun, SOON_S)
     assert alive == []
+
+
+@pytest.mark.slow
+def test_an_application_that_nobody_would_see_is_not_opened(tmp_path: Path) -> None:
+    environment = {"HMI_HOME": str(tmp_path), "TERM": "xterm-256color"}
+    program = f"{shlex.join(COMMAND)} --read-only 2> {shlex.quote(str(tmp_path / 'errors'))}"
+    with terminal([program], SIZE, environment, command=("/bin/sh", "-c")) as one:
+        assert one.ended(SOON_S) == 1
+    assert "needs a terminal" in (tmp_path / "errors").read_text()
