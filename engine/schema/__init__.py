@@ -63,7 +63,7 @@ from engine.schema.load import (
     LoadRequest,
     read_load_line,
 )
-from engine.schema.slots import SlotMap
+from engine.schema.slots import Slot, SlotMap
 from engine.schema.status import (
     BackboneStatus,
     DeviceProcess,
@@ -157,6 +157,7 @@ __all__ = [
     "RebuildCost",
     "RebuildRequest",
     "Request",
+    "Slot",
     "SlotMap",
     "SpanFeed",
     "Status",

@@ -39,6 +39,7 @@ from engine.schema import (
     Quota,
     RebuildCost,
     RebuildRequest,
+    Slot,
     SlotMap,
     SpanFeed,
     Status,
@@ -215,6 +216,7 @@ SLOTS = SlotMap(
     pinned=[3],
     held=[],
 )
+SLOT = Slot(slot=3, adapter="ab" * 32, heat=0.5, pinned=True, vplms=["acme/polarity"], users=1)
 
 
 class ScriptedAppliance:
@@ -281,6 +283,10 @@ class ScriptedAppliance:
     def slots(self, first: int, limit: int) -> SlotMap:
         self._do("slots", first, limit)
         return SLOTS
+
+    def slot(self, number: int) -> Slot:
+        self._do("slot", number)
+        return SLOT
 
     def tenants(self, q: str, sort: str | None, limit: int, cursor: str | None) -> TenantPage:
         self._do("tenants", q, sort, limit, cursor)
