@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from store.adapter_rows import AdapterRows
+from store.backbone_rows import BackboneRows
 from store.connections import Connections
 from store.dataset_rows import DatasetRows
 from store.domain_rows import DomainRows
@@ -50,6 +51,7 @@ class Catalogue:
         self.versions = VersionRows(self._connections)
         self.starters = StarterRows(self._connections)
         self.adapters = AdapterRows(self._connections)
+        self.backbones = BackboneRows(self._connections)
         self.jobs = JobRows(self._connections)
         self.datasets = DatasetRows(self._connections)
         self.usage = UsageRows(self._connections)
