@@ -53,7 +53,10 @@ def show_one(id: str) -> None:
 )
 @readable
 def import_one(folder: Path, name: str | None, split: int | None) -> None:
-    """Copy a checkpoint into the store: config.json, model.safetensors, tokenizer files."""
+    """Copy a checkpoint's folder into the store.
+
+    Of it come config.json, model.safetensors and the tokenizer's files.
+    """
     with connect() as client:
         made = client.import_backbone(folder.absolute(), name, split)
     show(made, [made.id], lambda: made.id)

@@ -10,7 +10,7 @@ from hmi_tui.cli import vplm_versions
 from hmi_tui.cli.grammar import Branch, connect, flag, say
 from hmi_tui.cli.output import instant, listing, percent, readable, record, show, table
 from hmi_tui.cli.paging import gather, paged
-from hmi_tui.figures import size
+from hmi_tui.figures import share, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -211,14 +211,14 @@ def _table(vplms: Sequence[Vplm]) -> str:
 
 def _stored(one: Vplm) -> str:
     """Beside a model of its own: of this backbone, and of BERT-base's shape."""
-    told = f"{size(one.stored_bytes)}, {_share(one, one.dedicated_bytes)} of a private copy"
+    told = f"{size(one.stored_bytes)}, {_share(one, one.dedicated_bytes, 'a private copy')}"
     if one.bert_base_bytes in (0, one.dedicated_bytes):
         return told
-    return f"{told}, {_share(one, one.bert_base_bytes)} of a BERT-base"
+    return f"{told}, {_share(one, one.bert_base_bytes, 'a BERT-base')}"
 
 
-def _share(one: Vplm, whole: int) -> str:
-    return f"{one.stored_bytes / max(1, whole):.2%} ({size(whole)})"
+def _share(one: Vplm, whole: int, what: str) -> str:
+    return f"{share(one.stored_bytes / max(1, whole), 2)} of {what} ({size(whole)})"
 
 
 def _pairs(one: Vplm) -> list[tuple[str, str]]:

@@ -48,9 +48,10 @@ def rollback(id: str, version: int) -> None:
 @flag("--version", type=click.IntRange(1), help="Of the first; left out, the one that serves.")
 @readable
 def promote(id: str, to: str, version: int | None) -> None:
-    """Let another vPLM of the tenant answer as this one does: staging as production, say.
+    """Let another vPLM of the tenant answer as this one does.
 
-    Both have the same labels. That is a new version of the other, which can be rolled back.
+    Staging becomes production so. Both have the same labels. That is a new version of the other,
+    which can be rolled back.
     """
     from engine.errors import BadInput
     from hmi_tui.cli.requests import split_id

@@ -25,10 +25,11 @@ def test_versions_are_listed_with_their_accuracies(engine: FakeEngine, run: Run)
     ]
     engine.on("GET", "/v1/vplms/acme/polarity/versions", {"vplm": "x", "data": data, "keeps": 10})
     newest, second, first = run("vplm", "versions", "acme/polarity").stdout.splitlines()[1:]
-    assert newest.split()[:3] == ["*", "3", "90.0%"]
+    assert newest.split()[:3] == ["*", "3", "90.0"]
     assert "job-7" in newest
     assert "adapter abababababab " in second
-    assert first.split()[:2] == ["1", "-"] or "random" in first
+    assert first.split()[0] == "1"
+    assert "random" in first
     assert run("vplm", "versions", "acme/polarity", "-q").stdout == "3\n2\n1\n"
 
 
@@ -36,7 +37,7 @@ def test_a_rollback_says_where_the_vplm_is_now(engine: FakeEngine, run: Run) -> 
     made = a_vplm(version=4, accuracy=0.9).model_dump() | {"note": "Mind the domain."}
     engine.on("POST", "/v1/vplms/acme/polarity/rollback", made)
     result = run("vplm", "rollback", "acme/polarity", "2")
-    assert result.stdout == "acme/polarity is at version 4, accuracy 90.0%\n"
+    assert result.stdout == "acme/polarity is at version 4, accuracy 90.0 %\n"
     assert result.stderr == "Mind the domain.\n"
     assert engine.asked[-1].json == {"version": 2}
 
@@ -75,8 +76,8 @@ def test_show_says_what_a_model_of_its_own_would_take(engine: FakeEngine, run: R
     one = a_vplm(stored_bytes=400, dedicated_bytes=100_000, bert_base_bytes=400_000)
     engine.on("GET", "/v1/vplms/acme/polarity", one)
     told = run("vplm", "show", "acme/polarity").stdout
-    assert "0.40% of a private copy" in told
-    assert "0.10% of a BERT-base" in told
+    assert "0.40 % of a private copy (98 KiB)" in told
+    assert "0.10 % of a BERT-base (391 KiB)" in told
 
 
 def test_starting_points_are_published_listed_and_removed(engine: FakeEngine, run: Run) -> None:
