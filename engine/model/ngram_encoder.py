@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.model.backbone import Backbone
-from engine.model.centre import finish, hear
-from engine.model.layers import LayerWeights, Shape
+from engine.model.centre import hear
+from engine.model.layers import LayerWeights, Shape, finish, project
 from engine.model.ngrams import ABSENT, SLOTS
 from engine.model.rows import encode_rows, row_bytes
 from engine.model.steady import height
@@ -66,6 +66,9 @@ class NgramEncoder(nn.Module):
         )
         self.word = e.word.float()
         self.edge = nn.Parameter(e.word.float().mean(0))
+        assert e.segment is not None
+        assert e.norm is not None
+        assert e.norm_bias is not None
         self.place = nn.Parameter((e.position[:SLOTS] + e.segment).float().clone())
         self.norm = nn.Parameter(e.norm.float().clone())
         self.norm_bias = nn.Parameter(e.norm_bias.float().clone())
@@ -110,8 +113,8 @@ class NgramEncoder(nn.Module):
         hidden = self.shape.hidden
         last = len(self.blocks) - 1
         for depth, w in enumerate(self.layers()):
-            told = F.linear(sides, w.qkv[hidden:], w.qkv_bias[hidden:])
-            own = F.linear(x, w.qkv, w.qkv_bias)
+            told = project(w, sides, self.shape, hidden)
+            own = project(w, x, self.shape)
             left, right = told[0][which[:, 0]], told[1][which[:, 1]]
             x = finish(w, x, hear(own, left, right, present, self.shape), self.shape)
             if depth < last:
@@ -147,7 +150,7 @@ class NgramEncoder(nn.Module):
         for depth, w in enumerate(layers):
             left, right, own = known.take(tokens, depth)
             if own is None:
-                own = F.linear(x, w.qkv, w.qkv_bias).float()
+                own = project(w, x, self.shape).float()
             x = finish(w, x, hear(own, left, right, present, self.shape), self.shape)
         return x.float()
 
