@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,11 @@ class Embeddings:
     segment: Tensor | None = None
     norm: Tensor | None = None
     norm_bias: Tensor | None = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Those that there are."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: t for name, t in found.items() if t is not None}
 
     def of(self, ids: Tensor, position: Tensor, eps: float) -> Tensor:
         """Token ids (T,) at their positions (T,) -> (T, H) float32."""
@@ -121,6 +126,19 @@ class Backbone:
         fast.no_truncation()
         fast.no_padding()
         return fast
+
+    def rows(self, lines: Sequence[str]) -> list[list[int]]:
+        """The token rows of a corpus's lines, each a document, as serving reads them."""
+        return [self.cut(ids)[0] for ids in self.tokenize(lines)]
+
+    def windows(self, lines: Sequence[str], length: int) -> list[list[int]]:
+        """Token rows of at most `length`, long lines cut into several, each with its own edges."""
+        rows: list[list[int]] = []
+        for ids in self.tokenize(lines):
+            first, last, body = ids[0], ids[-1], ids[1:-1]
+            starts = range(0, len(body), length - 2)
+            rows.extend([first, *body[at : at + length - 2], last] for at in starts)
+        return rows
 
     def cut(self, ids: list[int]) -> tuple[list[int], bool]:
         """`ids` as the backbone can read them (closing token kept), and whether any were lost."""

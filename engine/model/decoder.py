@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from torch.nn import functional as F
 
 from engine.errors import BadInput, Damaged
 from engine.model.backbone import Backbone, Embeddings, check_split
+from engine.model.cached import CachedRows
 from engine.model.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
-from engine.model.layers import LayerWeights, Shape
+from engine.model.layers import LayerWeights, Place, Shape, apply_layer
 
 _STANDARD = {
     "activation_function": "gelu_new",
@@ -39,6 +41,34 @@ class Decoder(Backbone):
         """The last layer's output (N, H) -> what comes next (N, V) float32."""
         x = F.layer_norm(x, (self.shape.hidden,), self.norm, self.norm_bias, self.shape.eps)
         return F.linear(x, self.head).float()
+
+    def lower_on(self, ids: Tensor, cached: CachedRows) -> Tensor:
+        """The exact lower layers for new tokens (T,) -> (T, H); the leases' first layers are
+        theirs."""
+        x = self.embeddings.of(ids, cached.position, self.shape.eps).to(self.dtype)
+        for layer, weights in enumerate(self.layers[: self.split]):
+            x = apply_layer(weights, x, cached.mix(layer), self.shape)
+        return x
+
+    def upper_on(self, x: Tensor, cached: CachedRows, adapt: Place | None = None) -> Tensor:
+        """Layers k to L-1 for new tokens, with adapters; the leases' last layers are theirs."""
+        for layer, weights in enumerate(self.layers[self.split :]):
+            mix = cached.mix(layer + self.split - self.shape.layers)
+            x = apply_layer(weights, x, mix, self.shape, layer, adapt)
+        return x
+
+    def rows(self, lines: Sequence[str]) -> list[list[int]]:
+        """Lines of running text that follow each other: one row of token ids."""
+        return self.tokenize(["".join(f"{line}\n" for line in lines)]) if lines else []
+
+    def windows(self, lines: Sequence[str], length: int) -> list[list[int]]:
+        """The same in rows of at most `length`."""
+        return [
+            row[at : at + length]
+            for row in self.rows(lines)
+            for at in range(0, len(row), length)
+            if len(row) - at > 1
+        ]
 
     def cut(self, ids: list[int]) -> tuple[list[int], bool]:
         """`ids` from the first on, as many as the decoder reads, and whether any were lost."""

@@ -143,10 +143,9 @@ def mix_in_turn(qkv: Tensor, packing: Packing, *, causal: bool = False) -> Tenso
     """Row after row."""
     q, k, v = qkv.permute(1, 2, 0, 3)[:, None].unbind(0)
     sizes = list(packing.sizes)
-    rows = zip(*(torch.split(each, sizes, dim=2) for each in (q, k, v)), strict=True)
-    return torch.cat(
-        [F.scaled_dot_product_attention(*row, is_causal=causal)[0].transpose(0, 1) for row in rows]
-    )
+    parts = zip(*(torch.split(each, sizes, dim=2) for each in (q, k, v)), strict=True)
+    rows = [F.scaled_dot_product_attention(q, k, v, is_causal=causal)[0] for q, k, v in parts]
+    return torch.cat([row.transpose(0, 1) for row in rows])
 
 
 def mix_padded(qkv: Tensor, packing: Packing, *, causal: bool = False) -> Tensor:
