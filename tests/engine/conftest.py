@@ -93,6 +93,17 @@ def decoder(decoder_checkpoint: Path) -> Decoder:
 
 
 @pytest.fixture(scope="session")
+def decoder_hplm(decoder: Decoder) -> Hplm:
+    """A causal one whose bridge has learnt something about positions."""
+    torch.manual_seed(3)
+    made = Hplm.untrained(decoder)
+    with torch.no_grad():
+        for parameter in (*made.encoder.parameters(), *made.bridge.parameters()):
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return made.freeze()
+
+
+@pytest.fixture(scope="session")
 def backbone(checkpoint: Path) -> Backbone:
     return load_backbone(checkpoint, split=2)
 
