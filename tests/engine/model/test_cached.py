@@ -51,9 +51,7 @@ def _leases(decoder: Decoder, pool: KvPool, tokens: list[int], *, scattered: boo
     return leases
 
 
-sequences = st.lists(
-    st.lists(st.integers(0, 255), min_size=1, max_size=45), min_size=1, max_size=4
-)
+sequences = st.lists(st.lists(st.integers(0, 255), min_size=1, max_size=45), min_size=1, max_size=4)
 
 
 @pytest.mark.parametrize("in_turn", [True, False], ids=["in turn", "at once"])
