@@ -77,7 +77,13 @@ def decoder_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = transformers.GPT2Config(
-        vocab_size=len(tokenizer), n_embd=32, n_layer=4, n_head=4, n_positions=48
+        vocab_size=len(tokenizer),
+        n_embd=32,
+        n_layer=4,
+        n_head=4,
+        n_positions=48,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
     )
     model = transformers.GPT2LMHeadModel(config)
     with torch.no_grad():

@@ -137,7 +137,7 @@ def test_a_text_does_not_depend_on_its_mates_its_slot_or_its_chunks(
     alone = KvPool(1 << 20, decoder.shape)
     moved = SlotWeights(
         *(
-            torch.roll(part[:, 1:], 1, dims=1)
+            torch.cat([part[:, :1], torch.roll(part[:, 1:], 1, dims=1)], dim=1)
             for part in (adapters.down, adapters.down_bias, adapters.up, adapters.up_bias)
         )
     )
@@ -148,7 +148,7 @@ def test_a_text_does_not_depend_on_its_mates_its_slot_or_its_chunks(
         assert torch.allclose(found, logits, atol=ATOL)
         if slot:
             # The same adapter, in another slot of another arena.
-            elsewhere = _begun(decoder, alone, prompts[i], way, slot % (SLOTS - 1))
+            elsewhere = _begun(decoder, alone, prompts[i], way, 1 + slot % (SLOTS - 1))
             [found] = advance(decoder, alone, look_up([elsewhere.turn(99)]), moved)
             assert torch.allclose(found, logits, atol=ATOL)
 
