@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from engine.appliance.calls import Calls
 from engine.errors import HmiError, NotFound, QueueFull
-from engine.knowledge.retrieve import Lookups
+from engine.knowledge.retrieved import Lookups
 from engine.schema import (
     ClassifyRequest,
     ClassifyResponse,
