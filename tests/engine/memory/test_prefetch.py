@@ -111,7 +111,6 @@ def test_a_slow_disk_holds_up_only_those_who_need_that_file(disk: Disk) -> None:
     tiers.release(["b", "c"])
     tiers.pin("d", pinned=True)
     tiers.forget("d")
-    assert tiers.promote(["b", "d"]) == 0
     assert tiers.use()["host"].resident == 2
     assert tiers.standing("a") == "loading"
     ready.clear()
