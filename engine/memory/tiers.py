@@ -117,7 +117,7 @@ class AdapterTiers:
         with self._lock:
             if self._claims.unwant(adapter):
                 self._loader.cancel(adapter)
-                self._settle(adapter)
+                self._loosen(adapter)
                 self._loader.go_on()
         self._tell()
 
@@ -181,7 +181,7 @@ class AdapterTiers:
         self._tell()
 
     def forget(self, adapter: str) -> None:
-        """Drop an adapter that no vPLM uses any more, once no batch holds it."""
+        """Drop an adapter that no vPLM uses any more; one that a batch holds, once nothing needs it."""
         with self._lock:
             self._pinned.discard(adapter)
             self._settle(adapter)
@@ -232,11 +232,15 @@ class AdapterTiers:
         for adapter in dict.fromkeys(adapters):
             if self._held[adapter] <= 0:
                 del self._held[adapter]
-                if adapter in self._forgotten:
-                    self._drop(adapter)
-                else:
-                    self._settle(adapter)
+                self._loosen(adapter)
         self._loader.go_on()
+
+    def _loosen(self, adapter: str) -> None:
+        """A claim on it has ended."""
+        if adapter in self._forgotten and not self._claims.needed(adapter):
+            self._drop(adapter)
+        else:
+            self._settle(adapter)
 
     def _settle(self, adapter: str) -> None:
         """Tell the tiers what an adapter's claims are now."""
