@@ -181,7 +181,7 @@ class AdapterTiers:
         self._tell()
 
     def forget(self, adapter: str) -> None:
-        """Drop an adapter that no vPLM uses any more; one that a batch holds, once nothing needs it."""
+        """Drop an adapter that no vPLM uses any more; one in a batch, once nothing needs it."""
         with self._lock:
             self._pinned.discard(adapter)
             self._settle(adapter)
