@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +130,16 @@ class BlobStore:
         for folder in sorted(self._folders()):
             names = sorted(path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}"))
             yield from (name for name in names if _ID.fullmatch(name))
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Every blob's id and bytes, in no order; those that go meanwhile are left out."""
+        for folder in self._folders():
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = entry.name.removesuffix(_SUFFIX)
+                    with suppress(FileNotFoundError):
+                        if _ID.fullmatch(name):
+                            yield name, entry.stat(follow_symlinks=False).st_size
 
     def sweep(self, known: set[str]) -> int:
         """Remove unfinished files and blobs that are not in `known`; how many went.

@@ -88,6 +88,18 @@ class TableFiles:
             return []
         return sorted(int(path.name) for path in folder.iterdir() if _is_table(path))
 
+    def measure(self, keep: set[tuple[str, int]]) -> tuple[files.Measured, files.Measured]:
+        """Tables that are in `keep`, and those that are not."""
+        kept = stray = files.Measured()
+        for folder in self._root.glob("*/*"):
+            if _is_table(folder):
+                found = files.measure(folder)
+                if (folder.parent.name, int(folder.name)) in keep:
+                    kept += found
+                else:
+                    stray += found
+        return kept, stray
+
     def remove(self, domain: str, epoch: int | None = None) -> None:
         """Remove one epoch, or all and the domain's folder. Nothing happens if it is not there."""
         if epoch is None:

@@ -7,7 +7,8 @@ import json
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -113,14 +114,27 @@ class DatasetFiles:
         self._root = root
         files.make_folder(root)
 
-    def put(self, tenant: str, name: str, rows: Iterable[tuple[str, str]]) -> DatasetInfo:
-        """Store rows of (text, label) as they come. BadText if there are none or one is no text."""
+    def put(
+        self,
+        tenant: str,
+        name: str,
+        rows: Iterable[tuple[str, str]],
+        allow: Callable[[int], None] = lambda _: None,
+    ) -> DatasetInfo:
+        """Store rows of (text, label) as they come. BadText if there are none or one is no text.
+
+        `allow` hears how large the file will be before each row is written, and raises if that is
+        too large; then nothing stays.
+        """
+        allow(0)
         folder = self._root / files.check_name("tenant", tenant)
         files.check_name("dataset", name)
         labels: Counter[str] = Counter()
         with files.Incoming(folder) as incoming:
             for number, (text, label) in enumerate(rows, start=1):
-                incoming.write(_encoded(text, label, number))
+                row = _encoded(text, label, number)
+                allow(incoming.bytes + len(row))
+                incoming.write(row)
                 labels[label] += 1
             if not labels:
                 raise BadText(f'The dataset "{name}" has no rows.', remedy="Give at least one row.")
@@ -147,6 +161,12 @@ class DatasetFiles:
     def remove(self, path_name: str) -> None:
         """Nothing happens if there is none."""
         files.remove_file(self._path(path_name))
+
+    def path_names(self) -> Iterator[tuple[str, int]]:
+        """Every dataset's path name and bytes, in no order, but for those that go meanwhile."""
+        for path in self._root.glob("*/*.jsonl"):
+            with suppress(FileNotFoundError):
+                yield f"{path.parent.name}/{path.name}", path.stat().st_size
 
     def sweep(self, known: set[str]) -> int:
         """Remove what was half-written and files whose path name is not in `known`."""

@@ -32,6 +32,7 @@ from engine.schema import (
     SlotMap,
     SpanFeed,
     Status,
+    Storage,
     Tenant,
     TenantCreate,
     TenantCreated,
@@ -115,6 +116,8 @@ class Port(Protocol):
     def adapter(self, id: str) -> Adapter: ...
     def remove_adapter(self, id: str) -> None: ...
     def adapter_file(self, id: str) -> Path: ...
+
+    def storage(self) -> Storage: ...
 
     def put_dataset(
         self,

@@ -9,6 +9,7 @@ from engine.appliance.adapters import AdapterCalls
 from engine.appliance.core import Core
 from engine.appliance.inference import InferenceCalls
 from engine.appliance.status import StatusCalls, queue_of, tiers_of
+from engine.appliance.storage import StorageCalls
 from engine.appliance.tenants import TenantCalls
 from engine.appliance.updates import UpdateWatch
 from engine.appliance.vplms import VplmCalls
@@ -17,7 +18,15 @@ from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
 
 
-class Appliance(TenantCalls, VplmCalls, AdapterCalls, InferenceCalls, StatusCalls, ActivityCalls):
+class Appliance(
+    TenantCalls,
+    VplmCalls,
+    AdapterCalls,
+    StorageCalls,
+    InferenceCalls,
+    StatusCalls,
+    ActivityCalls,
+):
     """All calls block and are thread-safe, but for `classify`, which awaits.
 
     They raise HmiError or StoreError; before `start` has finished, Unavailable with the reason.

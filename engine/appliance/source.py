@@ -6,14 +6,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from engine.errors import Damaged, Unavailable
-from engine.model.adapters import FORMAT, AdapterWeights
+from engine.model.adapters import FORMAT, AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import Backbone
 from store.blobs import BlobInfo, BlobStore
 from store.errors import NotFound
 from store.rows import AdapterRow
+from store.tensors import pack
 
 PLACES_NAME = "attention,feed_forward"
 IMPORTED = "import"
@@ -92,6 +94,15 @@ def store_adapters(
         AdapterRow(info.id, info.bytes, rank, PLACES_NAME, count, created_by, about, now)
         for info in infos
     ]
+
+
+def adapter_bytes(
+    backbone: Backbone, shape: AdapterShape, domain: str, labels: tuple[str, ...], created_by: str
+) -> int:
+    """Bytes of the file that `store_adapters` would write for an adapter of this shape."""
+    any_weights = random_adapter(shape, len(labels), torch.Generator(), torch.float16)
+    metadata = adapter_metadata(backbone, any_weights, domain, labels, created_by)
+    return len(pack(any_weights.arrays(), metadata))
 
 
 def adapter_metadata(

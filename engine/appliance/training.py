@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
-from engine.appliance.source import store_adapters
+from engine.appliance.quota import Allowance
+from engine.appliance.source import adapter_bytes, store_adapters
 from engine.errors import Conflict
+from engine.model.adapters import AdapterShape
 from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
 from engine.training.data import Format, check_labels, read_rows
 from engine.training.jobs import JobContext
@@ -27,8 +29,14 @@ class TrainingCalls(Calls):
         label: str,
     ) -> DatasetReceipt:
         core = self._core
-        core.catalogue.tenants.get(tenant)
-        info = core.datasets.put(tenant, name, read_rows(chunks, format, text, label))
+        allowance = Allowance.of(core.catalogue, tenant)
+        old = self._bytes_of_dataset(tenant, name)
+        info = core.datasets.put(
+            tenant,
+            name,
+            read_rows(chunks, format, text, label),
+            lambda size: allowance.check(max(size, 1), old, "the dataset takes"),
+        )
         row = DatasetRow(
             tenant,
             name,
@@ -40,7 +48,12 @@ class TrainingCalls(Calls):
             time.time(),
         )
         try:
-            replaced = core.catalogue.datasets.put(row)
+            with core.changing:
+                # Others may have been stored while this one came in.
+                old = self._bytes_of_dataset(tenant, name)
+                now = Allowance.of(core.catalogue, tenant)
+                now.check(info.bytes, old, "the dataset takes")
+                replaced = core.catalogue.datasets.put(row)
         except BaseException:
             core.datasets.remove(info.path_name)
             raise
@@ -50,11 +63,27 @@ class TrainingCalls(Calls):
             tenant=tenant, name=name, rows=info.rows, labels=info.labels, bytes=info.bytes
         )
 
+    def _bytes_of_dataset(self, tenant: str, name: str) -> int:
+        """0 if there is none of that name."""
+        known = self._core.catalogue.datasets.all(tenant)
+        return next((row.bytes for row in known if row.name == name), 0)
+
+    def _check_room(self, vplm: VplmRow) -> None:
+        """Refused if the tenant's quota has no room for what training would publish."""
+        core = self._core
+        old = core.catalogue.adapters.get(vplm.adapter)
+        shape = AdapterShape(core.adapter_shape.layers, core.adapter_shape.hidden, old.rank)
+        more = adapter_bytes(core.backbone, shape, vplm.domain, vplm.labels, "train")
+        freed = old.bytes if core.catalogue.vplms.users_of(old.id) == [vplm.id] else 0
+        allowance = Allowance.of(core.catalogue, vplm.tenant)
+        allowance.check(more - freed, 0, "the trained adapter takes")
+
     def train(self, request: TrainRequest) -> JobAccepted:
         core = self._core
         vplm = core.catalogue.vplms.get(request.vplm)
         dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
         check_labels(dataset.labels, vplm.labels, vplm.id)
+        self._check_room(vplm)
         job = core.jobs.submit(
             "train",
             vplm.id,
@@ -115,6 +144,7 @@ class TrainingCalls(Calls):
             context.cancelled,
         )
         accuracy = report.accuracy[-1][1]
+        self._check_room(vplm)
         stored = store_adapters(
             core.blobs,
             core.backbone,

@@ -10,7 +10,8 @@ import torch
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.models import miss_of
-from engine.appliance.source import store_adapters
+from engine.appliance.quota import Allowance
+from engine.appliance.source import adapter_bytes, store_adapters
 from engine.errors import BadInput, Refused
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.schema import (
@@ -172,6 +173,20 @@ class VplmCalls(Calls):
                 remedy=f"Remove some, or raise the quota (hmi tenant set {spec.tenant}).",
                 code="quota_exceeded",
             )
+        self._check_bytes(spec, more)
+
+    def _check_bytes(self, spec: VplmSpec, more: int) -> None:
+        core = self._core
+        allowance = Allowance.of(core.catalogue, spec.tenant)
+        if allowance.limit is None:
+            return
+        if spec.adapter == RANDOM:
+            shape = AdapterShape(core.adapter_shape.layers, core.adapter_shape.hidden, spec.rank)
+            labels = tuple(spec.labels)
+            each = adapter_bytes(core.backbone, shape, spec.domain, labels, RANDOM)
+            allowance.check(more * each, 0, f"{more} adapters take" if more > 1 else "one takes")
+        elif not core.catalogue.holdings.has(spec.tenant, spec.adapter):
+            allowance.check(self._existing(spec).bytes, 0, "the adapter takes")
 
     def _random(self, spec: VplmSpec, count: int) -> Iterator[AdapterWeights]:
         shape = self._core.adapter_shape

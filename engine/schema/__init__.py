@@ -81,6 +81,7 @@ from engine.schema.status import (
     TierStatus,
     Version,
 )
+from engine.schema.storage import Stock, Storage, StoredKind
 from engine.schema.tenants import (
     Cost,
     Quota,
@@ -160,6 +161,9 @@ __all__ = [
     "SlotMap",
     "SpanFeed",
     "Status",
+    "Stock",
+    "Storage",
+    "StoredKind",
     "Tenant",
     "TenantCreate",
     "TenantCreated",

@@ -42,6 +42,8 @@ from engine.schema import (
     SlotMap,
     SpanFeed,
     Status,
+    Stock,
+    Storage,
     Tenant,
     TenantCreate,
     TenantCreated,
@@ -214,6 +216,16 @@ SLOTS = SlotMap(
     heat=[2.5, None, 0.5],
     pinned=[3],
     held=[],
+)
+STORAGE = Storage(
+    path="/home/data",
+    data=[Stock(kind="adapters", files=2, bytes=20, garbage_files=1, garbage_bytes=5)],
+    bytes=20,
+    garbage_bytes=5,
+    unused_adapters=1,
+    unused_adapter_bytes=10,
+    disk_bytes=100,
+    disk_free_bytes=60,
 )
 
 
@@ -408,6 +420,10 @@ class ScriptedAppliance:
 
     def remove_adapter(self, id: str) -> None:
         self._do("remove_adapter", id)
+
+    def storage(self) -> Storage:
+        self._do("storage")
+        return STORAGE
 
     def encoder_file(self, name: str) -> Path:
         self._do("encoder_file", name)

@@ -44,6 +44,7 @@ ROUTES: list[tuple[str, str, object, int, str]] = [
     ("GET", "/v1/adapters?unused=true", None, 200, "adapters"),
     ("POST", "/v1/adapters/ab/verify", None, 200, "verify_adapter"),
     ("DELETE", "/v1/adapters/ab", None, 204, "remove_adapter"),
+    ("GET", "/v1/storage", None, 200, "storage"),
     ("POST", "/v1/jobs", {"vplm": "acme/polarity", "dataset": "d"}, 202, "train"),
     ("GET", "/v1/jobs?state=running&cursor=3", None, 200, "jobs"),
     ("GET", "/v1/jobs/j1", None, 200, "job"),
