@@ -180,3 +180,9 @@ def m007_epochs_of_a_domain(db: Database) -> None:
         foreign_keys=[("domain", "domains", "name")],
         strict=True,
     )
+
+
+@MIGRATIONS()
+def m011_what_was_counted_in_a_dataset(db: Database) -> None:
+    for counted in ("duplicates", "conflicts", "too_long"):
+        db.table("datasets").add_column(counted, int)

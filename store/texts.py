@@ -162,6 +162,10 @@ class DatasetFiles:
         """Nothing happens if there is none."""
         files.remove_file(self._path(path_name))
 
+    def path(self, path_name: str) -> Path:
+        """Where that dataset is, or would be."""
+        return self._path(path_name)
+
     def path_names(self) -> Iterator[tuple[str, int]]:
         """Every dataset's path name and bytes, in no order, but for those that go meanwhile."""
         for path in self._root.glob("*/*.jsonl"):

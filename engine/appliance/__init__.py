@@ -7,6 +7,7 @@ import gc
 from engine.appliance.activity import ActivityCalls
 from engine.appliance.adapters import AdapterCalls
 from engine.appliance.core import Core
+from engine.appliance.datasets import DatasetCalls
 from engine.appliance.inference import InferenceCalls
 from engine.appliance.status import StatusCalls, queue_of, tiers_of
 from engine.appliance.storage import StorageCalls
@@ -23,6 +24,7 @@ class Appliance(
     VplmCalls,
     AdapterCalls,
     StorageCalls,
+    DatasetCalls,
     InferenceCalls,
     StatusCalls,
     ActivityCalls,

@@ -1,9 +1,8 @@
-"""Calls about datasets and jobs."""
+"""Calls about jobs, and training itself."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
@@ -11,70 +10,22 @@ from engine.appliance.quota import Allowance
 from engine.appliance.source import adapter_bytes, store_adapters
 from engine.errors import Conflict
 from engine.model.adapters import AdapterShape
-from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
-from engine.training.data import Format, check_labels, read_rows
+from engine.schema import Job, JobAccepted, JobPage, Point, Provenance, TrainRequest
+from engine.training.data import check_labels
 from engine.training.jobs import JobContext
 from engine.training.loop import TrainPlan, TrainReport, train
 from store.rows import AdapterRow, DatasetRow, JobRow, VplmRow
 
 
 class TrainingCalls(Calls):
-    def put_dataset(
-        self,
-        tenant: str,
-        name: str,
-        chunks: Iterator[bytes],
-        format: Format,
-        text: str,
-        label: str,
-    ) -> DatasetReceipt:
-        core = self._core
-        allowance = Allowance.of(core.catalogue, tenant)
-        old = self._bytes_of_dataset(tenant, name)
-        info = core.datasets.put(
-            tenant,
-            name,
-            read_rows(chunks, format, text, label),
-            lambda size: allowance.check(max(size, 1), old, "the dataset takes"),
-        )
-        row = DatasetRow(
-            tenant,
-            name,
-            info.rows,
-            info.labels,
-            info.bytes,
-            info.sha256,
-            info.path_name,
-            time.time(),
-        )
-        try:
-            with core.changing:
-                # Others may have been stored while this one came in.
-                old = self._bytes_of_dataset(tenant, name)
-                now = Allowance.of(core.catalogue, tenant)
-                now.check(info.bytes, old, "the dataset takes")
-                replaced = core.catalogue.datasets.put(row)
-        except BaseException:
-            core.datasets.remove(info.path_name)
-            raise
-        if replaced is not None:
-            core.datasets.remove(replaced.path_name)
-        return DatasetReceipt(
-            tenant=tenant, name=name, rows=info.rows, labels=info.labels, bytes=info.bytes
-        )
-
-    def _bytes_of_dataset(self, tenant: str, name: str) -> int:
-        """0 if there is none of that name."""
-        known = self._core.catalogue.datasets.all(tenant)
-        return next((row.bytes for row in known if row.name == name), 0)
-
     def _check_room(self, vplm: VplmRow) -> None:
         """Refused if the tenant's quota has no room for what training would publish."""
         core = self._core
-        old = core.catalogue.adapters.get(vplm.adapter)
-        shape = AdapterShape(core.adapter_shape.layers, core.adapter_shape.hidden, old.rank)
+        shape = AdapterShape(core.adapter_shape.layers, core.adapter_shape.hidden, vplm.rank)
         more = adapter_bytes(core.backbone, shape, vplm.domain, vplm.labels, "train")
-        freed = old.bytes if core.catalogue.vplms.users_of(old.id) == [vplm.id] else 0
+        users = core.catalogue.vplms.users_of(vplm.adapter)
+        goes = [vplm.adapter] if users == [vplm.id] else []
+        freed = sum(core.catalogue.adapters.bytes_of(goes).values())
         allowance = Allowance.of(core.catalogue, vplm.tenant)
         allowance.check(more - freed, 0, "the trained adapter takes")
 
@@ -152,6 +103,7 @@ class TrainingCalls(Calls):
             domain=vplm.domain,
             labels=vplm.labels,
             created_by=context.id,
+            provenance=_provenance(request, context.id, vplm, dataset, report),
         )
         row = self._publish(vplm, stored[0], accuracy)
         context.message = report.message
@@ -208,6 +160,27 @@ class TrainingCalls(Calls):
             started_at=row.started_at,
             finished_at=row.finished_at,
         )
+
+
+def _provenance(
+    request: TrainRequest, job: str, vplm: VplmRow, dataset: DatasetRow, report: TrainReport
+) -> Provenance:
+    return Provenance(
+        job=job,
+        vplm=vplm.id,
+        parent=vplm.adapter,
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_rows=dataset.rows,
+        mode="exact" if vplm.mode == "exact" else "plot",
+        hyperparameters=request.model_dump(exclude={"type", "vplm", "dataset", "when"}),
+        metrics={
+            "accuracy": report.accuracy[-1][1],
+            "loss": report.loss[-1][1],
+            "held_out_rows": report.held_out,
+            "steps": report.step,
+        },
+    )
 
 
 def _eta(row: JobRow, progress: float) -> float | None:

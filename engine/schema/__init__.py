@@ -6,7 +6,7 @@ older client reads a newer engine. Bytes are integers, times seconds, instants U
 
 from __future__ import annotations
 
-from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage
+from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage, Provenance
 from engine.schema.base import (
     MAX_COUNT,
     MAX_INPUTS,
@@ -48,6 +48,8 @@ from engine.schema.inference import (
 )
 from engine.schema.jobs import (
     Confusion,
+    Dataset,
+    DatasetPage,
     DatasetReceipt,
     Job,
     JobAccepted,
@@ -118,6 +120,8 @@ __all__ = [
     "Confusion",
     "CorpusReceipt",
     "Cost",
+    "Dataset",
+    "DatasetPage",
     "DatasetReceipt",
     "DeviceProcess",
     "DeviceStatus",
@@ -152,6 +156,7 @@ __all__ = [
     "Point",
     "Prediction",
     "Problem",
+    "Provenance",
     "QueueStatus",
     "Quota",
     "Rates",

@@ -14,7 +14,7 @@ from hmi_tui.cli.paging import gather, paged
 from hmi_tui.figures import NOTHING, size
 
 if TYPE_CHECKING:
-    from engine.schema import Adapter
+    from engine.schema import Adapter, Provenance
 
 SHORT = 12
 """Digits of an id in a table; -q and --json print all 64."""
@@ -122,6 +122,20 @@ def _table(adapters: Sequence[Adapter]) -> str:
     )
 
 
+def _origin(made: Provenance | None) -> list[tuple[str, str]]:
+    """Of a trained one: which training made it, of what."""
+    if made is None:
+        return []
+    return [
+        ("trained as", f"{made.vplm}, in {made.mode} mode"),
+        ("started from", made.parent),
+        ("dataset", f"{made.dataset}, {made.dataset_rows:,} rows"),
+        ("its sha256", made.dataset_sha256),
+        ("asked", ", ".join(f"{name} {value}" for name, value in made.hyperparameters.items())),
+        ("reached", ", ".join(f"{name} {value:g}" for name, value in made.metrics.items())),
+    ]
+
+
 def _pairs(one: Adapter) -> list[tuple[str, str]]:
     return [
         ("id", one.id),
@@ -133,5 +147,6 @@ def _pairs(one: Adapter) -> list[tuple[str, str]]:
         ("domain", one.domain or NOTHING),
         ("backbone", one.backbone_sha256 or NOTHING),
         ("used by", ", ".join(one.users) or "no vPLM"),
+        *_origin(one.provenance),
         ("created", instant(one.created_at)),
     ]

@@ -95,6 +95,6 @@ def test_a_foreign_file_is_not_imported(
 def test_a_file_that_is_too_large_is_refused_early(
     appliance: Appliance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.appliance.adapters._LARGEST", 10)
+    monkeypatch.setattr("engine.appliance.received.LARGEST", 10)
     with pytest.raises(Exception, match="no adapter is that large"):
         appliance.import_adapter(iter([b"0" * 8, b"0" * 8, b"never read"]))
