@@ -87,6 +87,7 @@ def create_app(
         inference,
     ):
         app.include_router(routes.router)
+    app.include_router(adapters.hub)
     _describe_problems(app)
     return app
 

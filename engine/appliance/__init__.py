@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 
 from engine.appliance.activity import ActivityCalls
-from engine.appliance.adapters import AdapterCalls
 from engine.appliance.core import Core
 from engine.appliance.datasets import DatasetCalls
+from engine.appliance.hub import HubCalls
 from engine.appliance.inference import InferenceCalls
 from engine.appliance.status import StatusCalls, queue_of, tiers_of
 from engine.appliance.storage import StorageCalls
@@ -22,7 +22,7 @@ from engine.telemetry.metrics import Metrics
 class Appliance(
     TenantCalls,
     VplmCalls,
-    AdapterCalls,
+    HubCalls,
     StorageCalls,
     DatasetCalls,
     InferenceCalls,
