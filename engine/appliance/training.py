@@ -14,6 +14,7 @@ from engine.schema import Job, JobAccepted, JobPage, Point, Provenance, TrainReq
 from engine.training.data import check_labels
 from engine.training.jobs import JobContext
 from engine.training.loop import TrainPlan, TrainReport, train
+from engine.training.tasks.classification import Classification
 from store.rows import AdapterRow, DatasetRow, JobRow, VplmRow
 
 
@@ -87,8 +88,7 @@ class TrainingCalls(Calls):
             core.backbone,
             core.tree.take(vplm.domain),
             core.tiers.read(vplm.adapter),
-            vplm.labels,
-            rows,
+            Classification(vplm.labels, rows),
             plan,
             report,
             tick,
