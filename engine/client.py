@@ -16,6 +16,7 @@ from engine._client.blocking import Client
 from engine._client.call import Call
 from engine._client.calls import Calls
 from engine._client.curl import curl
+from engine._client.folders import unpack as unpack_folder
 from engine._client.lean import LeanAnswer, LeanClient, LeanTiming
 from engine._client.waiting import AsyncClient
 from engine.config import MAX_SOCKET_PATH, Paths, assets_dir, check_socket_path, parse_size
@@ -71,4 +72,5 @@ __all__ = [
     "checked",
     "curl",
     "parse_size",
+    "unpack_folder",
 ]

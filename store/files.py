@@ -28,6 +28,9 @@ from store.errors import BadInput, NoSpace
 DEBRIS = ".tmp-"
 """How the names of unfinished files and folders begin."""
 
+GRACE_S = 3600.0
+"""How long what nothing refers to is left alone: somebody may be about to refer to it."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 Chunk = bytes | bytearray | memoryview

@@ -6,15 +6,17 @@ import hashlib
 import json
 import re
 import secrets
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from store import files
 from store.errors import BadInput, BadText, Damaged, NotFound
+from store.leases import Leases
 from store.lines import LineChecker
 
 _PATH_NAME = re.compile(r"([^/]+)/([^/]+)")
@@ -106,13 +108,21 @@ class CorpusFiles:
 class DatasetFiles:
     """Datasets below `root`: a folder for each tenant, JSON lines of [text, label].
 
+    Safe to use from several threads.
+
     Every `put` makes a new file, so a job that reads the one before is not disturbed; the
     catalogue says which file is the dataset.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._leases = Leases()
         files.make_folder(root)
+
+    def keeping(self) -> AbstractContextManager[None]:
+        """Until the block ends nobody removes what this thread stores in it: the catalogue knows it
+        by then."""
+        return self._leases.keeping()
 
     def put(
         self,
@@ -138,7 +148,9 @@ class DatasetFiles:
                 labels[label] += 1
             if not labels:
                 raise BadText(f'The dataset "{name}" has no rows.', remedy="Give at least one row.")
-            final = incoming.commit(f"{name}.{secrets.token_hex(8)}.jsonl")
+            file = f"{name}.{secrets.token_hex(8)}.jsonl"
+            with self._leases.taking(f"{tenant}/{file}"):
+                final = incoming.commit(file)
             return DatasetInfo(
                 rows=labels.total(),
                 labels=dict(labels),
@@ -171,6 +183,22 @@ class DatasetFiles:
         for path in self._root.glob("*/*.jsonl"):
             with suppress(FileNotFoundError):
                 yield f"{path.parent.name}/{path.name}", path.stat().st_size
+
+    def collect(
+        self, known: Callable[[], set[str]], grace: float = files.GRACE_S
+    ) -> files.Measured:
+        """Remove datasets whose path name is not among `known` and that are older than `grace`
+        seconds; what went. Safe while others store."""
+        found, gone = [name for name, _ in self.path_names()], files.Measured()
+        with self._leases.collecting(known) as is_garbage:
+            for name in found:
+                path = self._path(name)
+                with self._leases.removing(name), suppress(FileNotFoundError):
+                    about = path.stat()
+                    if is_garbage(name) and about.st_mtime <= time.time() - grace:
+                        path.unlink()
+                        gone += files.Measured(1, about.st_size)
+        return gone
 
     def sweep(self, known: set[str]) -> int:
         """Remove what was half-written and files whose path name is not in `known`."""

@@ -15,6 +15,7 @@ from engine.schema import (
     BulkCreated,
     ClassifyRequest,
     ClassifyResponse,
+    Collected,
     CorpusReceipt,
     Dataset,
     DatasetPage,
@@ -121,6 +122,7 @@ class Port(Protocol):
     def import_adapterhub(self, chunks: Iterator[bytes], labels: Sequence[str]) -> Adapter: ...
 
     def storage(self) -> Storage: ...
+    def collect_garbage(self) -> Collected: ...
 
     def put_dataset(
         self,

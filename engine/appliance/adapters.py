@@ -19,6 +19,9 @@ from engine.schema import Adapter, AdapterCheck, AdapterPage
 from store.errors import NotFound, StoreError
 from store.rows import AdapterRow
 
+_LONGEST_NAME, _LONGEST_ORIGIN = 63, 128
+"""Characters of what a foreign file says of itself that are kept."""
+
 
 class AdapterCalls(Calls):
     def adapters(
@@ -83,13 +86,19 @@ class AdapterCalls(Calls):
         BadInput if the arena has no slot for its shape."""
         core = self._core
         self._check_shape(weights.shape)
-        with core.changing:
+        with core.changing, core.blobs.keeping():
             info = core.blobs.put(arrays, about)
             try:
                 return self.adapter(info.id)
             except NotFound:
                 pass
-            kept = {name: about.get(name, "") for name in ("domain", "backbone_sha256", "labels")}
+            named = about.get("labels", "")
+            kept = {
+                "domain": about.get("domain", "")[:_LONGEST_NAME],
+                "backbone_sha256": about.get("backbone_sha256", ""),
+                # Names that do not go with the head are no help to anybody.
+                "labels": named if len(named.split("\n")) == weights.labels else "",
+            }
             row = AdapterRow(
                 info.id,
                 info.bytes,
@@ -97,7 +106,9 @@ class AdapterCalls(Calls):
                 PLACES_NAME,
                 weights.labels,
                 IMPORTED,
-                kept | {"origin": origin} | provenance_metadata(provenance_of(about)),
+                kept
+                | {"origin": origin[:_LONGEST_ORIGIN]}
+                | provenance_metadata(provenance_of(about)),
                 time.time(),
             )
             try:

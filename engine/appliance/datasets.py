@@ -32,6 +32,18 @@ class DatasetCalls(Calls):
     ) -> Dataset:
         """Take a dataset, in place of one of that name. Refused, as soon as it is known, if the
         quota has no room; nothing of a dataset that is not taken stays."""
+        with self._core.datasets.keeping():
+            return self._put(tenant, name, chunks, format, text, label)
+
+    def _put(
+        self,
+        tenant: str,
+        name: str,
+        chunks: Iterator[bytes],
+        format: Format,
+        text: str,
+        label: str,
+    ) -> Dataset:
         core = self._core
         allowance, replaced = Allowance.of(core.catalogue, tenant), self._bytes_of(tenant, name)
         census = Census(

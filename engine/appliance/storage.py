@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from engine.appliance.calls import Calls
-from engine.schema import Stock, Storage, StoredKind
-from store.files import Measured, measure
+from engine.schema import Collected, Stock, Storage, StoredKind
+from store.files import GRACE_S, Measured, measure
+
+log = logging.getLogger(__name__)
 
 _NOTHING = Measured()
 
@@ -31,15 +34,32 @@ class StorageCalls(Calls):
             disk_free_bytes=disk.free,
         )
 
+    def collect_garbage(self, grace: float = GRACE_S) -> Collected:
+        """Remove what nothing refers to and nobody is about to refer to; serving goes on."""
+        core = self._core
+        gone = core.blobs.collect(core.catalogue.blob_ids, grace)
+        gone += core.datasets.collect(self._datasets, grace)
+        gone += core.tables.collect(self._tables, grace)
+        if gone.files:
+            log.info("collected %d files that nothing refers to, %d bytes", gone.files, gone.bytes)
+        left = self.storage().garbage_bytes
+        return Collected(files=gone.files, bytes=gone.bytes, left_bytes=left)
+
+    def _datasets(self) -> set[str]:
+        return {row.path_name for row in self._core.catalogue.datasets.all()}
+
+    def _tables(self) -> set[tuple[str, int]]:
+        return {(row.name, row.epoch) for row in self._core.catalogue.domains.all()}
+
     def _stocks(self) -> list[Stock]:
         core, paths = self._core, self._core.settings.paths
         # What is on the disk is listed before what is known: what comes meanwhile is no garbage.
         blobs = list(core.blobs.sizes())
         datasets = list(core.datasets.path_names())
         adapters, all_blobs = core.catalogue.adapters.ids(), core.catalogue.blob_ids()
-        known = {row.path_name for row in core.catalogue.datasets.all()}
+        known = self._datasets()
         domains = core.catalogue.domains.all()
-        tables, old_tables = core.tables.measure({(row.name, row.epoch) for row in domains})
+        tables, old_tables = core.tables.measure(self._tables())
         traffic = _summed(measure(core.traffic_files.path(row.name)) for row in domains)
         return [
             _stock(

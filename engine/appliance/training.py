@@ -40,7 +40,7 @@ class TrainingCalls(Calls):
             "train",
             vplm.id,
             request.model_dump(),
-            lambda context: self._train(request, context),
+            lambda context: self._train_kept(request, context),
             when_idle=request.when == "idle",
         )
         return JobAccepted(id=job)
@@ -60,6 +60,11 @@ class TrainingCalls(Calls):
     def cancel_job(self, id: str) -> Job:
         self._core.jobs.cancel(id)
         return self.job(id)
+
+    def _train_kept(self, request: TrainRequest, context: JobContext) -> dict[str, Any]:
+        """What it stores is safe from garbage collection until it is published."""
+        with self._core.blobs.keeping():
+            return self._train(request, context)
 
     def _train(self, request: TrainRequest, context: JobContext) -> dict[str, Any]:
         core = self._core

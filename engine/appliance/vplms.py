@@ -54,12 +54,14 @@ class VplmCalls(Calls):
         return self._vplm(self._core.catalogue.vplms.get(id))
 
     def create_vplm(self, request: VplmCreate) -> Vplm:
-        self._create(request, [request.name])
+        with self._core.blobs.keeping():
+            self._create(request, [request.name])
         return self.vplm(f"{request.tenant}/{request.name}")
 
     def create_vplms(self, request: VplmBulkCreate) -> BulkCreated:
         names = [f"{request.name}-{i:05d}" for i in range(1, request.count + 1)]
-        self._create(request, names)
+        with self._core.blobs.keeping():
+            self._create(request, names)
         return BulkCreated(created=[f"{request.tenant}/{name}" for name in names])
 
     def change_vplm(self, id: str, patch: VplmPatch) -> Vplm:

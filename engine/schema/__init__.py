@@ -83,7 +83,7 @@ from engine.schema.status import (
     TierStatus,
     Version,
 )
-from engine.schema.storage import Stock, Storage, StoredKind
+from engine.schema.storage import Collected, Stock, Storage, StoredKind
 from engine.schema.tenants import (
     Cost,
     Quota,
@@ -117,6 +117,7 @@ __all__ = [
     "BulkCreated",
     "ClassifyRequest",
     "ClassifyResponse",
+    "Collected",
     "Confusion",
     "CorpusReceipt",
     "Cost",

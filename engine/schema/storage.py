@@ -21,6 +21,16 @@ class Stock(Answer):
     garbage_bytes: int = 0
 
 
+class Collected(Answer):
+    """What a garbage collection has removed."""
+
+    files: int
+    bytes: int
+    left_bytes: int
+    """Garbage that stays for now: it is younger than an hour, and somebody may be about to refer to
+    it. What a crash left half-written goes when the engine starts."""
+
+
 class Storage(Answer):
     """The home's data, by kind, and the file system that it is on."""
 

@@ -6,10 +6,12 @@ A file a resource, as in engine.api.routes. A new route is one function in its r
 from __future__ import annotations
 
 from engine._client.calls.adapters import AdapterCalls
+from engine._client.calls.datasets import DatasetCalls
 from engine._client.calls.domains import DomainCalls
 from engine._client.calls.engine import EngineCalls
 from engine._client.calls.inference import InferenceCalls
 from engine._client.calls.jobs import JobCalls
+from engine._client.calls.storage import StorageCalls
 from engine._client.calls.tenants import TenantCalls
 from engine._client.calls.vplms import VplmCalls
 
@@ -20,6 +22,8 @@ class Calls(
     DomainCalls,
     VplmCalls,
     AdapterCalls,
+    StorageCalls,
+    DatasetCalls,
     JobCalls,
     InferenceCalls,
 ):

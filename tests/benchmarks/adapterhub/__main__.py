@@ -113,7 +113,8 @@ def _imported(
 ) -> tuple[str, str, str, str]:
     document = json.loads((folder / "adapter_config.json").read_text())
     try:
-        found, _ = unpack((folder / "adapter.safetensors").read_bytes())
+        file = folder / "adapter.safetensors"
+        found = unpack(file.read_bytes())[0] if file.exists() else {}
         hub = HubAdapter(document, found)
         weights = from_hub(hub, backbone.shape, backbone.split, head.head.numpy())
         if weights.shape.rank > RANK:

@@ -15,6 +15,7 @@ from engine.schema import (
     BulkCreated,
     ClassifyRequest,
     ClassifyResponse,
+    Collected,
     CorpusReceipt,
     Dataset,
     DatasetPage,
@@ -447,6 +448,10 @@ class ScriptedAppliance:
     def storage(self) -> Storage:
         self._do("storage")
         return STORAGE
+
+    def collect_garbage(self) -> Collected:
+        self._do("collect_garbage")
+        return Collected(files=1, bytes=5, left_bytes=0)
 
     def encoder_file(self, name: str) -> Path:
         self._do("encoder_file", name)

@@ -48,6 +48,7 @@ ROUTES: list[tuple[str, str, object, int, str]] = [
     ("GET", "/v1/tenants/acme/datasets/films", None, 200, "dataset"),
     ("DELETE", "/v1/tenants/acme/datasets/films", None, 204, "remove_dataset"),
     ("GET", "/v1/storage", None, 200, "storage"),
+    ("POST", "/v1/storage/collect", None, 200, "collect_garbage"),
     ("POST", "/v1/jobs", {"vplm": "acme/polarity", "dataset": "d"}, 202, "train"),
     ("GET", "/v1/jobs?state=running&cursor=3", None, 200, "jobs"),
     ("GET", "/v1/jobs/j1", None, 200, "job"),
