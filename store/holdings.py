@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from store.connections import Connections
 
 _VPLMS = """
-    select tenant, count(*) as vplms, sum(version) as versions,
-           sum(json_array_length(labels)) as labels
+    select tenant, count(*) as vplms, sum(json_array_length(labels)) as labels
     from vplms where tenant in (select value from json_each(?)) group by tenant
+"""
+_VERSIONS = """
+    select tenant, count(*) as versions
+    from versions where tenant in (select value from json_each(?)) group by tenant
 """
 _ADAPTERS = """
     select tenant, count(*) as adapters, sum(bytes) as adapter_bytes
-    from (select distinct tenant, adapter from vplms
+    from (select distinct tenant, adapter from adapter_uses
           where tenant in (select value from json_each(?)))
     join adapters on adapters.id = adapter group by tenant
 """
@@ -27,8 +30,8 @@ _DATASETS = """
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Of one tenant. `versions` counts what its vPLMs have published, `labels` those of all their
-    heads; an adapter that several of its vPLMs use is held once."""
+    """Of one tenant. `versions` are those of its vPLMs that are kept, `labels` those of all their
+    heads; an adapter is held once, whether one version, several or a starting point has it."""
 
     vplms: int = 0
     versions: int = 0
@@ -52,16 +55,16 @@ class Holdings:
         """Nothing for a tenant that is not there."""
         return self.of_all([tenant])[tenant]
 
-    def has(self, tenant: str, adapter: str) -> bool:
-        """Whether any of its vPLMs uses the adapter."""
-        sql = "select count(*) from vplms where tenant = ? and adapter = ?"
-        return bool(self._connections.value(sql, [tenant, adapter]))
+    def uses(self, tenant: str, adapter: str) -> int:
+        """How many versions and starting points of the tenant's have the adapter."""
+        sql = "select count(*) from adapter_uses where tenant = ? and adapter = ?"
+        return int(self._connections.value(sql, [tenant, adapter]))
 
     def of_all(self, tenants: Iterable[str]) -> dict[str, Holding]:
-        """By tenant; three queries, however many are asked for."""
+        """By tenant; four queries, however many are asked for."""
         names = list(tenants)
         counts: dict[str, dict[str, int]] = {name: {} for name in names}
-        for sql in (_VPLMS, _ADAPTERS, _DATASETS):
+        for sql in (_VPLMS, _VERSIONS, _ADAPTERS, _DATASETS):
             for row in self._connections.query(sql, [json.dumps(names)]):
                 counts[row.pop("tenant")].update(row)
         return {name: Holding(**found) for name, found in counts.items()}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import gc
 
 from engine.appliance.activity import ActivityCalls
+from engine.appliance.backbones import BackboneCalls
 from engine.appliance.core import Core
 from engine.appliance.datasets import DatasetCalls
 from engine.appliance.hub import HubCalls
 from engine.appliance.inference import InferenceCalls
+from engine.appliance.starters import StarterCalls
 from engine.appliance.status import StatusCalls, queue_of, tiers_of
 from engine.appliance.storage import StorageCalls
 from engine.appliance.tenants import TenantCalls
 from engine.appliance.updates import UpdateWatch
-from engine.appliance.vplms import VplmCalls
+from engine.appliance.versions import VersionCalls
 from engine.config import Settings
 from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
@@ -21,10 +23,12 @@ from engine.telemetry.metrics import Metrics
 
 class Appliance(
     TenantCalls,
-    VplmCalls,
     HubCalls,
     StorageCalls,
     DatasetCalls,
+    VersionCalls,
+    StarterCalls,
+    BackboneCalls,
     InferenceCalls,
     StatusCalls,
     ActivityCalls,

@@ -67,6 +67,7 @@ class StorageCalls(Calls):
                 _together(size for blob, size in blobs if blob in adapters),
                 _together(size for blob, size in blobs if blob not in all_blobs),
             ),
+            _stock("backbones", measure(paths.backbones)),
             _stock(
                 "encoders", _together(size for blob, size in blobs if blob in all_blobs - adapters)
             ),

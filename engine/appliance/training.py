@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.publishing import Publication, publish
 from engine.appliance.quota import Allowance
 from engine.appliance.source import adapter_bytes, store_adapters
 from engine.errors import Conflict
@@ -24,9 +26,7 @@ class TrainingCalls(Calls):
         core = self._core
         shape = AdapterShape(core.adapter_shape.layers, core.adapter_shape.hidden, vplm.rank)
         more = adapter_bytes(core.backbone, shape, vplm.domain, vplm.labels, "train")
-        users = core.catalogue.vplms.users_of(vplm.adapter)
-        goes = [vplm.adapter] if users == [vplm.id] else []
-        freed = sum(core.catalogue.adapters.bytes_of(goes).values())
+        freed = sum(core.catalogue.adapters.bytes_of(self._leaving(vplm)).values())
         allowance = Allowance.of(core.catalogue, vplm.tenant)
         allowance.check(more - freed, 0, "the trained adapter takes")
 
@@ -60,6 +60,14 @@ class TrainingCalls(Calls):
     def cancel_job(self, id: str) -> Job:
         self._core.jobs.cancel(id)
         return self.job(id)
+
+    def _leaving(self, vplm: VplmRow) -> set[str]:
+        """Adapters that the tenant keeps no longer once the vPLM has another version."""
+        core = self._core
+        versions = core.catalogue.versions.of(vplm.tenant, vplm.name)
+        going = Counter(row.adapter for row in versions[core.settings.keep_versions - 1 :])
+        uses = core.catalogue.holdings.uses
+        return {each for each, count in going.items() if uses(vplm.tenant, each) == count}
 
     def _train_kept(self, request: TrainRequest, context: JobContext) -> dict[str, Any]:
         """What it stores is safe from garbage collection until it is published."""
@@ -133,15 +141,11 @@ class TrainingCalls(Calls):
                         f'"{trained.id}" was replaced while the job trained it.',
                         remedy="Start the training again.",
                     )
-                row = core.catalogue.vplms.publish(
-                    trained.id, adapter.id, accuracy, adapters=[adapter]
-                )
+                made = Publication(adapter.id, accuracy, "trained", adapter.created_by)
+                return publish(core, now, made, [adapter])
             except BaseException:
                 core.forget_blob(adapter.id)
                 raise
-            core.models.put(row)
-            core.discard_if_unused(trained.adapter)
-        return row
 
     def _job(self, row: JobRow) -> Job:
         live = self._core.jobs.context(row.id)

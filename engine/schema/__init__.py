@@ -7,6 +7,7 @@ older client reads a newer engine. Bytes are integers, times seconds, instants U
 from __future__ import annotations
 
 from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage, Provenance
+from engine.schema.backbones import Backbone, BackboneImport, BackboneList
 from engine.schema.base import (
     MAX_COUNT,
     MAX_INPUTS,
@@ -65,7 +66,7 @@ from engine.schema.load import (
     LoadRequest,
     read_load_line,
 )
-from engine.schema.slots import SlotMap
+from engine.schema.slots import Slot, SlotMap
 from engine.schema.status import (
     BackboneStatus,
     DeviceProcess,
@@ -94,8 +95,22 @@ from engine.schema.tenants import (
     TenantPatch,
 )
 from engine.schema.trace import LaneSpan, SpanFeed, Trace, TraceEvent
+from engine.schema.versions import (
+    Card,
+    PromoteRequest,
+    Published,
+    PublishRequest,
+    RollbackRequest,
+    Starter,
+    StarterPage,
+    StarterPublish,
+    VplmVersion,
+    VplmVersions,
+)
 from engine.schema.vplms import (
     BulkCreated,
+    Created,
+    Head,
     Vplm,
     VplmBulkCreate,
     VplmCreate,
@@ -113,14 +128,19 @@ __all__ = [
     "AdapterCheck",
     "AdapterPage",
     "Answer",
+    "Backbone",
+    "BackboneImport",
+    "BackboneList",
     "BackboneStatus",
     "BulkCreated",
+    "Card",
     "ClassifyRequest",
     "ClassifyResponse",
     "Collected",
     "Confusion",
     "CorpusReceipt",
     "Cost",
+    "Created",
     "Dataset",
     "DatasetPage",
     "DatasetReceipt",
@@ -135,6 +155,7 @@ __all__ = [
     "DomainUpdate",
     "EngineStatus",
     "Event",
+    "Head",
     "HostStatus",
     "Job",
     "JobAccepted",
@@ -157,15 +178,23 @@ __all__ = [
     "Point",
     "Prediction",
     "Problem",
+    "PromoteRequest",
     "Provenance",
+    "PublishRequest",
+    "Published",
     "QueueStatus",
     "Quota",
     "Rates",
     "RebuildCost",
     "RebuildRequest",
     "Request",
+    "RollbackRequest",
+    "Slot",
     "SlotMap",
     "SpanFeed",
+    "Starter",
+    "StarterPage",
+    "StarterPublish",
     "Status",
     "Stock",
     "Storage",
@@ -194,5 +223,7 @@ __all__ = [
     "VplmPage",
     "VplmPatch",
     "VplmSpec",
+    "VplmVersion",
+    "VplmVersions",
     "read_load_line",
 ]

@@ -7,7 +7,7 @@ from typing import Literal
 from engine.schema.base import Answer
 
 StoredKind = Literal[
-    "adapters", "encoders", "tables", "corpora", "datasets", "checkpoints", "catalogue"
+    "adapters", "backbones", "encoders", "tables", "corpora", "datasets", "checkpoints", "catalogue"
 ]
 
 

@@ -60,7 +60,7 @@ class Tenant(Answer):
     cost: Cost | None = None
     """None without a tariff in config.toml."""
     versions: int = 0
-    """Published by all its vPLMs, since they were created."""
+    """Of its vPLMs, those that are kept."""
     adapters: int = 0
     datasets: int = 0
     dataset_bytes: int = 0
