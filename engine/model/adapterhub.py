@@ -119,7 +119,7 @@ def from_hub(hub: HubAdapter, shape: Shape, split: int, head: NDArray[Any]) -> A
     for (layer, place, kind), part in parts.items():
         value = part.astype(np.float32) * (scaling if kind.startswith("up") else 1.0)
         # Narrower ones are filled up with zeros, which change nothing.
-        arrays[kind][(layer, place, *(slice(size) for size in value.shape))] = value
+        arrays[kind][layer, place][tuple(slice(size) for size in value.shape)] = value
     arrays |= {"head": head, "head_bias": np.zeros(len(head), np.float32)}
     with np.errstate(over="ignore"):
         narrow = {name: array.astype(np.float16) for name, array in arrays.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from hmi_tui.cli.paging import gather, paged
 from hmi_tui.figures import NOTHING, count, size
 
 if TYPE_CHECKING:
-    from engine.schema import Dataset
+    from engine.client import Client
+    from engine.schema import Dataset, DatasetPage
 
 _SHOWN = 20
 """Labels of a dataset that people are shown; --json has all."""
@@ -37,7 +39,7 @@ def ls(tenants: tuple[str, ...], q: str, sort: str | None, limit: int) -> None:
             tenants = tuple(one.name for one in known if one.datasets)
         found: list[Dataset] = []
         for name in tenants:
-            found += gather(lambda n, c, name=name: client.datasets(name, q, n, c, sort), limit)[0]
+            found += gather(partial(_page, client, name, q, sort), limit)[0]
     show(listing(found), [f"{one.tenant}/{one.name}" for one in found], lambda: _table(found))
 
 
@@ -78,6 +80,12 @@ def rm(ids: tuple[str, ...]) -> None:
         for one in ids:
             client.remove_dataset(*_split(one))
             click.echo(one)
+
+
+def _page(
+    client: Client, tenant: str, q: str, sort: str | None, limit: int, cursor: str | None
+) -> DatasetPage:
+    return client.datasets(tenant, q, limit, cursor, sort)
 
 
 def _split(id: str) -> tuple[str, str]:

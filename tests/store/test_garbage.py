@@ -87,16 +87,23 @@ class Store(RuleBasedStateMachine):
         self.collection: Deed | None = None
 
     def teardown(self) -> None:
-        for deed in self.deeds:
+        try:
+            self.end()
+        finally:
+            self.catalogue.close()
+            self.home.cleanup()
+
+    def end(self) -> None:
+        """When all have come to their ends, what is used is there and nothing else is."""
+        for deed in self.going:
             while not deed.done:
                 deed.step()
         self.let_go(lambda: None)
         self.blobs.collect(self.catalogue.blob_ids, grace=0)
-        assert set(self.blobs.ids()) == self.catalogue.adapters.ids() == self.in_use()
+        assert set(self.blobs.ids()) == self.catalogue.adapters.ids()
+        assert self.catalogue.adapters.ids() == self.in_use()
         for adapter in self.blobs.ids():
             self.blobs.get(adapter)
-        self.catalogue.close()
-        self.home.cleanup()
 
     def begin(self, deed: Deed) -> None:
         self.deeds.append(deed)
@@ -107,7 +114,10 @@ class Store(RuleBasedStateMachine):
         return [deed for deed in self.deeds if not deed.done]
 
     def in_use(self) -> set[str]:
-        return {row.adapter for row in self.catalogue.vplms.all()}
+        """By the vPLMs and by their versions."""
+        versions = self.catalogue.versions
+        kept = {row.adapter for name in NAMES for row in versions.of(*name.split("/"))}
+        return kept | {row.adapter for row in self.catalogue.vplms.all()}
 
     def stored(self, content: int, pause: Callable[[], None]) -> AdapterRow:
         info = self.blobs.put({"a": np.full(4, content, np.float16)}, {})
@@ -147,7 +157,7 @@ class Store(RuleBasedStateMachine):
             with self.blobs.keeping():
                 adapter = self.stored(content, pause)
                 with suppress(NotFound):
-                    self.catalogue.vplms.publish(name, adapter.id, 0.5, adapters=[adapter])
+                    self.catalogue.vplms.publish(name, adapter.id, 0.5, adapters=[adapter], keep=1)
             pause()
             self.let_go(pause)
 
@@ -162,7 +172,7 @@ class Store(RuleBasedStateMachine):
         def work(pause: Callable[[], None]) -> None:
             pause()
             with suppress(NotFound):
-                self.catalogue.vplms.publish(name, known[which % len(known)], None)
+                self.catalogue.vplms.publish(name, known[which % len(known)], None, keep=2)
 
         if known:
             self.begin(Deed(work))
@@ -218,13 +228,13 @@ class Store(RuleBasedStateMachine):
             assert self.blobs.exists(adapter)
 
 
-class TestStore(Store.TestCase):  # type: ignore[name-defined, misc]
-    settings = settings(
-        max_examples=15,
-        stateful_step_count=60,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+TestStore = Store.TestCase
+TestStore.settings = settings(
+    max_examples=15,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 def blob(store: BlobStore, content: int) -> str:

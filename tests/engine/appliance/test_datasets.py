@@ -80,10 +80,9 @@ def test_a_removed_dataset_is_gone_with_its_file(appliance: Appliance) -> None:
 def test_a_dataset_that_a_training_needs_stays(appliance: Appliance) -> None:
     put(appliance, "films", encoded(ROWS))
     jobs = core_of(appliance).catalogue.jobs
-    other = {"id": "train-0", "type": "train", "subject": "globex/a", "state": "queued"}
-    jobs.add(JobRow(**other, params={"dataset": "films"}, created_at=1.0))
-    mine = {**other, "id": "train-1", "subject": "acme/a"}
-    jobs.add(JobRow(**mine, params={"dataset": "films"}, created_at=2.0))
+    for job, subject in (("train-0", "globex/a"), ("train-1", "acme/a")):
+        asked = {"dataset": "films"}
+        jobs.add(JobRow(job, "train", subject, "queued", asked, created_at=1.0))
     assert appliance.dataset("acme", "films").jobs == ["train-1"]
     with pytest.raises(Conflict, match='Job train-1 trains "acme/a"'):
         appliance.remove_dataset("acme", "films")
