@@ -24,6 +24,7 @@ from hmi_tui.screens.tenant_forms import (
     tenant_form,
     vplm_form,
 )
+from hmi_tui.screens.versions import Versions
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
@@ -55,6 +56,7 @@ class TenantsScreen(ModeScreen):
         Binding("d", "describe", "Describe", show=False, tooltip="All that is known of the row"),
         Binding("a", "all", "All tenants", show=False, tooltip="The vPLMs of all tenants"),
         Binding("r", "rotate_key", "Rotate key", show=False, tooltip="A new key for the tenant"),
+        Binding("v", "versions", "Versions", show=False, tooltip="Versions; roll the vPLM back"),
         Binding("t", "train_vplm", "Train", show=False, tooltip="Train the vPLM"),
         Binding("o", "try_vplm", "Try", show=False, tooltip="Ask the vPLM in the playground"),
     ]
@@ -298,6 +300,12 @@ class TenantsScreen(ModeScreen):
             what = ids[0] if len(ids) == 1 else f"{len(ids)} vPLMs"
             self.notify(f"{'Pinned' if pin else 'Unpinned'} {what}.", markup=False)
         self._changed(tenants_too=False)
+
+    @work
+    async def action_versions(self) -> None:
+        vplm = self.vplms.table.current
+        if vplm is not None and await self.app.push_screen_wait(Versions(self.client, vplm.id)):
+            self._changed()
 
     @changes
     async def action_train_vplm(self) -> None:

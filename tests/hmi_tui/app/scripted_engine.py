@@ -38,6 +38,7 @@ from engine.schema import (
     NgramPage,
     Prediction,
     Problem,
+    Published,
     QueueStatus,
     Quota,
     RebuildCost,
@@ -58,6 +59,8 @@ from engine.schema import (
     VplmBulkCreate,
     VplmCreate,
     VplmPage,
+    VplmVersion,
+    VplmVersions,
 )
 from tests.hmi_tui.app.engine_documents import (
     NOW,
@@ -69,6 +72,7 @@ from tests.hmi_tui.app.engine_documents import (
     sha,
     some_epochs,
     some_tokens,
+    some_versions,
     tenant,
     vplm,
 )
@@ -83,6 +87,7 @@ class ScriptedEngine:
 
     tenant_rows: list[Tenant] = field(default_factory=list)
     vplm_rows: list[Vplm] = field(default_factory=list)
+    version_rows: list[VplmVersion] = field(default_factory=some_versions)
     domain_rows: list[Domain] = field(default_factory=list)
     job_rows: list[Job] = field(default_factory=list)
     spare_adapters: list[Adapter] = field(default_factory=list)
@@ -240,6 +245,18 @@ class ScriptedEngine:
             if row.id == id:
                 return row
         raise NotFound(f'There is no vPLM "{id}".', remedy="hmi vplm ls lists them.")
+
+    async def versions(self, id: str) -> VplmVersions:
+        self._answer()
+        return VplmVersions(vplm=id, data=self.version_rows, keeps=10)
+
+    async def roll_back(self, id: str, version: int) -> Published:
+        self._answer("roll_back", id, version)
+        old = next(row for row in self.version_rows if row.version == version)
+        made = old.model_copy(update={"version": 4, "origin": "rollback", "serving": True})
+        before = [row.model_copy(update={"serving": False}) for row in self.version_rows]
+        self.version_rows = [made, *before]
+        return Published(**(await self.vplm(id)).model_dump() | {"version": 4})
 
     async def create_vplm(self, request: VplmCreate) -> Vplm:
         self._answer("create_vplm", request)

@@ -353,3 +353,25 @@ async def test_tenants_are_sorted_by_rate_delay_and_cost(
 def shown(table: VirtualTable[Tenant], order: str) -> bool:
     rows = [table._pages.row(n) for n in range(table.total)]
     return order == " ".join(row.name for row in rows if row is not None)
+
+
+async def test_a_vplm_is_rolled_back_once_that_is_confirmed(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "tenants").run_test(notifications=True) as pilot:
+        await sees(pilot, "acme/model-00001")
+        await pilot.press("tab", "v")
+        await sees(pilot, "Versions of acme/", "95.0 %", "90.0 %", "serves")
+        await pilot.press("r")
+        await sees(pilot, "is at version 3 already")
+        await pilot.press("down")
+        await sees(pilot, "trained, from job-2")
+        await pilot.press("r")
+        await sees(pilot, "back to version 2?", "as version 3 (accuracy 95.0 %)")
+        await pilot.press("n")
+        await sees(pilot, "Versions of acme/")
+        assert engine.called("roll_back") == []
+        await pilot.press("r", "y")
+        await sees(pilot, "is at version 4.")
+        [(_, version)] = engine.called("roll_back")
+        assert version == 2
