@@ -64,7 +64,7 @@ from engine.schema.load import (
     LoadRequest,
     read_load_line,
 )
-from engine.schema.slots import SlotMap
+from engine.schema.slots import Slot, SlotMap
 from engine.schema.status import (
     BackboneStatus,
     DeviceProcess,
@@ -182,6 +182,7 @@ __all__ = [
     "RebuildRequest",
     "Request",
     "RollbackRequest",
+    "Slot",
     "SlotMap",
     "SpanFeed",
     "Starter",

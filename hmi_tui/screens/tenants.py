@@ -42,7 +42,7 @@ class TenantsScreen(ModeScreen):
     MODE = "tenants"
     ABOUT = (
         "Tenants at the left, the vPLMs of the chosen one at the right. New, delete and change "
-        "act on the list that has the cursor. Mark several vPLMs with space."
+        "act on the list that has the cursor. Mark several vPLMs with <mark:space>."
     )
     CSS_PATH = assets_dir() / "styles" / "tenants.tcss"
     AUTO_FOCUS = "#tenants-table"
@@ -69,7 +69,7 @@ class TenantsScreen(ModeScreen):
             lambda t: t.name,
             id="tenants",
             sort="name",
-            empty="No tenants yet.\nn creates one.",
+            empty="No tenants yet.\n<new:n> creates one.",
         )
         self.vplms: Listing[Vplm] = Listing(
             "vPLMs",
@@ -77,7 +77,7 @@ class TenantsScreen(ModeScreen):
             lambda v: v.id,
             id="vplms",
             sort="id",
-            empty="No vPLMs here yet.\nPress tab to come here, then n to create one or many.",
+            empty="No vPLMs here yet.\nPress tab to come here, then <new:n> to create one or many.",
         )
         self.facts = FactList()
         self.owner: str | None = None
@@ -126,7 +126,9 @@ class TenantsScreen(ModeScreen):
         row: Any = event.row
         name = None if row is None else row.name
         self.query_one("#tenant-facts").border_title = name or "Tenant"
-        self.facts.tell(tenant_facts(row) if row else (("", "No tenant yet; n creates one."),))
+        self.facts.tell(
+            tenant_facts(row) if row else (("", "No tenant yet; <new:n> creates one."),)
+        )
         if name != self.owner or self._shown == "":
             self.owner = name
             self._show_vplms(name)

@@ -53,8 +53,16 @@ def outcome(job: Job) -> str:
 TENANTS: tuple[Column[Tenant], ...] = (
     Column("tenant", lambda t: t.name, 10, grow=1, sort="name", key="N"),
     Column("vPLMs", lambda t: figures.count(t.vplms), 6, "right", sort="vplms", key="V"),
-    Column("req/s", lambda t: figures.rate(t.requests_per_s), 6, "right", rank=1),
-    Column("p99", lambda t: figures.seconds(t.p99_s), 6, "right", rank=2),
+    Column(
+        "req/s",
+        lambda t: figures.rate(t.requests_per_s),
+        6,
+        "right",
+        rank=1,
+        sort="requests_per_s",
+        key="R",
+    ),
+    Column("p99", lambda t: figures.seconds(t.p99_s), 6, "right", rank=2, sort="p99_s", key="P"),
     Column(
         "stored",
         lambda t: figures.size(t.stored_bytes),
@@ -68,7 +76,13 @@ TENANTS: tuple[Column[Tenant], ...] = (
 )
 
 COST: Column[Tenant] = Column(
-    "cost", lambda t: figures.money(t.cost.total) if t.cost else "", 8, "right", rank=4
+    "cost",
+    lambda t: figures.money(t.cost.total) if t.cost else "",
+    8,
+    "right",
+    rank=4,
+    sort="cost",
+    key="C",
 )
 """Where config.toml has a tariff."""
 

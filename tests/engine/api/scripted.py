@@ -47,6 +47,7 @@ from engine.schema import (
     RebuildCost,
     RebuildRequest,
     RollbackRequest,
+    Slot,
     SlotMap,
     SpanFeed,
     Starter,
@@ -280,6 +281,7 @@ SLOTS = SlotMap(
     pinned=[3],
     held=[],
 )
+SLOT = Slot(slot=3, adapter="ab" * 32, heat=0.5, pinned=True, vplms=["acme/polarity"], users=1)
 
 
 class ScriptedAppliance:
@@ -346,6 +348,10 @@ class ScriptedAppliance:
     def slots(self, first: int, limit: int) -> SlotMap:
         self._do("slots", first, limit)
         return SLOTS
+
+    def slot(self, number: int) -> Slot:
+        self._do("slot", number)
+        return SLOT
 
     def tenants(self, q: str, sort: str | None, limit: int, cursor: str | None) -> TenantPage:
         self._do("tenants", q, sort, limit, cursor)

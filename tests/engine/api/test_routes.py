@@ -17,6 +17,7 @@ ROUTES: list[tuple[str, str, object, int, str]] = [
     ("GET", "/v1/trace?seconds=5", None, 200, "trace"),
     ("GET", "/v1/spans?after=5&limit=9", None, 200, "spans"),
     ("GET", "/v1/slots?first=2&limit=9", None, 200, "slots"),
+    ("GET", "/v1/slots/3", None, 200, "slot"),
     ("GET", "/v1/tenants?q=a&sort=-name&limit=1000", None, 200, "tenants"),
     ("POST", "/v1/tenants", {"name": "acme"}, 201, "create_tenant"),
     ("GET", "/v1/tenants/acme", None, 200, "tenant"),

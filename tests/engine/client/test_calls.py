@@ -42,6 +42,7 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
     (lambda c: c.spans(), ("spans", (None, 1024)), scripted.SPANS),
     (lambda c: c.spans(0, 9).data, ("spans", (0, 9)), scripted.SPANS.data),
     (lambda c: c.slots(2, 9), ("slots", (2, 9)), scripted.SLOTS),
+    (lambda c: c.slot(3), ("slot", (3,)), scripted.SLOT),
     (
         lambda c: c.tenants("ac", 5, "7", "-name").data[0],
         ("tenants", ("ac", "-name", 5, "7")),

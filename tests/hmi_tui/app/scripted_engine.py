@@ -24,6 +24,7 @@ from engine.schema import (
     AdapterPage,
     ClassifyResponse,
     CorpusReceipt,
+    Cost,
     DatasetReceipt,
     DeviceStatus,
     Domain,
@@ -42,6 +43,7 @@ from engine.schema import (
     Quota,
     RebuildCost,
     RebuildRequest,
+    Slot,
     SlotMap,
     SpanFeed,
     Status,
@@ -74,7 +76,7 @@ from tests.hmi_tui.app.engine_documents import (
     tenant,
     vplm,
 )
-from tests.hmi_tui.app.span_documents import no_slots
+from tests.hmi_tui.app.span_documents import a_slot, no_slots
 
 T = TypeVar("T", Tenant, Vplm, Adapter)
 
@@ -176,6 +178,10 @@ class ScriptedEngine:
     async def slots(self, first: int = 1, limit: int = 1024) -> SlotMap:
         self._answer()
         return self.slot_map
+
+    async def slot(self, number: int) -> Slot:
+        self._answer("slot", number)
+        return a_slot(self.slot_map, number)
 
     async def trace(self, seconds: float = 30.0) -> Trace:
         self._answer("trace", seconds)
@@ -500,14 +506,7 @@ class ScriptedEngine:
         found = [row for row in rows if q in getattr(row, name)]
         if sort:
             key = sort.lstrip("-")
-            found.sort(
-                key=lambda row: (
-                    (getattr(row, key) is not None, getattr(row, key) or 0)
-                    if not isinstance(getattr(row, key), str)
-                    else (True, getattr(row, key))
-                ),
-                reverse=sort.startswith("-"),
-            )
+            found.sort(key=lambda row: _figure(row, key), reverse=sort.startswith("-"))
         start = int(cursor or 0)
         following = start + limit
         return (
@@ -515,3 +514,11 @@ class ScriptedEngine:
             len(found),
             str(following) if following < len(found) else None,
         )
+
+
+def _figure(row: object, key: str) -> tuple[bool, Any]:
+    """What a row is sorted by; what it lacks comes before all that there is."""
+    value = getattr(row, key)
+    if isinstance(value, Cost):
+        value = value.total
+    return value is not None, value if value is not None else 0
