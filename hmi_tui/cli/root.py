@@ -25,6 +25,7 @@ COMMANDS = {
     "load": "load",
     "trace": "trace",
     "bench": "bench",
+    "backbone": "backbone",
     "size": "size",
     "completion": "completion",
 }
