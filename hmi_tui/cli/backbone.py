@@ -22,14 +22,14 @@ def backbone() -> None:
 @flag("--seed", type=int, help="Decides everything that is random (0).")
 @flag("--layers", type=int, help="Of the decoder (6).")
 @flag("--hidden", type=int, help="Its width (224).")
-@flag("--heads", type=int, help="Of attention, in each layer (7).")
+@flag("--heads", type=int, help="Of attention, in each layer (4).")
 @flag("--context", type=int, help="Tokens that it can read (256).")
 @flag("--vocabulary", type=int, help="Tokens that it knows (4096).")
 @flag("--lr", type=float, help="Learning rate (0.004).")
 @flag("--batch-tokens", type=int, help="Tokens a step (2048).")
-@flag("--dropout", type=float, help="Share of what each layer adds that is left out (0.1).")
+@flag("--dropout", type=float, help="Share left out, against many passes over one text (0).")
 @flag("--threads", type=int, help="Of math (1).")
-@flag("--save-s", type=float, help="Seconds between savings (180).")
+@flag("--save-s", type=float, help="Seconds between savings (300).")
 def pretrain(**_flags: object) -> None:
     """Make a small GPT-2 and its tokenizer from a text, in DIR.
 

@@ -37,6 +37,7 @@ INTERRUPTED = 130
 flag = partial(click.option, show_envvar=True, show_default=True)
 FILE = click.Path(path_type=Path)
 _ABOVE_0 = click.FloatRange(0, min_open=True)
+_SHARE = click.FloatRange(0, 1, max_open=True)
 
 
 def say(line: str) -> None:
@@ -53,14 +54,19 @@ def say(line: str) -> None:
 @flag("--seed", type=click.IntRange(0), default=0, help="Decides everything that is random.")
 @flag("--layers", type=click.IntRange(2), default=6, help="Of the decoder.")
 @flag("--hidden", type=click.IntRange(8), default=224, help="Its width.")
-@flag("--heads", type=click.IntRange(1), default=7, help="Of attention, in each layer.")
+@flag("--heads", type=click.IntRange(1), default=4, help="Of attention, in each layer.")
 @flag("--context", type=click.IntRange(8), default=256, help="Tokens that it can read.")
 @flag("--vocabulary", type=click.IntRange(1), default=4096, help="Tokens that it knows.")
 @flag("--lr", type=_ABOVE_0, default=4e-3, help="Learning rate.")
 @flag("--batch-tokens", type=click.IntRange(1), default=2048, help="Tokens a step.")
-@flag("--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.1, help="Share.")
+@flag(
+    "--dropout",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    help="Share; for many passes.",
+)
 @flag("--threads", type=click.IntRange(1), default=1, help="Of math.")
-@flag("--save-s", type=_ABOVE_0, default=180.0, help="Seconds between savings.")
+@flag("--save-s", type=_ABOVE_0, default=300.0, help="Seconds between savings.")
 def pretrain(
     folder: Path,
     corpus: Path,

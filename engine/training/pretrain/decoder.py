@@ -23,7 +23,7 @@ class DecoderShape:
 
     layers: int = 6
     hidden: int = 224
-    heads: int = 7
+    heads: int = 4
     context: int = 256
     vocabulary: int = 4096
 

@@ -28,7 +28,7 @@ class PretrainPlan:
     shape: DecoderShape = field(default_factory=DecoderShape)
     lr: float = 4e-3
     batch_tokens: int = 2048
-    dropout: float = 0.1
+    dropout: float = 0.0
     cooldown: float = 0.4
     """Share of the tokens over which the rate falls to nothing. Before it the rate is constant,
     so a run can be made longer or shorter until then."""

@@ -16,6 +16,7 @@ from engine.training.pretrain.vocabulary import END, learn_vocabulary, rows_of
 from tests.engine.training.pretrain.conftest import a_text
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab\n", max_size=200), st.integers(1, 30))
 def test_passages_are_whole_lines_that_give_the_text_again(text: str, size: int) -> None:
     found = passages(text, size)
@@ -24,6 +25,7 @@ def test_passages_are_whole_lines_that_give_the_text_again(text: str, size: int)
     assert all(found)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab\n", max_size=200), st.integers(1, 30))
 def test_a_passage_goes_on_to_a_blank_line_unless_that_is_too_far(text: str, size: int) -> None:
     for one, after in pairwise(passages(text, size)):
@@ -72,6 +74,7 @@ def test_a_fiftieth_is_held_out_and_the_rest_is_learnt() -> None:
         held_apart(rows[:50])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 5), st.integers(0, 5))
 def test_windows_follow_the_passages_and_none_is_seen_twice(seed: int, turn: int) -> None:
     # Token p * 100 + i is the i-th of passage p: what follows what can be read off.
@@ -100,7 +103,7 @@ def test_a_text_shorter_than_a_batch_is_refused() -> None:
 VOCABULARY = learn_vocabulary([a_text(200)], 300)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.text())
 def test_every_text_comes_back_from_its_tokens(text: str) -> None:
     (row,) = rows_of(VOCABULARY, [text])
