@@ -16,6 +16,9 @@ from torch import Tensor
 from engine.serving.generation.chance import uniform
 from engine.serving.generation.settings import SamplingSettings
 
+_RANKED = 256
+"""Tokens of a row that are put in order at first."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawing:
@@ -97,20 +100,44 @@ def probabilities(logits: Tensor, drawings: Sequence[Drawing]) -> Tensor:
 
 
 def _least_kept(scaled: Tensor, settings: Sequence[SamplingSettings]) -> Tensor:
-    """The lowest of each row's scaled logits that its settings let pass, (R, 1)."""
+    """The lowest of each row's scaled logits (peak 0) that its settings let pass, (R, 1)."""
     device, size = scaled.device, scaled.shape[-1]
-    ranked = scaled.sort(-1, descending=True).values
-    ks = torch.tensor([min(s.top_k or size, size) for s in settings], device=device)[:, None]
-    least = ranked.gather(-1, ks - 1)
-    among = ranked.masked_fill(ranked < least, -torch.inf).softmax(-1)
-    before = among.cumsum(-1, dtype=torch.float64) - among
-    shares = torch.tensor([s.top_p for s in settings], dtype=torch.float64, device=device)
-    # A share of 1 keeps even what is too unlikely to change the sum.
-    inside = (before < shares[:, None]) | (shares[:, None] >= 1.0)
+    least = torch.tensor([[s.min_p] for s in settings], device=device).log()
+    rows = [row for row, s in enumerate(settings) if s.top_k > 0 or s.top_p < 1.0]
+    # A few of the likeliest nearly always tell; sorting all costs several times as much.
+    for width in (min(_RANKED, size), size):
+        if not rows:
+            break
+        some = scaled[rows]
+        ranked = some.topk(width).values
+        found, sure = _cut(ranked, some.exp().sum(-1, keepdim=True), [settings[r] for r in rows])
+        sure |= width == size
+        least[rows] = torch.where(sure[:, None], torch.maximum(least[rows], found), least[rows])
+        # Never by what others need: a row is cut the same way whoever is beside it.
+        rows = [row for row, known in zip(rows, sure.tolist(), strict=True) if not known]
+    return least
+
+
+def _cut(
+    ranked: Tensor, whole: Tensor, settings: Sequence[SamplingSettings]
+) -> tuple[Tensor, Tensor]:
+    """Where top_k and top_p cut rows whose likeliest are `ranked` (R, W), and whose weights sum
+    up to `whole` (R, 1): the least kept (R, 1), and whether W were enough to say (R,)."""
+    device, width = ranked.device, ranked.shape[-1]
+    ks = torch.tensor([[s.top_k] for s in settings], device=device)
+    limited = ks > 0
+    kth = ranked.gather(-1, ks.clamp(1, width) - 1).where(limited, -torch.inf)
+    weights = ranked.exp().where(ranked >= kth, 0.0)
+    before = weights.cumsum(-1, dtype=torch.float64) - weights
+    total = weights.sum(-1, keepdim=True).where(limited, whole)
+    shares = torch.tensor([[s.top_p] for s in settings], dtype=torch.float64, device=device)
+    inside = (before < shares * total) & (ranked >= kth)
     last = inside.sum(-1, keepdim=True).clamp(min=1) - 1
-    least = torch.maximum(least, ranked.gather(-1, last))
-    ratios = torch.tensor([s.min_p for s in settings], device=device)[:, None]
-    return torch.maximum(least, ratios.log())
+    # A share of 1 keeps even what is too unlikely to change the sum.
+    least = torch.where(shares < 1.0, ranked.gather(-1, last), kth)
+    end = ranked[:, -1:]
+    sure = torch.where(limited, (ks < width) & (end < kth), (shares >= 1.0) | (last + 1 < width))
+    return torch.maximum(least, kth), sure[:, 0]
 
 
 def _penalise(logits: Tensor, drawing: Drawing) -> None:

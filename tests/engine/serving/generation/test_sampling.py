@@ -109,6 +109,18 @@ def test_what_is_drawn_from_is_what_the_filters_leave(batch: list[Any]) -> None:
 
 
 @settings(deadline=None)
+@given(st.lists(st.tuples(rows_of, drawings_of), min_size=1, max_size=4), st.integers(1, SIZE))
+def test_how_many_are_ranked_at_first_changes_nothing(batch: list[Any], ranked: int) -> None:
+    batch = [(row, one) for row, one in batch if not one.settings.greedy]
+    assume(batch)
+    rows, drawings = zip(*batch, strict=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.serving.generation.sampling._RANKED", ranked)
+        found = probabilities(torch.tensor(rows), drawings)
+    assert torch.equal(found > 0, probabilities(torch.tensor(rows), drawings) > 0)
+
+
+@settings(deadline=None)
 @given(rows_of, drawings_of)
 def test_a_draw_is_the_place_in_the_sum_that_its_number_names(
     row: list[float], one: Drawing
