@@ -32,6 +32,14 @@ class TokenBytes:
         """All of `tokens` at once; bytes that are no UTF-8 become U+FFFD."""
         return self.join(tokens).decode("utf-8", "replace")
 
+    def shown(self, token: int) -> str:
+        """One token by itself, as OpenAI writes it: its text, or `bytes:\\xNN` if it has none."""
+        content = self.join((token,))
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            return "bytes:" + "".join(f"\\x{byte:02x}" for byte in content)
+
 
 class Detokenizer:
     """Text of tokens as they come: never half a character, and in the end what

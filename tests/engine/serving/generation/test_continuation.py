@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import BadInput
-from engine.serving.generation.detokenize import TokenBytes
 from engine.serving.generation.continuation import Continuation, Ending, Piece
+from engine.serving.generation.detokenize import TokenBytes
 
 PARTS = (b"a", b"b", b"ab", b"\xc3", b"\xa9", "é".encode(), b" ", b"", b"<end>")
 TOKENS = TokenBytes(PARTS)
