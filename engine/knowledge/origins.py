@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.knowledge.index import MISS
 from engine.knowledge.retrieve import Knowledge, Retrieved
-from engine.model.ngrams import order, pack, shortened_keys, trigrams
+from engine.model.ngrams import order, pack, shortened_keys
 
 Source = Literal["table", "backed_off", "cached", "computed"]
 
@@ -29,7 +29,7 @@ def origins(ids: list[int], found: Retrieved, knowledge: Knowledge) -> tuple[Ori
     """
     view = knowledge.view
     text = np.array(ids, dtype=np.int64)
-    keys = pack(trigrams(text, np.array([len(ids)], dtype=np.int64), knowledge.encoder.boundary))
+    keys = pack(knowledge.encoder.grams(text, np.array([len(ids)], dtype=np.int64)))
     rows = view.find(keys)
     for _ in range(2):
         missed = np.flatnonzero(found.backed_off & (rows == MISS) & (order(keys) > 1))

@@ -41,14 +41,12 @@ Start = Callable[..., Distillation]
 
 
 def _bits(backbone: Backbone) -> dict[str, Tensor]:
-    e = backbone.embeddings
     weights = {
         f"{layer}.{name}": t
         for layer, tensors in enumerate(backbone.layers)
         for name, t in tensors.tensors().items()
     }
-    weights |= {"word": e.word, "position": e.position, "segment": e.segment}
-    weights |= {"norm": e.norm, "norm_bias": e.norm_bias}
+    weights |= backbone.embeddings.tensors()
     return {name: t.clone() for name, t in weights.items()}
 
 

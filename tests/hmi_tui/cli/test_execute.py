@@ -11,7 +11,8 @@ from click.testing import Result
 import engine.__main__ as engine_program
 from engine.load.command import load as simulator
 from engine.training.pretrain.command import pretrain
-from hmi_tui.cli import backbone, load, serve
+from hmi_tui.cli import load, serve
+from hmi_tui.cli.pretrain import pretrain as offered
 
 Run = Callable[..., Result]
 
@@ -40,13 +41,12 @@ def test_arguments_follow_the_flags_and_are_not_taken_for_any(
 
 
 def test_what_few_need_is_not_in_the_everyday_list(run: Run) -> None:
-    assert "backbone" not in run("--help").stdout
     assert "pretrain" not in run("backbone", "--help").stdout
     assert "--corpus" in run("backbone", "pretrain", "--help").stdout
 
 
 def test_pretraining_takes_the_flags_that_the_command_offers() -> None:
-    ours, theirs = _flags(backbone.pretrain), _flags(pretrain)
+    ours, theirs = _flags(offered), _flags(pretrain)
     assert {name for name in ours if name not in ("--home", "--socket")} == set(theirs)
 
 
