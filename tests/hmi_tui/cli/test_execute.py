@@ -41,7 +41,7 @@ def test_arguments_follow_the_flags_and_are_not_taken_for_any(
 
 
 def test_what_few_need_is_not_in_the_everyday_list(run: Run) -> None:
-    assert "pretrain" not in run("backbone", "--help").stdout
+    assert "  pretrain " not in run("backbone", "--help").stdout
     assert "--corpus" in run("backbone", "pretrain", "--help").stdout
 
 
