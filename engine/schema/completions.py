@@ -230,5 +230,5 @@ def _prompts(prompt: Prompt) -> list[str] | list[list[int]]:
     if isinstance(prompt, str):
         return [prompt]
     if prompt and isinstance(prompt[0], int):
-        return [prompt]  # type: ignore[list-item]
+        return [prompt]
     return prompt  # type: ignore[return-value]
