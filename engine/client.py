@@ -12,11 +12,12 @@ raised as an `HmiError` of engine.errors, rebuilt from the engine's problem docu
 from __future__ import annotations
 
 from engine import __version__ as VERSION
-from engine._client import calls
 from engine._client.blocking import Client
 from engine._client.call import Call
+from engine._client.calls import Calls
 from engine._client.curl import curl
 from engine._client.lean import LeanAnswer, LeanClient, LeanTiming
+from engine._client.uploads import corpus_digest
 from engine._client.waiting import AsyncClient
 from engine.config import MAX_SOCKET_PATH, Paths, assets_dir, check_socket_path, parse_size
 from engine.errors import (
@@ -37,6 +38,8 @@ from engine.errors import (
     Unavailable,
 )
 from engine.validation import checked
+
+calls = Calls
 
 __all__ = [
     "MAX_SOCKET_PATH",
@@ -67,6 +70,7 @@ __all__ = [
     "calls",
     "check_socket_path",
     "checked",
+    "corpus_digest",
     "curl",
     "parse_size",
 ]

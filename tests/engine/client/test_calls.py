@@ -2,16 +2,24 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, assert_type
 
 import pytest
 
-from engine.client import AsyncClient, Client, checked
+from engine.client import AsyncClient, Call, Client, calls, checked
 from engine.errors import BadInput, Refused
 from engine.schema import (
+    BackboneImport,
+    Card,
     DomainUpdate,
+    PromoteRequest,
+    PublishRequest,
     Quota,
     RebuildRequest,
+    RollbackRequest,
+    StarterPublish,
+    Tenant,
     TenantCreate,
     TenantPatch,
     TrainRequest,
@@ -24,6 +32,7 @@ from tests.engine.api.running import Running
 
 VPLM = VplmCreate(tenant="acme", name="polarity", labels=["negative", "positive"])
 BULK = VplmBulkCreate(tenant="acme", name="m", count=1, labels=["a", "b"])
+OFFER = StarterPublish(name="po", vplm="acme/polarity", owner="acme", card=Card(task="t"))
 TRAIN = TrainRequest(vplm="acme/polarity", dataset="sst2")
 
 # What is called, what the appliance is asked, and what comes back.
@@ -33,6 +42,7 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
     (lambda c: c.spans(), ("spans", (None, 1024)), scripted.SPANS),
     (lambda c: c.spans(0, 9).data, ("spans", (0, 9)), scripted.SPANS.data),
     (lambda c: c.slots(2, 9), ("slots", (2, 9)), scripted.SLOTS),
+    (lambda c: c.slot(3), ("slot", (3,)), scripted.SLOT),
     (
         lambda c: c.tenants("ac", 5, "7", "-name").data[0],
         ("tenants", ("ac", "-name", 5, "7")),
@@ -102,7 +112,7 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
         1,
     ),
     (lambda c: c.vplm("acme/polarity"), ("vplm", ("acme/polarity",)), scripted.VPLM),
-    (lambda c: c.create_vplm(VPLM), ("create_vplm", (VPLM,)), scripted.VPLM),
+    (lambda c: c.create_vplm(VPLM), ("create_vplm", (VPLM,)), scripted.CREATED),
     (lambda c: c.create_vplms(BULK), ("create_vplms", (BULK,)), ["acme/m-00001"]),
     (
         lambda c: c.change_vplm("acme/polarity", pin=False),
@@ -114,6 +124,40 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
         ("change_vplm", ("acme/polarity", VplmPatch(mode="exact", miss="backoff"))),
         scripted.VPLM,
     ),
+    (lambda c: c.versions("acme/polarity"), ("versions", ("acme/polarity",)), scripted.VERSIONS),
+    (
+        lambda c: c.roll_back("acme/polarity", 3),
+        ("roll_back", ("acme/polarity", RollbackRequest(version=3))),
+        scripted.PUBLISHED,
+    ),
+    (
+        lambda c: c.publish_adapter("acme/polarity", "ab"),
+        ("publish_adapter", ("acme/polarity", PublishRequest(adapter="ab"))),
+        scripted.PUBLISHED,
+    ),
+    (
+        lambda c: c.promote("acme/polarity", "live"),
+        ("promote", ("acme/polarity", PromoteRequest(to="live"))),
+        scripted.PUBLISHED,
+    ),
+    (
+        lambda c: c.starters("po", "acme", 5, "7", "name").data,
+        ("starters", ("po", "acme", "name", 5, "7")),
+        [scripted.STARTER],
+    ),
+    (lambda c: c.starter("polarity:1"), ("starter", ("polarity:1", None)), scripted.STARTER),
+    (lambda c: c.starter("acme/po"), ("starter", ("acme/po", None)), scripted.STARTER),
+    (lambda c: c.publish_starter(OFFER), ("publish_starter", (OFFER,)), scripted.STARTER),
+    (lambda c: c.remove_starter("acme/po:2"), ("remove_starter", ("acme/po:2",)), None),
+    (lambda c: c.backbones(), ("backbones", ()), [scripted.BACKBONE]),
+    (lambda c: c.backbone("small:1"), ("backbone", ("small:1",)), scripted.BACKBONE),
+    (
+        lambda c: c.import_backbone(Path("/x"), split=2),
+        ("import_backbone", (BackboneImport(path="/x", split=2),)),
+        scripted.BACKBONE,
+    ),
+    (lambda c: c.remove_backbone("small"), ("remove_backbone", ("small",)), None),
+    (lambda c: c.corpus("reviews").sha256, ("corpus", ("reviews",)), "ab"),
     (lambda c: c.remove_vplm("acme/polarity"), ("remove_vplm", ("acme/polarity",)), None),
     (lambda c: c.adapters().bytes, ("adapters", ("", None, 100, None)), 10),
     (lambda c: c.adapter("ab"), ("adapter", ("ab",)), scripted.ADAPTER),
@@ -176,6 +220,21 @@ async def test_the_awaiting_client_makes_the_same_calls(engine: Running) -> None
         assert (await client.classify("acme/polarity", ["good"])).labels[0] == "negative"
 
 
+async def test_a_call_is_a_value_and_a_method_of_both_clients(engine: Running) -> None:
+    value = calls.tenant("acme")
+    with engine.client() as client:
+        answered = client.tenant("acme")
+        assert client.rotate_key.__doc__ == calls.rotate_key.__doc__
+    async with AsyncClient(engine.socket) as client_that_waits:
+        awaited = await client_that_waits.tenant("acme")
+    # mypy checks these; at run time they do nothing.
+    assert_type(value, Call[Tenant])
+    assert_type(answered, Tenant)
+    assert_type(awaited, Tenant)
+    assert (value.method, value.path) == ("GET", "/v1/tenants/acme")
+    assert answered == awaited
+
+
 async def test_a_client_that_only_reads_sends_nothing_that_changes(engine: Running) -> None:
     sent = len(engine.appliance.calls)
     async with AsyncClient(engine.socket, read_only=True) as client:
@@ -191,8 +250,8 @@ async def test_a_client_that_only_reads_sends_nothing_that_changes(engine: Runni
 
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
-    blocking = {name: m for name, m in vars(Client).items() if not name.startswith("_")}
-    waiting = {name: m for name, m in vars(AsyncClient).items() if not name.startswith("_")}
+    blocking = {name: m for name, m in inspect.getmembers(Client) if not name.startswith("_")}
+    waiting = {name: m for name, m in inspect.getmembers(AsyncClient) if not name.startswith("_")}
     assert blocking.keys() == waiting.keys()
     for name, method in blocking.items():
         ours, theirs = inspect.signature(method), inspect.signature(waiting[name])
