@@ -181,6 +181,11 @@ class VplmRows:
         sql = "adapter = ? order by tenant, name"
         return [row.id for row in self._rows.where(sql, [adapter])]
 
+    def pinned(self, adapter: str) -> bool:
+        """Whether a vPLM that answers with an adapter is pinned, however many there are."""
+        sql = "select exists (select 1 from vplms where adapter = ? and pinned)"
+        return bool(self._connections.value(sql, [adapter]))
+
     def stored_bytes(self, tenant: str | None = None) -> int:
         """Bytes of the adapters (each once) of all that one tenant keeps, or all do: versions of
         vPLMs and starting points."""
