@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.errors import BadInput, Damaged
-from engine.model.backbone import Backbone, Embeddings, check_split
+from engine.model.backbone import Backbone, Embeddings, check_split, load_backbone
 from engine.model.cached import CachedRows
 from engine.model.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from engine.model.layers import LayerWeights, Place, Shape, apply_layer
@@ -113,6 +113,16 @@ def load_decoder(
         head=state["lm_head.weight"].to(place, dtype),
         end=tokenizer.eos_token_id,
     )
+
+
+def load_teacher(serving: Backbone) -> Backbone:
+    """A backbone in float32 on the CPU, whatever it serves in: what an encoder is trained from."""
+    if serving.device.type == "cpu" and serving.dtype == torch.float32:
+        return serving
+    folder = serving.checkpoint.folder
+    if isinstance(serving, Decoder):
+        return load_decoder(folder, split=serving.split)
+    return load_backbone(folder, split=serving.split)
 
 
 def _check_tokenizer(tokenizer: Any, shape: Shape, checkpoint: Checkpoint) -> None:

@@ -28,7 +28,7 @@ def _on(
     done: list[int],
     new: list[list[int]],
     *,
-    in_turn: bool,
+    in_turn: bool | None,
     spare: int = 0,
 ) -> list[Tensor]:
     """Logits of the new tokens of each sequence."""
@@ -54,13 +54,13 @@ def _leases(decoder: Decoder, pool: KvPool, tokens: list[int], *, scattered: boo
 sequences = st.lists(st.lists(st.integers(0, 255), min_size=1, max_size=45), min_size=1, max_size=4)
 
 
-@pytest.mark.parametrize("in_turn", [True, False], ids=["in turn", "at once"])
+@pytest.mark.parametrize("in_turn", [True, False, None], ids=["in turn", "at once", "as liked"])
 @pytest.mark.parametrize("scattered", [False, True], ids=["in runs", "scattered"])
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(rows=sequences, seed=st.integers(0, 999))
 @torch.inference_mode()
 def test_prompts_in_chunks_beside_single_steps_equal_the_whole_text_at_once(
-    decoder: Decoder, in_turn: bool, scattered: bool, rows: list[list[int]], seed: int
+    decoder: Decoder, in_turn: bool | None, scattered: bool, rows: list[list[int]], seed: int
 ) -> None:
     pool = KvPool(1 << 20, decoder.shape)
     leases = _leases(decoder, pool, [len(row) for row in rows], scattered=scattered)
@@ -116,7 +116,7 @@ def test_upper_layers_are_shared_by_sequences_with_different_lower_ones(decoder:
     for row in rows:
         packing = Packing.of([len(row)])
         states.append(decoder.lower(torch.tensor(row), packing))
-    for in_turn in (True, False):
+    for in_turn in (True, False, None):
         cached = CachedRows(pool, [leases[0], leases[1]], [0, 0], [4, 3], in_turn=in_turn)
         found = torch.split(decoder.logits(decoder.upper_on(torch.cat(states), cached)), [4, 3])
         for row, each in zip(rows, found, strict=True):

@@ -205,7 +205,7 @@ async def test_a_bounded_number_of_lines_is_kept_and_the_view_stays_in_place(
         await sees(pilot, "› 04:00:00 INFO    engine: entry number 60", "held")  # noqa: RUF001
         before = text_of(pilot).split("\n")[10][:60]
         write(paths, *map(info, range(80, 120)))
-        await until(pilot, lambda: view_of(pilot)._next == 120, "all lines")
+        await until(pilot, lambda: view_of(pilot).lines._next == 120, "all lines")
         assert len(view_of(pilot).lines) == len(view_of(pilot).shown) == 100
         await until(pilot, lambda: text_of(pilot).split("\n")[10][:60] == before, "the same line")
 
