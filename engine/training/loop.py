@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ class _Learner:
         return bottleneck(x, *(p.to(x.dtype) for p in parts))
 
     def parameters(self) -> list[Tensor]:
-        return [getattr(self.weights, f.name) for f in fields(AdapterWeights)]
+        return list(self.weights.tensors().values())
 
     def stored(self) -> AdapterWeights:
         """Rounded as it will be stored and served."""
