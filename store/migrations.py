@@ -180,3 +180,9 @@ def m007_epochs_of_a_domain(db: Database) -> None:
         foreign_keys=[("domain", "domains", "name")],
         strict=True,
     )
+
+
+@MIGRATIONS()
+def m010_task_of_a_vplm_and_of_a_dataset(db: Database) -> None:
+    db.table("vplms").add_column("task", str, not_null_default="classify")
+    db.table("datasets").add_column("task", str, not_null_default="classify")
