@@ -90,7 +90,7 @@ def render(outcome: Outcome) -> str:
     allowed = (
         f"from the second line to the last they may grow by {rest.MORE_DESCRIPTORS} descriptors, "
         f"{rest.MORE_THREADS} threads and {rest.MORE_MEMORY:.0%} of the memory (or "
-        f"{rest.LEAST_MORE_MEMORY >> 20} MiB, if that is more)"
+        f"{outcome.least_more_memory >> 20} MiB, if that is more)"
     )
     faults = [*tally.faults, *([f"and {tally.more_faults} more"] if tally.more_faults else [])]
     told = "\n".join(f"  {fault}" for fault in faults) or "  none"

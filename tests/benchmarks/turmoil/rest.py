@@ -14,9 +14,8 @@ from engine.schema import Status
 MORE_DESCRIPTORS = 8
 MORE_THREADS = 4
 MORE_MEMORY = 0.05
-LEAST_MORE_MEMORY = 96 << 20
 """What descriptors, threads and resident memory may have grown by from the end of the warm-up to
-the end: memory by the larger of a share and of so many bytes."""
+the end; memory is a share, unless the plan allows more."""
 REST_S = 30.0
 _VOLLEY = 100
 _CALL = b"GET /v1/adapters?limit=100 HTTP/1.1\r\nHost: hmi\r\nConnection: close\r\n\r\n"
@@ -89,14 +88,14 @@ async def look_at(process: psutil.Process, at: float) -> Rest:
     return Rest(at, min(seen), process.num_threads(), process.memory_info().rss)
 
 
-def growth(warm: Rest, end: Rest) -> list[str]:
-    """What was not flat."""
+def growth(warm: Rest, end: Rest, least_more_memory: int) -> list[str]:
+    """What was not flat; so many bytes more are nothing."""
     faults = []
     if end.descriptors > warm.descriptors + MORE_DESCRIPTORS:
         faults.append(f"descriptors grew from {warm.descriptors} to {end.descriptors}")
     if end.threads > warm.threads + MORE_THREADS:
         faults.append(f"threads grew from {warm.threads} to {end.threads}")
-    more = max(LEAST_MORE_MEMORY, MORE_MEMORY * warm.resident)
+    more = max(least_more_memory, MORE_MEMORY * warm.resident)
     if end.resident > warm.resident + more:
         grown = (end.resident - warm.resident) / (1 << 20)
         faults.append(

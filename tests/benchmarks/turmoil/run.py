@@ -44,7 +44,8 @@ _ALARMS = ("Traceback", " ERROR ", " CRITICAL ")
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`tenants` with `each` vPLMs, asked by `askers` at once. Caches are in bytes; `serve` are
-    further flags of `hmi serve` and `checkpoint` is their --backbone."""
+    further flags of `hmi serve` and `checkpoint` is their --backbone. So many bytes as
+    `least_more_memory` may be added after the warm-up whatever the share."""
 
     minutes: float = 5.0
     tenants: int = 40
@@ -53,6 +54,7 @@ class Plan:
     device_cache: int = 8 << 20
     host_cache: int = 2 << 20
     table_cache: int = 16 << 20
+    least_more_memory: int = 32 << 20
     serve: tuple[str, ...] = ()
     checkpoint: Path | None = None
     seed: int = 0
@@ -74,6 +76,7 @@ class Outcome:
     tally: Tally
     rests: list[Rest]
     status: Status
+    least_more_memory: int
 
 
 Say = Callable[[str], None]
@@ -90,7 +93,7 @@ def run_turmoil(plan: Plan, say: Say) -> Outcome:
             run = _Run(plan, engine, supply, say)
             asyncio.run(run.all())
             run.end()
-        return Outcome(run.acts.tally, run.rests, run.status)
+        return Outcome(run.acts.tally, run.rests, run.status, plan.least_more_memory)
 
 
 class _Run:
@@ -119,7 +122,7 @@ class _Run:
             async with self._talking():
                 await self._round(length, f"{plan.seed} {number}")
             self.rests.append(await self._rest())
-        for fault in growth(self.rests[1], self.rests[-1]):
+        for fault in growth(self.rests[1], self.rests[-1], self._plan.least_more_memory):
             self.acts.tally.fault(fault)
         async with self._talking():
             await self.acts.ask_all(dice)
