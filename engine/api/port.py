@@ -22,16 +22,23 @@ from engine.schema import (
     DomainEpochs,
     DomainTree,
     DomainUpdate,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
     Job,
     JobAccepted,
     JobPage,
     ModelList,
     NgramPage,
+    PredictRequest,
+    PredictResponse,
     RebuildCost,
     RebuildRequest,
     SlotMap,
     SpanFeed,
     Status,
+    TagRequest,
+    TagResponse,
+    Task,
     Tenant,
     TenantCreate,
     TenantCreated,
@@ -124,6 +131,8 @@ class Port(Protocol):
         format: DatasetFormat,
         text: str,
         label: str,
+        task: Task,
+        pair: str,
     ) -> DatasetReceipt: ...
     def train(self, request: TrainRequest) -> JobAccepted: ...
     def jobs(self, state: str | None, limit: int, cursor: str | None) -> JobPage: ...
@@ -131,6 +140,9 @@ class Port(Protocol):
     def cancel_job(self, id: str) -> Job: ...
 
     async def classify(self, request: ClassifyRequest) -> ClassifyResponse: ...
+    async def tag(self, request: TagRequest) -> TagResponse: ...
+    async def predict(self, request: PredictRequest) -> PredictResponse: ...
+    async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse: ...
     def models(self) -> ModelList: ...
 
 

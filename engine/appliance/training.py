@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.models import task_name
 from engine.appliance.source import store_adapters
-from engine.errors import Conflict
+from engine.errors import BadInput, Conflict
 from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
+from engine.serving.work import TaskName
 from engine.training.data import Format, check_labels, read_rows
 from engine.training.jobs import JobContext
 from engine.training.loop import TrainPlan, TrainReport, train
-from engine.training.tasks.classification import Classification
+from engine.training.tasks.choice import check_learns, task_of
+from engine.training.tasks.regression import check_count
 from store.rows import AdapterRow, DatasetRow, JobRow, VplmRow
 
 
@@ -26,10 +30,12 @@ class TrainingCalls(Calls):
         format: Format,
         text: str,
         label: str,
+        task: TaskName = "classify",
+        pair: str = "text_pair",
     ) -> DatasetReceipt:
         core = self._core
         core.catalogue.tenants.get(tenant)
-        info = core.datasets.put(tenant, name, read_rows(chunks, format, text, label))
+        info = core.datasets.put(tenant, name, read_rows(chunks, format, text, label, task, pair))
         row = DatasetRow(
             tenant,
             name,
@@ -39,6 +45,7 @@ class TrainingCalls(Calls):
             info.sha256,
             info.path_name,
             time.time(),
+            task,
         )
         try:
             replaced = core.catalogue.datasets.put(row)
@@ -48,14 +55,19 @@ class TrainingCalls(Calls):
         if replaced is not None:
             core.datasets.remove(replaced.path_name)
         return DatasetReceipt(
-            tenant=tenant, name=name, rows=info.rows, labels=info.labels, bytes=info.bytes
+            tenant=tenant,
+            name=name,
+            task=task,
+            rows=info.rows,
+            labels=info.labels,
+            bytes=info.bytes,
         )
 
     def train(self, request: TrainRequest) -> JobAccepted:
         core = self._core
         vplm = core.catalogue.vplms.get(request.vplm)
         dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
-        check_labels(dataset.labels, vplm.labels, vplm.id)
+        self._check(vplm, dataset)
         job = core.jobs.submit(
             "train",
             vplm.id,
@@ -86,8 +98,9 @@ class TrainingCalls(Calls):
         vplm = core.catalogue.vplms.get(request.vplm)
         # Both may have been replaced while the job waited.
         dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
-        check_labels(dataset.labels, vplm.labels, vplm.id)
+        self._check(vplm, dataset)
         rows = list(core.datasets.rows(dataset.path_name))
+        task = task_of(task_name(vplm.task), vplm.labels, rows)
         plan = TrainPlan(
             epochs=request.epochs,
             lr=request.lr,
@@ -100,15 +113,15 @@ class TrainingCalls(Calls):
 
         def tick() -> None:
             context.loss, context.accuracy = list(report.loss), list(report.accuracy)
-            if report.confusion:
-                context.result = {"confusion": report.confusion}
+            shown = {"confusion": report.confusion} if report.confusion else {}
+            context.result = {"metric": task.metric, "measures": report.measures, **shown}
             context.update(report.progress, report.message)
 
         weights = train(
             core.backbone,
             core.tree.take(vplm.domain),
-            core.tiers.read(vplm.adapter),
-            Classification(vplm.labels, rows),
+            replace(core.tiers.read(vplm.adapter), scale=None),
+            task,
             plan,
             report,
             tick,
@@ -118,10 +131,11 @@ class TrainingCalls(Calls):
         stored = store_adapters(
             core.blobs,
             core.backbone,
-            [weights],
+            [replace(weights, scale=task.scale)],
             domain=vplm.domain,
             labels=vplm.labels,
             created_by=context.id,
+            task=vplm.task,
         )
         row = self._publish(vplm, stored[0], accuracy)
         context.message = report.message
@@ -134,6 +148,22 @@ class TrainingCalls(Calls):
             "truncated": report.truncated,
             "steps": report.step,
         }
+
+    def _check(self, vplm: VplmRow, dataset: DatasetRow) -> None:
+        """BadInput unless the dataset can train the vPLM."""
+        name = task_name(vplm.task)
+        check_learns(name)
+        if dataset.task != vplm.task:
+            raise BadInput(
+                f'The dataset "{dataset.name}" was uploaded for the task {dataset.task}; '
+                f'"{vplm.id}" is for {vplm.task}.',
+                remedy=f"Upload it again with task={vplm.task} (hmi train does so by itself).",
+                code="dataset_task",
+            )
+        check_labels(dataset.labels, vplm.labels, vplm.id, name)
+        if name == "regression":
+            _, numbers = next(self._core.datasets.rows(dataset.path_name))
+            check_count(len(numbers), vplm.labels)
 
     def _publish(self, trained: VplmRow, adapter: AdapterRow, accuracy: float) -> VplmRow:
         """Let the vPLM answer with `adapter` from now on, if it still is what was trained."""

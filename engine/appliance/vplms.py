@@ -9,10 +9,15 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
-from engine.appliance.models import miss_of
+from engine.appliance.models import miss_of, task_name
 from engine.appliance.source import store_adapters
 from engine.errors import BadInput, Refused
-from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
+from engine.model.adapters import (
+    AdapterShape,
+    AdapterWeights,
+    identity_adapter,
+    random_adapter,
+)
 from engine.schema import (
     BulkCreated,
     ModelCard,
@@ -103,13 +108,24 @@ class VplmCalls(Calls):
             with core.changing:
                 self._add(spec, names, [self._existing(spec)] * len(names), ())
             return
+        if spec.task == "embedding":
+            # All of them share one adapter, which the last of its users must not take away between
+            # these two steps.
+            with core.changing:
+                self._add_new(spec, names)
+        else:
+            self._add_new(spec, names)
+
+    def _add_new(self, spec: VplmSpec, names: list[str]) -> None:
+        core = self._core
         adapters = store_adapters(
             core.blobs,
             core.backbone,
-            self._random(spec, len(names)),
+            self._fresh(spec, len(names)),
             domain=spec.domain,
             labels=tuple(spec.labels),
             created_by=RANDOM,
+            task=spec.task,
         )
         with core.changing:
             try:
@@ -145,6 +161,7 @@ class VplmCalls(Calls):
                 accuracy=None,
                 created_at=now,
                 miss=spec.miss,
+                task=spec.task,
             )
             for name, adapter in zip(names, adapters, strict=True)
         ]
@@ -173,8 +190,11 @@ class VplmCalls(Calls):
                 code="quota_exceeded",
             )
 
-    def _random(self, spec: VplmSpec, count: int) -> Iterator[AdapterWeights]:
+    def _fresh(self, spec: VplmSpec, count: int) -> Iterator[AdapterWeights]:
         shape = self._core.adapter_shape
+        if spec.task == "embedding":
+            yield from [identity_adapter(shape)] * count
+            return
         generator = torch.Generator().manual_seed(secrets.randbits(63))
         narrow = AdapterShape(shape.layers, shape.hidden, spec.rank)
         for _ in range(count):
@@ -183,6 +203,16 @@ class VplmCalls(Calls):
 
     def _existing(self, spec: VplmSpec) -> AdapterRow:
         row = self._core.catalogue.adapters.get(spec.adapter)
+        # An embedding needs no head, so whatever head it has will do.
+        if spec.task == "embedding":
+            return row
+        made_for = row.metadata.get("task", "classify")
+        if _head_of(made_for) != _head_of(spec.task):
+            raise BadInput(
+                f"Adapter {row.id[:12]} has a head for the task {made_for}, not {spec.task}.",
+                remedy=f"Create the vPLM with --task {made_for}, or start from random.",
+                code="adapter_task",
+            )
         if row.labels != len(spec.labels):
             raise BadInput(
                 f"Adapter {row.id[:12]} tells {row.labels} labels apart; {len(spec.labels)} were "
@@ -204,6 +234,7 @@ class VplmCalls(Calls):
             tenant=row.tenant,
             name=row.name,
             kind=row.kind,
+            task=task_name(row.task),
             domain=row.domain,
             labels=list(row.labels),
             mode="exact" if row.mode == "exact" else "plot",
@@ -220,3 +251,8 @@ class VplmCalls(Calls):
             miss=miss_of(row),
             last_used=core.usage.last_used(row.id, row.last_used),
         )
+
+
+def _head_of(task: str) -> str:
+    """Tasks whose heads are alike have the same: whoever learnt one has begun another."""
+    return "labels" if task in ("classify", "pair", "multilabel") else task

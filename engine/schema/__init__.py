@@ -18,6 +18,7 @@ from engine.schema.base import (
     Mode,
     Name,
     Request,
+    Task,
     Tier,
 )
 from engine.schema.domains import (
@@ -39,9 +40,13 @@ from engine.schema.domains import (
 from engine.schema.inference import (
     ClassifyRequest,
     ClassifyResponse,
+    Input,
     ModelCard,
     ModelList,
+    PairRequest,
     Prediction,
+    TextPair,
+    TextRequest,
     Timing,
     TokenOrigin,
     Usage,
@@ -81,6 +86,18 @@ from engine.schema.status import (
     TierStatus,
     Version,
 )
+from engine.schema.tasks import (
+    Embedding,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
+    Numbers,
+    PredictRequest,
+    PredictResponse,
+    Span,
+    TaggedText,
+    TagRequest,
+    TagResponse,
+)
 from engine.schema.tenants import (
     Cost,
     Quota,
@@ -92,6 +109,7 @@ from engine.schema.tenants import (
 )
 from engine.schema.trace import LaneSpan, SpanFeed, Trace, TraceEvent
 from engine.schema.vplms import (
+    LABELS_NEEDED,
     BulkCreated,
     Vplm,
     VplmBulkCreate,
@@ -102,6 +120,7 @@ from engine.schema.vplms import (
 )
 
 __all__ = [
+    "LABELS_NEEDED",
     "MAX_COUNT",
     "MAX_INPUTS",
     "MAX_LABELS",
@@ -127,9 +146,13 @@ __all__ = [
     "DomainState",
     "DomainTree",
     "DomainUpdate",
+    "Embedding",
+    "EmbeddingsRequest",
+    "EmbeddingsResponse",
     "EngineStatus",
     "Event",
     "HostStatus",
+    "Input",
     "Job",
     "JobAccepted",
     "JobPage",
@@ -148,7 +171,11 @@ __all__ = [
     "Name",
     "NgramEntry",
     "NgramPage",
+    "Numbers",
+    "PairRequest",
     "Point",
+    "PredictRequest",
+    "PredictResponse",
     "Prediction",
     "Problem",
     "QueueStatus",
@@ -158,8 +185,13 @@ __all__ = [
     "RebuildRequest",
     "Request",
     "SlotMap",
+    "Span",
     "SpanFeed",
     "Status",
+    "TagRequest",
+    "TagResponse",
+    "TaggedText",
+    "Task",
     "Tenant",
     "TenantCreate",
     "TenantCreated",
@@ -167,6 +199,8 @@ __all__ = [
     "TenantPatch",
     "TenantQueue",
     "TenantRate",
+    "TextPair",
+    "TextRequest",
     "Tier",
     "TierStatus",
     "Timing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from engine.schema.base import (
     MAX_COUNT,
@@ -16,11 +16,29 @@ from engine.schema.base import (
     Mode,
     Name,
     Request,
+    Task,
     Tier,
 )
 
+LABELS_NEEDED: dict[Task, int] = {
+    "classify": 2,
+    "pair": 2,
+    "multilabel": 1,
+    "tokens": 2,
+    "regression": 1,
+    "embedding": 0,
+}
+"""At least so many labels; of a regression they are the names of its numbers."""
+_NEEDS: dict[Task, str] = {
+    "classify": "a classifier needs at least two labels",
+    "pair": "a classifier of pairs needs at least two labels",
+    "multilabel": "a multi-label classifier needs at least one label",
+    "tokens": "a tagger needs at least two labels, such as O,B-name,I-name or O,name",
+    "regression": "a regression needs a name for each of its numbers",
+}
 
-def _distinct(labels: list[str]) -> list[str]:
+
+def _distinct(labels: list[str], task: Task) -> list[str]:
     seen: set[str] = set()
     for label in labels:
         if not label.strip():
@@ -32,18 +50,24 @@ def _distinct(labels: list[str]) -> list[str]:
         if label in seen:
             raise ValueError(f"label {label!r} is given twice; labels must be distinct")
         seen.add(label)
-    if len(labels) < 2:
-        raise ValueError("a classifier needs at least two labels")
+    if task == "embedding" and labels:
+        raise ValueError("an embedding vPLM has no labels; leave them out")
+    if len(labels) < LABELS_NEEDED[task]:
+        raise ValueError(_NEEDS[task])
     return labels
 
 
 class VplmSpec(Request):
     tenant: Name
     kind: Literal["classifier"] = "classifier"
+    task: Task = "classify"
     domain: Name = "general"
-    labels: list[str] = Field(max_length=MAX_LABELS)
+    labels: list[str] = Field(default_factory=list, max_length=MAX_LABELS, validate_default=True)
+    """Of tokens, of words: O, B-x and I-x, or plain ones; of a regression its numbers' names; of an
+    embedding none."""
     adapter: str = "random"
-    """`random`, or the id (sha256) of an adapter in the store to start from."""
+    """`random`, or the id (sha256) of an adapter in the store to start from. An embedding vPLM that
+    is given none embeds as the backbone does."""
     mode: Mode = "plot"
     rank: int = Field(64, ge=1)
     miss: Miss | None = None
@@ -51,8 +75,10 @@ class VplmSpec(Request):
 
     @field_validator("labels")
     @classmethod
-    def _labels_distinct(cls, labels: list[str]) -> list[str]:
-        return _distinct(labels)
+    def _labels_distinct(cls, labels: list[str], given: ValidationInfo) -> list[str]:
+        # Where the task itself was refused, that is said, and nothing of its labels.
+        task = given.data.get("task")
+        return labels if task is None else _distinct(labels, task)
 
 
 class VplmCreate(VplmSpec):
@@ -79,6 +105,7 @@ class Vplm(Answer):
     tenant: str
     name: str
     kind: str
+    task: Task = "classify"
     domain: str
     labels: list[str]
     mode: Mode

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from engine.errors import BadInput
+from engine.model.tagging import Tagging
 from engine.serving.work import TaskName
 from engine.training.targets import ExampleReader
 from store.texts import Example
@@ -147,21 +148,32 @@ def _check_columns(wanted: tuple[str, ...], have: list[str]) -> None:
             )
 
 
-def check_labels(found: dict[str, int], labels: tuple[str, ...], vplm: str) -> None:
+def check_labels(
+    found: dict[str, int], labels: tuple[str, ...], vplm: str, task: TaskName = "classify"
+) -> None:
     """BadInput unless a dataset with `found` rows by label can train a vPLM with `labels`."""
-    if len(found) < 2:
+    if task in ("regression", "embedding"):
+        return
+    if task in ("classify", "pair") and len(found) < 2:
         only = next(iter(found), "none")
         raise BadInput(
             f"Every row of the dataset has the same label ({only!r}); there is nothing to learn.",
             remedy="Give a dataset with at least two labels.",
             code="one_label",
         )
-    unknown = sorted(set(found) - set(labels))
+    if not found:
+        raise BadInput(
+            "No row of the dataset has a label; there is nothing to learn.",
+            remedy="Give a dataset with labelled rows.",
+            code="one_label",
+        )
+    known = sorted(Tagging(labels).names) if task == "tokens" else labels
+    unknown = sorted(set(found) - set(known))
     if unknown:
         shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         raise BadInput(
             f"The dataset has labels that {vplm} does not know: {shown}. It knows "
-            f"{', '.join(labels[:10])}{', ...' if len(labels) > 10 else ''}.",
+            f"{', '.join(known[:10])}{', ...' if len(known) > 10 else ''}.",
             remedy="Create the vPLM with these labels (hmi vplm create --labels), or mend the "
             "dataset.",
             code="unknown_labels",

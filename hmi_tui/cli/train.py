@@ -16,6 +16,7 @@ from hmi_tui.figures import seconds
 @click.argument("data", type=click.Path(path_type=Path))
 @flag("--text", default="text", show_default=True, metavar="COL", help="The column with the text.")
 @flag("--label", default="label", show_default=True, metavar="COL", help="The one with the label.")
+@flag("--text-pair", default="text_pair", show_default=True, metavar="COL", help="The second text.")
 @flag("--epochs", type=int, help="Passes over the data (3).")
 @flag("--lr", type=float, help="Learning rate (0.001).")
 @flag("--batch-size", type=int, help="Rows a step (32).")
@@ -24,10 +25,20 @@ from hmi_tui.figures import seconds
 @flag("--seed", type=int, help="Decides order and start (0).")
 @flag("--watch", "watching", is_flag=True, help="Show progress until it ends.")
 @readable
-def train(id: str, data: Path, text: str, label: str, watching: bool, **choices: object) -> None:
+def train(
+    id: str,
+    data: Path,
+    text: str,
+    label: str,
+    text_pair: str,
+    watching: bool,
+    **choices: object,
+) -> None:
     """Train a vPLM on a dataset.
 
-    DATA is a .jsonl or .csv file, or either with .gz. Prints the job's id; with --watch the
+    DATA is a .jsonl or .csv file, or either with .gz, with the columns that the vPLM's task needs:
+    a label; labels, as a list or in CSV with | between them; two texts and a label; spans, or words
+    and tags; numbers. Prints the job's id; with --watch the
     trained version, when it serves.
     """
     from engine.schema import TrainRequest
@@ -38,9 +49,9 @@ def train(id: str, data: Path, text: str, label: str, watching: bool, **choices:
     request = build(TrainRequest, vplm=id, dataset=name, **choices)
     check_readable(data)
     with connect() as client:
-        client.vplm(id)
+        task = client.vplm(id).task
         # The dataset is named after the vPLM: two trainings of one tenant do not share a file.
-        receipt = client.put_dataset(tenant, name, data, text, label)
+        receipt = client.put_dataset(tenant, name, data, text, label, task, text_pair)
         say(f"{receipt.rows} rows, {len(receipt.labels)} labels")
         accepted = client.train(request)
         if not watching:
@@ -52,7 +63,7 @@ def train(id: str, data: Path, text: str, label: str, watching: bool, **choices:
     pairs = [
         ("vPLM", trained.id),
         ("version", str(trained.version)),
-        ("held-out accuracy", percent(trained.accuracy)),
+        (job.measure, percent(trained.accuracy)),
         ("took", seconds(took)),
         ("job", job.id),
     ]

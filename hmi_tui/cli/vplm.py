@@ -27,7 +27,19 @@ def vplm() -> None:
 
 @vplm.command()
 @click.argument("id", metavar="TENANT/NAME")
-@flag("--labels", required=True, metavar="A,B,C", help="What it tells apart, in order.")
+@flag(
+    "--task",
+    type=click.Choice(["classify", "multilabel", "pair", "tokens", "regression", "embedding"]),
+    default="classify",
+    show_default=True,
+    help="A label, several, one for two texts, spans, numbers, or a vector.",
+)
+@flag(
+    "--labels",
+    metavar="A,B,C",
+    help="What it tells apart, in order; of tokens O,B-x,I-x or O,x, of a regression the names of "
+    "its numbers; of an embedding none.",
+)
 @flag("--domain", default="general", show_default=True, help="Whose tables it reads.")
 @flag("--adapter", default="random", show_default=True, help="An adapter's id, or random.")
 @flag(
@@ -45,13 +57,15 @@ def vplm() -> None:
 @flag("--rank", type=click.IntRange(1), default=64, show_default=True, help="Of the adapter.")
 @flag("--count", type=click.IntRange(1), help="Make N at once: NAME-00001 and on.")
 @readable
-def create(id: str, labels: str, count: int | None, **spec: object) -> None:
+def create(id: str, labels: str | None, count: int | None, **spec: object) -> None:
     """Create a vPLM, or N of them; prints the ids."""
     from engine.schema import VplmBulkCreate, VplmCreate
     from hmi_tui.cli.requests import build, comma_list, split_id
 
     tenant, name = split_id(id)
-    spec |= {"tenant": tenant, "name": name, "labels": comma_list(labels)}
+    if labels is None and spec["task"] != "embedding":
+        raise click.UsageError("Missing option '--labels'.")
+    spec |= {"tenant": tenant, "name": name, "labels": comma_list(labels) if labels else []}
     if count is None:
         one = build(VplmCreate, **spec)
         with connect() as client:
@@ -149,6 +163,7 @@ def _change_pin(ids: Sequence[str], pinned: bool) -> None:
 def _table(vplms: Sequence[Vplm]) -> str:
     heads = (
         "VPLM",
+        "TASK",
         "DOMAIN",
         ">LABELS",
         "MODE",
@@ -163,6 +178,7 @@ def _table(vplms: Sequence[Vplm]) -> str:
         (
             (
                 one.id,
+                one.task,
                 one.domain,
                 str(len(one.labels)),
                 one.mode,
@@ -181,6 +197,7 @@ def _pairs(one: Vplm) -> list[tuple[str, str]]:
     return [
         ("id", one.id),
         ("kind", one.kind),
+        ("task", one.task),
         ("domain", one.domain),
         ("labels", ", ".join(one.labels)),
         ("mode", one.mode),

@@ -24,6 +24,9 @@ from engine.schema import (
     DomainEpochs,
     DomainTree,
     DomainUpdate,
+    Embedding,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
     EngineStatus,
     HostStatus,
     Job,
@@ -34,14 +37,22 @@ from engine.schema import (
     ModelList,
     NgramEntry,
     NgramPage,
+    Numbers,
     Prediction,
+    PredictRequest,
+    PredictResponse,
     QueueStatus,
     Quota,
     RebuildCost,
     RebuildRequest,
     SlotMap,
+    Span,
     SpanFeed,
     Status,
+    TaggedText,
+    TagRequest,
+    TagResponse,
+    Task,
     Tenant,
     TenantCreate,
     TenantCreated,
@@ -214,6 +225,17 @@ SLOTS = SlotMap(
     heat=[2.5, None, 0.5],
     pinned=[3],
     held=[],
+)
+
+_TIMING = Timing(
+    queue_s=0.0,
+    retrieve_s=0.0,
+    load_s=0.0,
+    compute_s=0.0,
+    hit_rate=1.0,
+    batch_size=1,
+    tier="device",
+    mode="plot",
 )
 
 
@@ -418,9 +440,18 @@ class ScriptedAppliance:
         return self.file
 
     def put_dataset(
-        self, tenant: str, name: str, chunks: Iterator[bytes], format: str, text: str, label: str
+        self,
+        tenant: str,
+        name: str,
+        chunks: Iterator[bytes],
+        format: str,
+        text: str,
+        label: str,
+        task: Task,
+        pair: str,
     ) -> DatasetReceipt:
-        self._do("put_dataset", tenant, name, format, text, label)
+        more = () if (task, pair) == ("classify", "text_pair") else (task, pair)
+        self._do("put_dataset", tenant, name, format, text, label, *more)
         self._take(chunks)
         return DatasetReceipt(
             tenant=tenant, name=name, rows=2, labels={"a": 1, "b": 1}, bytes=len(self.received)
@@ -442,6 +473,41 @@ class ScriptedAppliance:
         self._do("cancel_job", id)
         return self.job_now
 
+    async def tag(self, request: TagRequest) -> TagResponse:
+        self._do("tag", request)
+        span = Span(start=0, end=5, label="PER", score=0.9, text="Alice")
+        return TagResponse(
+            id="t1",
+            created=1,
+            model=request.model,
+            data=[TaggedText(index=0, spans=[span])],
+            labels=["PER"],
+            usage=Usage(prompt_tokens=3, total_tokens=3),
+            timing=_TIMING,
+        )
+
+    async def predict(self, request: PredictRequest) -> PredictResponse:
+        self._do("predict", request)
+        return PredictResponse(
+            id="p1",
+            created=1,
+            model=request.model,
+            data=[Numbers(index=0, values=[3.25])],
+            outputs=["stars"],
+            usage=Usage(prompt_tokens=3, total_tokens=3),
+            timing=_TIMING,
+        )
+
+    async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
+        self._do("embed", request)
+        vector = "AACAPwAAAAA=" if request.encoding_format == "base64" else [1.0, 0.0]
+        return EmbeddingsResponse(
+            data=[Embedding(index=0, embedding=vector)],
+            model=request.model,
+            usage=Usage(prompt_tokens=3, total_tokens=3),
+            timing=_TIMING,
+        )
+
     async def classify(self, request: ClassifyRequest) -> ClassifyResponse:
         self._do("classify", request)
         if self.hold:
@@ -459,16 +525,7 @@ class ScriptedAppliance:
             data=[prediction],
             labels=["negative", "positive"],
             usage=Usage(prompt_tokens=3, total_tokens=3),
-            timing=Timing(
-                queue_s=0.0,
-                retrieve_s=0.0,
-                load_s=0.0,
-                compute_s=0.0,
-                hit_rate=1.0,
-                batch_size=1,
-                tier="device",
-                mode="plot",
-            ),
+            timing=_TIMING,
         )
 
     def models(self) -> ModelList:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,8 @@ def read(
     text: str = "text",
     label: str = "label",
 ) -> Rows:
-    return list(read_rows([data] if isinstance(data, bytes) else data, format, text, label))
+    rows = read_rows([data] if isinstance(data, bytes) else data, format, text, label)
+    return cast("Rows", list(rows))
 
 
 def refused(data: bytes | Iterable[bytes], format: Format = "jsonl") -> BadInput:
