@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from engine.schema.base import MAX_INPUTS, Answer, Mode, Request, Tier
 
@@ -99,14 +99,18 @@ class ClassifyRequest(PairRequest):
     """Whether the answer is to say where each token's row came from."""
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Prediction(Answer):
     index: int
     label: str
     probs: list[float]
     num_classes: int
-    labels: list[str] | None = None
+    labels: list[str] | None = Field(None, exclude_if=_is_none)
     """Of a multi-label vPLM, the labels that hold (from one half on), most probable first; `probs`
-    do not add up to 1 then."""
+    do not add up to 1 then. Others' answers leave it out."""
     truncated: bool = False
     """The text was longer than the backbone reads; only its beginning was used."""
 
