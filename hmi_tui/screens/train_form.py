@@ -36,9 +36,15 @@ def train_form(client: AsyncClient, vplm: str, accepted: Callable[[str], None]) 
             name: value for name, value in values.items() if name in TrainRequest.model_fields
         }
         request = TrainRequest.model_validate(chosen | {"dataset": dataset_name(path.name)})
-        await client.vplm(request.vplm)
+        task = (await client.vplm(request.vplm)).task
         receipt = await client.put_dataset(
-            tenant, request.dataset, path, text=values["text"], label=values["label"]
+            tenant,
+            request.dataset,
+            path,
+            text=values["text"],
+            label=values["label"],
+            task=task,
+            text_pair=values["text_pair"],
         )
         job = await client.train(request)
         accepted(job.id)
@@ -49,6 +55,7 @@ def train_form(client: AsyncClient, vplm: str, accepted: Callable[[str], None]) 
         Field("data", "Data file", hint=".jsonl or .csv, or with .gz", kind="file"),
         Field("text", "Text column", "text"),
         Field("label", "Label column", "label"),
+        Field("text_pair", "Pair column", "text_pair", "the second text, where two are read"),
         Field("epochs", "Epochs", "3"),
         Field("lr", "Learning rate", "0.001"),
         Field("batch_size", "Batch size", "32"),
