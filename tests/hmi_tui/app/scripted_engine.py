@@ -28,6 +28,7 @@ from engine.schema import (
     DeviceStatus,
     Domain,
     DomainEpochs,
+    Input,
     Job,
     JobAccepted,
     JobPage,
@@ -438,7 +439,7 @@ class ScriptedEngine:
     # -- answers ---------------------------------------------------------------------------
 
     async def classify(
-        self, model: str, input: str | list[str], mode: Mode | None = None, explain: bool = False
+        self, model: str, input: Input | list[str], mode: Mode | None = None, explain: bool = False
     ) -> ClassifyResponse:
         self._answer("classify", model, input, mode)
         asked = await self.vplm(model)
@@ -458,7 +459,7 @@ class ScriptedEngine:
                     label=asked.labels[-1],
                     probs=probs,
                     num_classes=size,
-                    truncated=len(input) > 1000,
+                    truncated=isinstance(input, str) and len(input) > 1000,
                 )
             ],
             labels=asked.labels,
