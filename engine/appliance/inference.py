@@ -48,6 +48,7 @@ class InferenceCalls(Asking):
             id=_id("classify"),
             created=int(time.time()),
             model=asked.model.id,
+            version=asked.model.version,
             data=[_prediction(asked, i, labels) for i in range(len(asked.outcomes))],
             labels=labels,
             usage=usage_of(asked),

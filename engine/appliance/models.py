@@ -59,6 +59,7 @@ class ModelBook:
                 row.labels,
                 mode,
                 miss_of(row),
+                row.version,
                 task_name(row.task),
             )
         if row.pinned:

@@ -7,6 +7,7 @@ older client reads a newer engine. Bytes are integers, times seconds, instants U
 from __future__ import annotations
 
 from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage
+from engine.schema.backbones import Backbone, BackboneImport, BackboneList
 from engine.schema.base import (
     MAX_COUNT,
     MAX_INPUTS,
@@ -68,7 +69,7 @@ from engine.schema.load import (
     LoadRequest,
     read_load_line,
 )
-from engine.schema.slots import SlotMap
+from engine.schema.slots import Slot, SlotMap
 from engine.schema.status import (
     BackboneStatus,
     DeviceProcess,
@@ -108,9 +109,23 @@ from engine.schema.tenants import (
     TenantPatch,
 )
 from engine.schema.trace import LaneSpan, SpanFeed, Trace, TraceEvent
+from engine.schema.versions import (
+    Card,
+    PromoteRequest,
+    Published,
+    PublishRequest,
+    RollbackRequest,
+    Starter,
+    StarterPage,
+    StarterPublish,
+    VplmVersion,
+    VplmVersions,
+)
 from engine.schema.vplms import (
     LABELS_NEEDED,
     BulkCreated,
+    Created,
+    Head,
     Vplm,
     VplmBulkCreate,
     VplmCreate,
@@ -129,13 +144,18 @@ __all__ = [
     "AdapterCheck",
     "AdapterPage",
     "Answer",
+    "Backbone",
+    "BackboneImport",
+    "BackboneList",
     "BackboneStatus",
     "BulkCreated",
+    "Card",
     "ClassifyRequest",
     "ClassifyResponse",
     "Confusion",
     "CorpusReceipt",
     "Cost",
+    "Created",
     "DatasetReceipt",
     "DeviceProcess",
     "DeviceStatus",
@@ -151,6 +171,7 @@ __all__ = [
     "EmbeddingsResponse",
     "EngineStatus",
     "Event",
+    "Head",
     "HostStatus",
     "Input",
     "Job",
@@ -178,15 +199,23 @@ __all__ = [
     "PredictResponse",
     "Prediction",
     "Problem",
+    "PromoteRequest",
+    "PublishRequest",
+    "Published",
     "QueueStatus",
     "Quota",
     "Rates",
     "RebuildCost",
     "RebuildRequest",
     "Request",
+    "RollbackRequest",
+    "Slot",
     "SlotMap",
     "Span",
     "SpanFeed",
+    "Starter",
+    "StarterPage",
+    "StarterPublish",
     "Status",
     "TagRequest",
     "TagResponse",
@@ -218,5 +247,7 @@ __all__ = [
     "VplmPage",
     "VplmPatch",
     "VplmSpec",
+    "VplmVersion",
+    "VplmVersions",
     "read_load_line",
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from engine.schema.base import (
     MAX_COUNT,
@@ -37,8 +37,16 @@ _NEEDS: dict[Task, str] = {
     "regression": "a regression needs a name for each of its numbers",
 }
 
+_NEEDED: dict[Task, str] = {
+    "classify": "labels are needed, at least two",
+    "pair": "labels are needed, at least two",
+    "multilabel": "labels are needed, at least one",
+    "tokens": "labels are needed, such as O,B-name,I-name or O,name",
+    "regression": "labels are needed: a name for each of its numbers",
+}
 
-def _distinct(labels: list[str], task: Task) -> list[str]:
+
+def _distinct(labels: list[str], task: Task | None) -> list[str]:
     seen: set[str] = set()
     for label in labels:
         if not label.strip():
@@ -52,7 +60,7 @@ def _distinct(labels: list[str], task: Task) -> list[str]:
         seen.add(label)
     if task == "embedding" and labels:
         raise ValueError("an embedding vPLM has no labels; leave them out")
-    if len(labels) < LABELS_NEEDED[task]:
+    if task is not None and len(labels) < LABELS_NEEDED[task]:
         raise ValueError(_NEEDS[task])
     return labels
 
@@ -60,25 +68,46 @@ def _distinct(labels: list[str], task: Task) -> list[str]:
 class VplmSpec(Request):
     tenant: Name
     kind: Literal["classifier"] = "classifier"
-    task: Task = "classify"
-    domain: Name = "general"
-    labels: list[str] = Field(default_factory=list, max_length=MAX_LABELS, validate_default=True)
-    """Of tokens, of words: O, B-x and I-x, or plain ones; of a regression its numbers' names; of an
-    embedding none."""
+    task: Task | None = None
+    """None: that of what it starts from, or classify."""
+    domain: Name | None = None
+    """None: that of what it starts from, or general."""
     adapter: str = "random"
     """`random`, or the id (sha256) of an adapter in the store to start from. An embedding vPLM that
     is given none embeds as the backbone does."""
-    mode: Mode = "plot"
+    from_vplm: str | None = None
+    """A vPLM of the same tenant to start from, `tenant/name`, or a version of it: `:3` added."""
+    from_starter: str | None = None
+    """A starting point, such as `polarity` (its newest) or `acme/polarity:2`."""
+    labels: list[str] = Field(default_factory=list, max_length=MAX_LABELS)
+    """Left out, those of what it starts from. Of tokens O, B-x and I-x, or plain ones; of a
+    regression its numbers' names; of an embedding none."""
+    mode: Mode | None = None
+    """None: that of what it starts from, or plot."""
     rank: int = Field(64, ge=1)
+    """Of a random adapter; any other brings its own."""
     miss: Miss | None = None
     """None: as the engine was started (--miss)."""
 
     @field_validator("labels")
     @classmethod
     def _labels_distinct(cls, labels: list[str], given: ValidationInfo) -> list[str]:
-        # Where the task itself was refused, that is said, and nothing of its labels.
-        task = given.data.get("task")
-        return labels if task is None else _distinct(labels, task)
+        inherits = given.data.get("from_vplm") or given.data.get("from_starter")
+        task: Task | None = given.data.get("task")
+        # Where the task was refused that is said, and where it is inherited the engine knows it.
+        if not labels or "task" not in given.data:
+            return labels
+        return _distinct(labels, task or (None if inherits else "classify"))
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        given = [self.from_vplm, self.from_starter, None if self.adapter == "random" else "id"]
+        if sum(one is not None for one in given) > 1:
+            raise ValueError("give one of adapter, from_vplm and from_starter")
+        inherits = self.from_vplm is not None or self.from_starter is not None
+        if not self.labels and not inherits and self.task != "embedding":
+            raise ValueError(_NEEDED[self.task or "classify"])
+        return self
 
 
 class VplmCreate(VplmSpec):
@@ -90,6 +119,8 @@ class VplmBulkCreate(VplmSpec):
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,54}$")]
     count: int = Field(ge=1, le=MAX_COUNT)
+    first: int = Field(1, ge=1, le=MAX_COUNT)
+    """The number of the first: those before it are there already."""
 
 
 class VplmPatch(Request):
@@ -118,6 +149,8 @@ class Vplm(Answer):
     stored_bytes: int
     dedicated_bytes: int
     """What a whole private copy of the backbone with this head would take."""
+    bert_base_bytes: int = 0
+    """What a model of BERT-base's shape with as many labels would take."""
     accuracy: float | None
     requests: int
     miss: Miss | None = None
@@ -134,5 +167,20 @@ class VplmPage(Answer):
     next_cursor: str | None = None
 
 
+Head = Literal["random", "kept", "reordered", "fresh"]
+"""What became of the head that a vPLM starts from: all random with its adapter; kept; its labels
+put in another order; or, for other labels, random on the adapter's own bottlenecks."""
+
+
+class Created(Vplm):
+    """A new vPLM, and what it starts from."""
+
+    started_from: str = "random"
+    """`random`, `adapter ID`, a version such as `acme/polarity:3`, or `starter ID`."""
+    head: Head = "random"
+
+
 class BulkCreated(Answer):
     created: list[str]
+    started_from: str = "random"
+    head: Head = "random"

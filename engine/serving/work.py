@@ -29,6 +29,7 @@ class ServedModel:
     mode: Mode
     miss: MissPolicy | None = None
     """None: the engine's policy."""
+    version: int = 1
     task: TaskName = "classify"
 
 

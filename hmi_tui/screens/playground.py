@@ -13,6 +13,7 @@ from textual.widget import Widget
 from engine.client import Call, HmiError, assets_dir, calls
 from engine.schema import ClassifyResponse, Mode, Vplm
 from hmi_tui.asking import Reply, ask, call_of
+from hmi_tui.hints import hint
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.picker import Picker
 from hmi_tui.snapshot import Snapshot
@@ -27,9 +28,9 @@ OTHER: dict[Mode, Mode] = {"plot": "exact", "exact": "plot"}
 class PlaygroundScreen(ModeScreen):
     MODE = "playground"
     ABOUT = (
-        "Type a text and press enter. The vPLM answers in its own mode, and in the other one for "
-        "comparison: plot takes the lower layers from tables, exact computes them. Tokens are "
-        "marked with the node whose table had their row. esc leaves "
+        "Type a text and press <ask:enter>. The vPLM answers in its own mode, and in the other "
+        "one for comparison: plot takes the lower layers from tables, exact computes them. Tokens "
+        "are marked with the node whose table had their row. <leave:esc> leaves "
         "the text, so that digits and letters are keys again; tab goes back to it."
     )
     CSS_PATH = assets_dir() / "styles" / "playground.tcss"
@@ -97,7 +98,9 @@ class PlaygroundScreen(ModeScreen):
         vplm = self.vplm
         self.box.border_subtitle = "enter asks · ctrl+j new line"
         if vplm is None:
-            self.box.border_title = "No vPLM yet: esc, then 2 and n create one"
+            self.box.border_title = hint(
+                self, "No vPLM yet: <leave:esc>, then <open-tenants:2> and <new:n> create one"
+            )
             return
         kind = "" if vplm.task == "classify" else f" · {vplm.task}"
         self.box.border_title = f"Ask {vplm.id}{kind} · domain {vplm.domain} · {vplm.mode} mode"
@@ -128,7 +131,7 @@ class PlaygroundScreen(ModeScreen):
     @on(AskBox.Sent)
     def action_ask(self) -> None:
         if self.vplm is None:
-            self.notify("Choose a vPLM first: ctrl+o.")
+            self.notify("Choose a vPLM first: <choose:ctrl+o>.")
         else:
             self._ask(self.vplm, self.box.text)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from engine.client import AsyncClient, BadInput
 from engine.schema import TrainRequest
-from hmi_tui.screens.domain_forms import file_at
 from hmi_tui.screens.form import Form, Values
+from hmi_tui.typed_files import file_at
 from hmi_tui.widgets.field import Field
 
 SUFFIXES = (".jsonl", ".json", ".csv")

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from hmi_tui import figures, tones
 from hmi_tui.asking import Reply
+from hmi_tui.hints import hint
 from hmi_tui.widgets.panel import Panel, muted
 
 VALUES = 14
@@ -46,7 +47,7 @@ class DetailPanel(Panel):
 
     def lines(self, width: int) -> Sequence[Content]:
         if not self.answers:
-            return [muted("Type a text and press enter.")]
+            return [muted(hint(self, "Type a text and press <ask:enter>."))]
         modes = "".join(answer.timing.mode.rjust(VALUES) for answer in self.answers)
         reasons = dict.fromkeys(answer.timing.fallback for answer in self.answers)
         lines = [muted(f"Exact instead of plot: {why}") for why in reasons if why is not None]

@@ -118,7 +118,9 @@ def test_publishing_swaps_the_adapter_and_bumps_the_version(
     catalogue: Catalogue, vplm: VplmRow, adapter: AdapterRow
 ) -> None:
     trained = replace(adapter, id="b" * 64, created_by="job-1")
-    published = catalogue.vplms.publish("acme/polarity", trained.id, 0.9, adapters=[trained])
+    published = catalogue.vplms.publish(
+        "acme/polarity", trained.id, 0.9, adapters=[trained], keep=1
+    )
     assert published == replace(vplm, adapter=trained.id, accuracy=0.9, version=2)
     assert catalogue.vplms.get("acme/polarity") == published
     assert catalogue.adapters.unused() == [adapter.id]
@@ -163,6 +165,19 @@ def test_users_and_bytes_count_a_shared_adapter_once(
     assert catalogue.vplms.stored_bytes() == catalogue.vplms.stored_bytes("acme") == 600_000
     assert catalogue.vplms.stored_bytes("nobody") == 0
     assert catalogue.adapters.total_bytes() == 1_200_000
+
+
+def test_an_adapter_is_pinned_while_a_vplm_that_answers_with_it_is(
+    catalogue: Catalogue, vplm: VplmRow, adapter: AdapterRow
+) -> None:
+    catalogue.vplms.add(replace(vplm, name="second"))
+    assert not catalogue.vplms.pinned(adapter.id)
+    catalogue.vplms.change("acme/second", pinned=True)
+    assert catalogue.vplms.pinned(adapter.id)
+    trained = replace(adapter, id="b" * 64)
+    catalogue.vplms.publish("acme/second", trained.id, None, adapters=[trained])
+    assert not catalogue.vplms.pinned(adapter.id)
+    assert catalogue.vplms.pinned(trained.id)
 
 
 def test_a_miss_policy_is_the_engines_until_one_is_chosen(
