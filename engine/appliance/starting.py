@@ -80,8 +80,8 @@ def start_of(core: Core, spec: VplmSpec) -> Start:
                 remedy=f"Copy one of its own: hmi vplm ls --tenant {spec.tenant}.",
             )
         adapter = core.catalogue.adapters.get(version.adapter)
-        task = task_name(row.task)
-        return _copied(spec, version.id, adapter, row.labels, row.domain, _mode(row.mode), task)
+        learnt = task_name(row.task)
+        return _copied(spec, version.id, adapter, row.labels, row.domain, _mode(row.mode), learnt)
     if spec.from_starter is not None:
         starter = starter_of(core, spec.from_starter, spec.tenant)
         adapter = core.catalogue.adapters.get(starter.adapter)

@@ -46,7 +46,9 @@ def test_texts_and_pairs_in_one_batch_are_read_as_transformers_reads_each(
 ) -> None:
     readings = read_texts(backbone, TEXTS)
     states, packing = ours(backbone, readings)
-    for text, reading, mine in zip(TEXTS, readings, states.split(list(packing.sizes)), strict=True):
+    for text, reading, mine in zip(
+        TEXTS, readings, torch.split(states, list(packing.sizes)), strict=True
+    ):
         wanted, ids = theirs(backbone, text)
         assert reading.ids == ids
         assert (reading.second > 0) == isinstance(text, tuple)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 import pytest
@@ -178,7 +178,9 @@ def test_a_jsonl_without_the_column_is_refused_at_its_first_row() -> None:
     assert "--text" in caught.value.remedy
 
 
-def kinds(task: TaskName, *rows: dict[str, object], csv_body: bytes | None = None) -> list[object]:
+def kinds(
+    task: TaskName, *rows: Mapping[str, object], csv_body: bytes | None = None
+) -> list[object]:
     """What rows of a `task` teach."""
     body = csv_body or "\n".join(map(json.dumps, rows)).encode()
     written: Format = "jsonl" if csv_body is None else "csv"

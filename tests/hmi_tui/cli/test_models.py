@@ -212,7 +212,7 @@ def test_an_adapter_is_exported_imported_and_verified(
     assert engine.calls("GET", "/v1/adapters")[-1].query["unused"] == "true"
 
 
-TIMING = an_answer("acme/m", ["text"]).timing.model_dump()
+TIMING = an_answer("acme/m", ["text"])["timing"]
 USAGE = {"prompt_tokens": 3, "total_tokens": 3}
 
 
@@ -222,7 +222,7 @@ def test_each_task_is_made_with_what_it_needs(engine: FakeEngine, run: Run) -> N
     assert (engine.asked[-1].json["task"], engine.asked[-1].json["labels"]) == ("embedding", [])
     run("vplm", "create", "acme/r", "--task", "regression", "--labels", "stars")
     assert engine.asked[-1].json["labels"] == ["stars"]
-    assert "--labels" in run("vplm", "create", "acme/p", code=2).stderr
+    assert "labels are needed" in run("vplm", "create", "acme/p", code=1).stderr
     refused = run("vplm", "create", "acme/e", "--task", "embedding", "--labels", "a,b", code=1)
     assert "has no labels" in refused.stderr
 
@@ -239,7 +239,7 @@ def test_two_texts_a_line_are_sent_as_pairs(engine: FakeEngine, run: Run) -> Non
 
 def test_all_labels_that_hold_are_printed(engine: FakeEngine, run: Run) -> None:
     one = {"index": 0, "label": "b", "probs": [0.7, 0.9], "num_classes": 2, "labels": ["b", "a"]}
-    engine.on("POST", "/v1/classify", an_answer("acme/m", ["text"]).model_dump() | {"data": [one]})
+    engine.on("POST", "/v1/classify", an_answer("acme/m", ["text"]) | {"data": [one]})
     assert run("classify", "acme/m", "text").stdout == "b,a\t0.9000\ttext\n"
 
 
