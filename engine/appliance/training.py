@@ -13,6 +13,7 @@ from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, Trai
 from engine.training.data import Format, check_labels, read_rows
 from engine.training.jobs import JobContext
 from engine.training.loop import TrainPlan, TrainReport, train
+from engine.training.tasks.classification import Classification
 from store.rows import AdapterRow, DatasetRow, JobRow, VplmRow
 
 
@@ -107,8 +108,7 @@ class TrainingCalls(Calls):
             core.backbone,
             core.tree.take(vplm.domain),
             core.tiers.read(vplm.adapter),
-            vplm.labels,
-            rows,
+            Classification(vplm.labels, rows),
             plan,
             report,
             tick,

@@ -16,6 +16,7 @@ from engine.knowledge.retrieve import Damage, Knowledge, Lookups
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.serving.work import Mode
 from engine.training.loop import TrainPlan, TrainReport, train
+from engine.training.tasks.classification import Classification
 
 _BATCH = 32
 """Test texts asked at once; the answers do not depend on it."""
@@ -94,8 +95,7 @@ def _side(
         model.backbone,
         usable,
         start,
-        dataset.labels,
-        rows,
+        Classification(dataset.labels, rows),
         TrainPlan(plan.epochs, plan.lr, plan.batch_size, seed=seed, mode=mode),
         TrainReport(),
         lambda: None,

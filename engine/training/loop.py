@@ -17,9 +17,9 @@ from engine.errors import BadInput, Cancelled
 from engine.knowledge.retrieve import Knowledge
 from engine.model.adapters import PLACES, AdapterWeights, bottleneck
 from engine.model.backbone import Backbone
-from engine.training.confusion import confusion
 from engine.training.schedule import batches, set_rate, split
 from engine.training.states import StateCache
+from engine.training.tasks.task import Score, Task
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
@@ -39,7 +39,7 @@ class TrainPlan:
     optimizer: str = "adamw"
     seed: int = 0
     mode: str = "plot"
-    """The vPLM's own mode, in which held-out accuracy is measured."""
+    """The vPLM's own mode, in which held-out rows are predicted."""
 
 
 @dataclass(slots=True)
@@ -54,8 +54,11 @@ class TrainReport:
     message: str = ""
     loss: list[tuple[int, float]] = field(default_factory=list)
     accuracy: list[tuple[int, float]] = field(default_factory=list)
+    """The task's own metric; see Score."""
     confusion: dict[str, Any] = field(default_factory=dict)
     """Of the last evaluation; see engine.training.confusion."""
+    measures: dict[str, float] = field(default_factory=dict)
+    """All metrics of the last evaluation by name."""
 
 
 class _Learner:
@@ -88,24 +91,22 @@ def train(
     backbone: Backbone,
     knowledge: Knowledge,
     start: AdapterWeights,
-    labels: tuple[str, ...],
-    rows: list[tuple[str, str]],
+    task: Task,
     plan: TrainPlan,
     report: TrainReport,
     tick: Callable[[], None],
     cancelled: Callable[[], bool],
 ) -> AdapterWeights:
-    """Train on `rows` of (text, label); a tenth of each label is held out.
+    """Train on the rows of `task`; a tenth of each of its groups is held out.
 
     Texts are seen by turns through the tables and exactly, so that the adapter serves both modes.
     `tick` is called whenever `report` has news. Raises Cancelled, or BadInput if the loss explodes.
     """
-    order = {label: i for i, label in enumerate(labels)}
-    targets = np.array([order[label] for _, label in rows])
-    training, held_out = split(targets, plan.seed)
-    cut = [backbone.cut(ids) for ids in backbone.tokenize([text for text, _ in rows])]
-    report.rows, report.held_out = len(rows), len(held_out)
-    report.truncated = sum(was for _, was in cut)
+    groups = task.groups
+    training, held_out = split(groups, plan.seed)
+    readings = task.read(backbone)
+    report.rows, report.held_out = len(groups), len(held_out)
+    report.truncated = sum(reading.cut for reading in readings)
 
     def prepared(share: float) -> None:
         _check(cancelled)
@@ -113,11 +114,11 @@ def train(
         report.message = f"computing lower layers: {share:.0%}"
         tick()
 
-    cache = StateCache(backbone, knowledge, [ids for ids, _ in cut], STATE_BUDGET, prepared)
+    cache = StateCache(backbone, knowledge, readings, STATE_BUDGET, prepared)
     learner = _Learner(start, backbone.device)
     optimizer = OPTIMIZERS[plan.optimizer](learner.parameters(), lr=plan.lr)
     rng = np.random.default_rng(plan.seed)
-    lengths = np.array([len(ids) for ids, _ in cut])
+    lengths = np.array([len(reading.ids) for reading in readings])
     steps = plan.epochs * -(-len(training) // plan.batch_size)
     began = last = time.perf_counter()
     running: float | None = None
@@ -126,7 +127,7 @@ def train(
             _check(cancelled)
             set_rate(optimizer, plan.lr, report.step / steps)
             turn = rng.random(len(batch)) < 0.5
-            loss = _step(backbone, cache, learner, optimizer, batch, turn, targets)
+            loss = _step(backbone, cache, learner, optimizer, task, batch, turn)
             report.step += 1
             if not np.isfinite(loss):
                 raise _exploded(report.step, plan.lr)
@@ -138,47 +139,55 @@ def train(
                 report.message = f"epoch {epoch + 1} of {plan.epochs}, loss {running:.3f}"
                 report.loss.append((report.step, round(running, 5)))
                 tick()
-        predicted = predict(backbone, cache, learner.stored(), held_out, exact=plan.mode == "exact")
-        accuracy = float((predicted == targets[held_out]).mean()) if len(held_out) else 0.0
-        report.confusion = confusion(targets[held_out], predicted, labels)
-        report.accuracy.append((report.step, accuracy))
-        report.message = f"epoch {epoch + 1} of {plan.epochs}: held-out accuracy {accuracy:.3f}"
+        exact = plan.mode == "exact"
+        score = evaluate(backbone, cache, learner.stored(), task, held_out, exact=exact)
+        report.confusion, report.measures = score.confusion, dict(score.measures)
+        report.accuracy.append((report.step, score.value))
+        report.message = (
+            f"epoch {epoch + 1} of {plan.epochs}: held-out {task.metric} {score.value:.3f}"
+        )
         tick()
     stored = learner.stored()
     if not all(t.isfinite().all() for t in stored.tensors().values()):
         raise _exploded(report.step, plan.lr)
     report.message = (
         f"trained {plan.epochs} epochs on {len(training):,} rows in "
-        f"{time.perf_counter() - began:.0f} s; held-out accuracy {report.accuracy[-1][1]:.3f}"
+        f"{time.perf_counter() - began:.0f} s; held-out {task.metric} "
+        f"{report.accuracy[-1][1]:.3f}"
     )
     return stored
 
 
-def predict(
+def evaluate(
     backbone: Backbone,
     cache: StateCache,
     weights: AdapterWeights,
+    task: Task,
     rows: list[int],
     *,
     exact: bool,
-) -> NDArray[np.int64]:
-    """The most probable label of each of `rows`."""
+) -> Score:
+    """How good the predictions for `rows` are, in one mode."""
     model = _Learner(weights, backbone.device)
-    found = [np.empty(0, dtype=np.int64)]
+    found = [torch.empty(0, task.outputs)]
     with torch.no_grad():
         for start in range(0, len(rows), 64):
             part = rows[start : start + 64]
-            logits = _forward(backbone, cache, model, part, [exact] * len(part))
-            found.append(logits.argmax(-1).cpu().numpy())
-    return np.concatenate(found)
+            found.append(_forward(backbone, cache, model, task, part, [exact] * len(part)).cpu())
+    return task.score(torch.cat(found), rows)
 
 
 def _forward(
-    backbone: Backbone, cache: StateCache, model: _Learner, rows: list[int], exact: list[bool]
+    backbone: Backbone,
+    cache: StateCache,
+    model: _Learner,
+    task: Task,
+    rows: list[int],
+    exact: list[bool],
 ) -> Tensor:
-    """Logits (B, C) float32."""
+    """Logits (V, C) float32; see Task."""
     states, packing = cache.get(list(zip(rows, exact, strict=True)))
-    pooled = packing.mean(backbone.upper(states, packing, model))
+    pooled = task.pool(backbone.upper(states, packing, model), packing, rows)
     return F.linear(pooled, model.weights.head, model.weights.head_bias)
 
 
@@ -187,12 +196,11 @@ def _step(
     cache: StateCache,
     learner: _Learner,
     optimizer: torch.optim.Optimizer,
+    task: Task,
     batch: list[int],
     exact: NDArray[np.bool_],
-    targets: NDArray[np.int64],
 ) -> float:
-    logits = _forward(backbone, cache, learner, batch, exact.tolist())
-    loss = F.cross_entropy(logits, torch.from_numpy(targets[batch]).to(logits.device))
+    loss = task.loss(_forward(backbone, cache, learner, task, batch, exact.tolist()), batch)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)

@@ -14,6 +14,7 @@ from torch import Tensor
 from engine.knowledge.retrieve import Knowledge, retrieve
 from engine.model.backbone import Backbone
 from engine.model.packing import Packing
+from engine.model.reading import Reading
 
 _BATCH_TOKENS = 2048
 
@@ -29,13 +30,13 @@ class StateCache:
         self,
         backbone: Backbone,
         knowledge: Knowledge,
-        rows: list[list[int]],
+        readings: Sequence[Reading],
         budget: int,
         progress: Callable[[float], None],
     ) -> None:
         self._backbone = backbone
         self._knowledge = knowledge
-        self._rows = rows
+        self._rows = rows = [reading.ids for reading in readings]
         self._ways = (False, True) if knowledge.damage is None else (True,)
         self._kept: dict[tuple[int, bool], Tensor] = {}
         cost = backbone.shape.hidden * 2 * len(self._ways)

@@ -13,6 +13,7 @@ from engine.knowledge.view import TableView
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import Backbone
 from engine.training.loop import TrainPlan, TrainReport, train
+from engine.training.tasks.classification import Classification
 
 LABELS = ("bad", "good")
 EPOCHS = 12
@@ -42,8 +43,7 @@ def run(
         backbone,
         knowledge,
         start(backbone),
-        LABELS,
-        ROWS,
+        Classification(LABELS, ROWS),
         TrainPlan(**{"epochs": EPOCHS, "lr": 1e-2, "batch_size": 8, **plan}),
         report or TrainReport(),
         tick=lambda: None,
@@ -103,8 +103,7 @@ def test_the_adapter_it_starts_from_is_left_alone(backbone: Backbone, knowledge:
         backbone,
         knowledge,
         begin,
-        LABELS,
-        ROWS,
+        Classification(LABELS, ROWS),
         TrainPlan(epochs=1),
         TrainReport(),
         tick=lambda: None,
@@ -145,8 +144,7 @@ def test_a_cancelled_run_stops_at_its_next_step(
             backbone,
             knowledge,
             start(backbone),
-            LABELS,
-            ROWS,
+            Classification(LABELS, ROWS),
             TrainPlan(epochs=100),
             TrainReport(),
             tick=lambda: None,
@@ -181,8 +179,7 @@ def test_progress_never_falls_and_says_what_happens(
         backbone,
         knowledge,
         start(backbone),
-        LABELS,
-        ROWS,
+        Classification(LABELS, ROWS),
         TrainPlan(epochs=2),
         report,
         tick=lambda: seen.append((report.progress, report.message)),
@@ -202,8 +199,10 @@ def test_long_texts_are_cut_and_counted(backbone: Backbone, knowledge: Knowledge
         backbone,
         knowledge,
         start(backbone),
-        LABELS,
-        [("good " * 40, "good"), ("bad film", "bad"), ("good film", "good"), ("dull", "bad")],
+        Classification(
+            LABELS,
+            [("good " * 40, "good"), ("bad film", "bad"), ("good film", "good"), ("dull", "bad")],
+        ),
         TrainPlan(epochs=1),
         report,
         tick=lambda: None,

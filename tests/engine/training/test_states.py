@@ -6,6 +6,7 @@ from engine.knowledge.hplm import Hplm
 from engine.knowledge.retrieve import Damage, Knowledge
 from engine.knowledge.view import TableView
 from engine.model.backbone import Backbone
+from engine.model.reading import read_texts
 from engine.training.states import StateCache
 
 TEXTS = ["a good film", "the plot was dull, very dull", "refund", "my card is not back please"]
@@ -15,7 +16,7 @@ def test_kept_and_computed_states_are_the_same(
     backbone: Backbone, hplm: Hplm, empty_view: TableView
 ) -> None:
     knowledge = Knowledge("general", 0, empty_view, hplm.encoder, hplm.bridge)
-    rows = backbone.tokenize(TEXTS)
+    rows = read_texts(backbone, TEXTS)
     shares: list[float] = []
     all_kept = StateCache(backbone, knowledge, rows, 1 << 20, shares.append)
     none_kept = StateCache(backbone, knowledge, rows, 0, shares.append)
@@ -25,7 +26,7 @@ def test_kept_and_computed_states_are_the_same(
     assert 0 < len(some_kept._kept) < 8
     which = [(i, exact) for exact in (True, False) for i in (2, 0, 3, 1)]
     kept, packing = all_kept.get(which)
-    assert packing.lengths.tolist() == [len(rows[i]) for i, _ in which]
+    assert packing.lengths.tolist() == [len(rows[i].ids) for i, _ in which]
     for cache in (none_kept, some_kept):
         computed, _ = cache.get(which)
         # Kept states are rounded to float16.
@@ -36,10 +37,10 @@ def test_exact_states_are_the_backbones_own(
     backbone: Backbone, hplm: Hplm, empty_view: TableView
 ) -> None:
     knowledge = Knowledge("general", 0, empty_view, hplm.encoder, hplm.bridge)
-    rows = backbone.tokenize(TEXTS)
+    rows = read_texts(backbone, TEXTS)
     cache = StateCache(backbone, knowledge, rows, 0, lambda _: None)
     states, packing = cache.get([(i, True) for i in range(4)])
-    ids = torch.tensor([t for row in rows for t in row])
+    ids = torch.tensor([t for row in rows for t in row.ids])
     torch.testing.assert_close(states, backbone.lower(ids, packing), rtol=1e-5, atol=1e-5)
 
 
@@ -48,7 +49,7 @@ def test_where_nobody_may_be_served_from_the_tables_all_states_are_exact(
 ) -> None:
     damage = Damage("no encoder", "distil one", "no_encoder")
     knowledge = Knowledge("general", 0, empty_view, hplm.encoder, hplm.bridge, damage)
-    cache = StateCache(backbone, knowledge, backbone.tokenize(TEXTS), 1 << 20, lambda _: None)
+    cache = StateCache(backbone, knowledge, read_texts(backbone, TEXTS), 1 << 20, lambda _: None)
     through_tables, _ = cache.get([(i, False) for i in range(4)])
     exact, _ = cache.get([(i, True) for i in range(4)])
     assert torch.equal(through_tables, exact)
