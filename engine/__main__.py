@@ -99,6 +99,13 @@ def main() -> None:
     help="Refuse requests that would take longer than this many milliseconds.",
 )
 @_option(
+    "--keep-versions",
+    type=click.IntRange(min=2),
+    default=_DEFAULTS["keep_versions"],
+    show_default=True,
+    help="How many versions of each vPLM are kept; the oldest beyond them go.",
+)
+@_option(
     "--threads",
     type=click.IntRange(min=0),
     default=0,

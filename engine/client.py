@@ -12,9 +12,9 @@ raised as an `HmiError` of engine.errors, rebuilt from the engine's problem docu
 from __future__ import annotations
 
 from engine import __version__ as VERSION
-from engine._client import calls
 from engine._client.blocking import Client
 from engine._client.call import Call
+from engine._client.calls import Calls
 from engine._client.curl import curl
 from engine._client.lean import LeanAnswer, LeanClient, LeanTiming
 from engine._client.waiting import AsyncClient
@@ -37,6 +37,8 @@ from engine.errors import (
     Unavailable,
 )
 from engine.validation import checked
+
+calls = Calls
 
 __all__ = [
     "MAX_SOCKET_PATH",

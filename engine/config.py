@@ -56,6 +56,11 @@ class Paths:
         return self.data / "tables"
 
     @property
+    def backbones(self) -> Path:
+        """Imported checkpoints."""
+        return self.data / "backbones"
+
+    @property
     def corpora(self) -> Path:
         return self.data / "corpora"
 
@@ -134,6 +139,9 @@ class Settings:
     threads: int = 0
     pipeline: str = "on"
     split: int = 4
+    keep_versions: int = 10
+    """Of a vPLM. With two there is always one to go back to, and requests that began before a
+    publication end on what they began with."""
     batch_tokens: int = 2048
     queue_tokens: int = 200_000
     max_body: int = 8 << 20

@@ -25,6 +25,18 @@ ADAPTERS = TableKind(
     },
 )
 
+_USERS = """
+    select 'vPLM "' || tenant || '/' || name || '"' as user from vplms where adapter = ?
+    union all
+    select 'version ' || version || ' of vPLM "' || tenant || '/' || name || '"'
+    from versions where adapter = ?
+    union all
+    select 'starting point "' || iif(owner = '', '', owner || '/') || name || ':' || version || '"'
+    from starters where adapter = ?
+    limit 1
+"""
+"""Who uses an adapter, vPLMs that answer with it first."""
+
 
 class AdapterRows:
     def __init__(self, connections: Connections) -> None:
@@ -54,31 +66,37 @@ class AdapterRows:
         *,
         unused: bool = False,
     ) -> tuple[list[AdapterRow], int]:
-        """Adapters with `q` in the id or in what made them, all or only those that no vPLM uses,
+        """Adapters with `q` in the id or in what made them, all or only those that nothing uses,
         and how many there are."""
         filters = containing("id || ' ' || created_by", q)
         if unused:
-            filters.append(("(id not in (select adapter from vplms)) = ?", 1))
+            filters.append(("(id not in (select adapter from adapter_uses)) = ?", 1))
         return self._rows.page(filters, sort, limit, offset)
 
     def remove(self, adapter: str) -> AdapterRow:
-        """Take it out of the catalogue; what it was. NotFound; InUse names a vPLM that uses it.
+        """Take it out of the catalogue; what it was. NotFound; InUse names who uses it.
 
         Its blob is deleted after this: a blob without a row is swept, a row without one is damage.
         """
         with self._connections.writing() as db:
-            sql = "select tenant || '/' || name as id from vplms where adapter = ? limit 1"
-            for user in db.query(sql, [adapter]):
+            for user in db.query(_USERS, [adapter] * 3):
                 raise InUse(
-                    f'Adapter "{adapter}" is used by vPLM "{user["id"]}".',
-                    remedy="Remove or retrain the vPLMs that use it first.",
+                    f'Adapter "{adapter}" is used by {user["user"]}.',
+                    remedy="Remove or retrain the vPLMs that use it first, and what else keeps it.",
                 )
             return self._rows.remove(db, (adapter,))
 
     def unused(self) -> list[str]:
-        """Ids of adapters that no vPLM uses."""
-        sql = "select id from adapters where id not in (select adapter from vplms) order by id"
+        """Ids of adapters that neither a version of a vPLM nor a starting point uses."""
+        sql = (
+            "select id from adapters where id not in (select adapter from adapter_uses) order by id"
+        )
         return [row["id"] for row in self._connections.query(sql)]
+
+    def used(self, adapter: str) -> bool:
+        """Whether a version of a vPLM or a starting point has it."""
+        sql = "select exists (select 1 from adapter_uses where adapter = ?)"
+        return bool(self._connections.value(sql, [adapter]))
 
     def ids(self) -> set[str]:
         return {row["id"] for row in self._connections.query("select id from adapters")}
@@ -94,10 +112,10 @@ class AdapterRows:
         return int(self._connections.value("select coalesce(sum(bytes), 0) from adapters"))
 
     def unused_bytes(self) -> int:
-        """Bytes of those that no vPLM uses."""
+        """Bytes of those that nothing uses."""
         sql = """
             select coalesce(sum(bytes), 0) from adapters
-            where id not in (select adapter from vplms)
+            where id not in (select adapter from adapter_uses)
         """
         return int(self._connections.value(sql))
 

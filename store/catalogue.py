@@ -11,14 +11,17 @@ from types import TracebackType
 from typing import Self
 
 from store.adapter_rows import AdapterRows
+from store.backbone_rows import BackboneRows
 from store.connections import Connections
 from store.dataset_rows import DatasetRows
 from store.domain_rows import DomainRows
 from store.epoch_rows import EpochRows
 from store.job_rows import JobRows
 from store.rows import AdapterRow, DatasetRow, DomainRow, JobRow, TenantRow, VplmRow
+from store.starter_rows import StarterRows
 from store.tenant_rows import TenantRows
 from store.usage_rows import UsageRows
+from store.version_rows import VersionRows
 from store.vplm_rows import VplmRows
 
 __all__ = [
@@ -45,7 +48,10 @@ class Catalogue:
         self.tenants = TenantRows(self._connections)
         self.domains = DomainRows(self._connections)
         self.vplms = VplmRows(self._connections)
+        self.versions = VersionRows(self._connections)
+        self.starters = StarterRows(self._connections)
         self.adapters = AdapterRows(self._connections)
+        self.backbones = BackboneRows(self._connections)
         self.jobs = JobRows(self._connections)
         self.datasets = DatasetRows(self._connections)
         self.usage = UsageRows(self._connections)

@@ -180,3 +180,80 @@ def m007_epochs_of_a_domain(db: Database) -> None:
         foreign_keys=[("domain", "domains", "name")],
         strict=True,
     )
+
+
+@MIGRATIONS()
+def m008_versions_of_a_vplm(db: Database) -> None:
+    columns = {
+        "tenant": str,
+        "name": str,
+        "version": int,
+        "adapter": str,
+        "accuracy": float,
+        "origin": str,
+        "source": str,
+        "published_at": float,
+    }
+    db.table("versions").create(
+        columns,
+        pk=("tenant", "name", "version"),
+        not_null=set(columns) - {"accuracy"},
+        foreign_keys=[("tenant", "tenants", "name"), ("adapter", "adapters", "id")],
+        strict=True,
+    )
+    db.table("versions").create_index(["adapter"])
+    # Of what was published before versions were kept, the one that serves is left.
+    db.execute("""
+        insert into versions
+        select tenant, name, version, adapter, accuracy,
+            case version when 1 then 'created' else 'trained' end, '', created_at
+        from vplms
+    """)
+
+
+@MIGRATIONS()
+def m009_starting_points_and_backbones(db: Database) -> None:
+    columns = {
+        "owner": str,
+        "name": str,
+        "version": int,
+        "adapter": str,
+        "labels": str,
+        "domain": str,
+        "mode": str,
+        "accuracy": float,
+        "card": str,
+        "source": str,
+        "published_at": float,
+    }
+    db.table("starters").create(
+        columns,
+        pk=("owner", "name", "version"),
+        not_null=set(columns) - {"accuracy"},
+        foreign_keys=[("adapter", "adapters", "id")],
+        strict=True,
+    )
+    db.table("starters").create_index(["adapter"])
+    columns = {
+        "name": str,
+        "version": int,
+        "sha256": str,
+        "family": str,
+        "layers": int,
+        "hidden": int,
+        "split": int,
+        "bytes": int,
+        "imported_at": float,
+    }
+    db.table("backbones").create(
+        columns, pk=("name", "version"), not_null=set(columns), strict=True
+    )
+    db.table("backbones").create_index(["sha256"], unique=True)
+    # Whoever refers to an adapter keeps it: every question of use is asked of this one view.
+    db.create_view(
+        "adapter_uses",
+        """
+        select adapter, tenant from versions
+        union all select adapter, owner as tenant from starters
+        """,
+    )

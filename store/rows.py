@@ -86,6 +86,76 @@ class VplmRow:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One publication of a vPLM, which answered with `adapter` from `published_at` on.
+
+    `origin` is what brought it about (`created`, `trained`, `upload`, `rollback`, `promoted`),
+    `source` what it was made of: a job, another version, a starting point.
+    """
+
+    tenant: str
+    name: str
+    version: int
+    adapter: str
+    accuracy: float | None
+    origin: str
+    source: str
+    published_at: float
+
+    @property
+    def id(self) -> str:
+        """Such as "acme/polarity:3"."""
+        return f"{self.tenant}/{self.name}:{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class StarterRow:
+    """An adapter that vPLMs may start from; `owner` is a tenant, or empty for the operator.
+
+    `labels`, `domain`, `mode` and `accuracy` are those of the vPLM that it was taken from, which
+    `source` names with its version; `card` says for people what it is.
+    """
+
+    owner: str
+    name: str
+    version: int
+    adapter: str
+    labels: tuple[str, ...]
+    domain: str
+    mode: str
+    accuracy: float | None
+    card: dict[str, str]
+    source: str
+    published_at: float
+
+    @property
+    def id(self) -> str:
+        """Such as "polarity:2", or "acme/polarity:2" if a tenant owns it."""
+        name = f"{self.name}:{self.version}"
+        return f"{self.owner}/{name}" if self.owner else name
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneRow:
+    """A checkpoint that was imported; `bytes` are those of its files, `split` is k."""
+
+    name: str
+    version: int
+    sha256: str
+    family: str
+    layers: int
+    hidden: int
+    split: int
+    bytes: int
+    imported_at: float
+
+    @property
+    def id(self) -> str:
+        """Such as "bert-base:1"."""
+        return f"{self.name}:{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class AdapterRow:
     """`id` is the blob's sha256; `places` says where in a layer the bottlenecks sit;
     `labels` is how many the head tells apart; `created_by` is `random` or a job's id."""

@@ -18,14 +18,14 @@ TENANTS = TableKind(
         "weight": "weight",
         "created_at": "created_at",
         "stored_bytes": "(select coalesce(sum(bytes), 0) from adapters where id in "
-        "(select adapter from vplms where tenant = tenants.name))",
+        "(select adapter from adapter_uses where tenant = tenants.name))",
         "vplms": "(select count(*) from vplms where tenant = tenants.name)",
     },
 )
 
 _NOBODY_ELSE_USES = """
-    select distinct adapter from vplms where tenant = :tenant
-    and adapter not in (select adapter from vplms where tenant <> :tenant)
+    select distinct adapter from adapter_uses where tenant = :tenant
+    and adapter not in (select adapter from adapter_uses where tenant <> :tenant)
     order by adapter
 """
 
@@ -67,7 +67,7 @@ class TenantRows:
             return self._rows.change(db, (name,), changes)
 
     def remove(self, name: str) -> tuple[list[str], list[str]]:
-        """Remove the tenant, its vPLMs and its datasets, in one transaction.
+        """Remove the tenant, its vPLMs, starting points and datasets, in one transaction.
 
         Returns the ids of adapters that nobody uses now (their rows stay until
         `adapters.remove`) and the path names of its datasets' files. NotFound.
@@ -77,6 +77,8 @@ class TenantRows:
             sql = "select path_name from datasets where tenant = ? order by name"
             paths = [row["path_name"] for row in db.query(sql, [name])]
             db.execute("delete from vplms where tenant = ?", [name])
+            db.execute("delete from versions where tenant = ?", [name])
+            db.execute("delete from starters where owner = ?", [name])
             db.execute("delete from datasets where tenant = ?", [name])
             db.execute("delete from usage where tenant = ?", [name])
             self._rows.remove(db, (name,))

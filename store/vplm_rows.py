@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypedDict, Unpack
 
@@ -11,9 +12,10 @@ from sqlite_utils import Database
 from store.adapter_rows import ADAPTERS
 from store.connections import Connections
 from store.domain_rows import DOMAINS
-from store.rows import AdapterRow, VplmRow
+from store.rows import AdapterRow, VersionRow, VplmRow
 from store.rowset import Filter, Key, RowSet, TableKind, absent, containing, scattered
 from store.tenant_rows import TENANTS
+from store.version_rows import KEPT, VersionRows
 
 VPLMS = TableKind(
     table="vplms",
@@ -52,13 +54,21 @@ class VplmRows:
         self._connections = connections
         self._rows = RowSet(connections, VPLMS, VplmRow)
         self._adapters = RowSet(connections, ADAPTERS, AdapterRow)
+        self._versions = VersionRows(connections)
 
-    def add(self, row: VplmRow, *, adapters: Sequence[AdapterRow] = ()) -> None:
+    def add(self, row: VplmRow, *, adapters: Sequence[AdapterRow] = (), source: str = "") -> None:
         """As `add_many`, one."""
-        self.add_many([row], adapters=adapters)
+        self.add_many([row], adapters=adapters, source=source)
 
-    def add_many(self, rows: Iterable[VplmRow], *, adapters: Sequence[AdapterRow] = ()) -> None:
-        """All vPLMs, and the adapters among `adapters` that are new, in one transaction, or none.
+    def add_many(
+        self,
+        rows: Iterable[VplmRow],
+        *,
+        adapters: Sequence[AdapterRow] = (),
+        source: str = "",
+    ) -> None:
+        """All vPLMs with their first versions, and the adapters among `adapters` that are new, in
+        one transaction, or none. `source` says what the vPLMs start from.
 
         Exists names the first vPLM that is there; NotFound the first tenant, domain or adapter
         that is not.
@@ -68,6 +78,7 @@ class VplmRows:
             self._adapters.insert(db, adapters, ignore=True)
             try:
                 self._rows.insert(db, given)
+                self._versions.enter(db, [_first(row, source) for row in given])
             except sqlite3.IntegrityError as error:
                 raise _dangling(db, given) or error from None
 
@@ -118,9 +129,11 @@ class VplmRows:
                 db.execute(sql, [at, *_key(vplm)])
 
     def remove(self, vplm: str) -> VplmRow:
-        """What it was; its adapter stays. NotFound."""
+        """What it was; its versions go, their adapters stay. NotFound."""
         with self._connections.writing() as db:
-            return self._rows.remove(db, _key(vplm))
+            row = self._rows.remove(db, _key(vplm))
+            self._versions.forget(db, row.tenant, row.name)
+            return row
 
     def publish(
         self,
@@ -129,11 +142,15 @@ class VplmRows:
         accuracy: float | None,
         *,
         adapters: Sequence[AdapterRow] = (),
+        origin: str = "trained",
+        source: str = "",
+        keep: int = KEPT,
     ) -> VplmRow:
         """Point the vPLM at a new adapter and add one to its version, in one transaction.
 
-        Returns the row as published. NotFound if it was removed meanwhile, or if neither the
-        catalogue nor `adapters` has the adapter; then nothing is changed.
+        The newest `keep` versions are kept; what only an older one needed is used no more. Returns
+        the row as published. NotFound if it was removed meanwhile, or if neither the catalogue nor
+        `adapters` has the adapter; then nothing is changed.
         """
         with self._connections.writing() as db:
             row = self._rows.read(db, _key(vplm))
@@ -141,24 +158,36 @@ class VplmRows:
             missing = absent(db, ADAPTERS, [adapter])
             if missing is not None:
                 raise missing
-            changes = {"adapter": adapter, "accuracy": accuracy, "version": row.version + 1}
-            return self._rows.change(db, _key(vplm), changes)
+            changes = {
+                "adapter": adapter,
+                "accuracy": accuracy,
+                "version": row.version + 1,
+                "rank": self._adapters.read(db, (adapter,)).rank,
+            }
+            now = self._rows.change(db, _key(vplm), changes)
+            version = VersionRow(
+                now.tenant, now.name, now.version, adapter, accuracy, origin, source, time.time()
+            )
+            self._versions.enter(db, [version])
+            self._versions.keep(db, now.tenant, now.name, keep)
+            return now
 
     def count(self, tenant: str | None = None, *, domain: str | None = None) -> int:
         of_domain: list[Filter] = [] if domain is None else [("domain = ?", domain)]
         return self._rows.count(_of(tenant) + of_domain)
 
     def users_of(self, adapter: str) -> list[str]:
-        """Ids of the vPLMs that use an adapter."""
+        """Ids of the vPLMs that answer with an adapter."""
         sql = "adapter = ? order by tenant, name"
         return [row.id for row in self._rows.where(sql, [adapter])]
 
     def stored_bytes(self, tenant: str | None = None) -> int:
-        """Bytes of the adapters in use (each once), by one tenant or by all."""
+        """Bytes of the adapters (each once) of all that one tenant keeps, or all do: versions of
+        vPLMs and starting points."""
         users, values = ("where tenant = ?", [tenant]) if tenant is not None else ("", [])
         sql = f"""
             select coalesce(sum(bytes), 0) from adapters
-            where id in (select adapter from vplms {users})
+            where id in (select adapter from adapter_uses {users})
         """
         return int(self._connections.value(sql, values))
 
@@ -168,6 +197,19 @@ def _key(vplm: str) -> Key:
     if not slash:
         raise VPLMS.missing((vplm,))
     return tenant, name
+
+
+def _first(row: VplmRow, source: str) -> VersionRow:
+    return VersionRow(
+        row.tenant,
+        row.name,
+        row.version,
+        row.adapter,
+        row.accuracy,
+        "created",
+        source,
+        row.created_at,
+    )
 
 
 def _of(tenant: str | None) -> list[Filter]:

@@ -27,6 +27,7 @@ class Call(Generic[T]):
     `asks` says that a POST changes nothing.
     `amend` tells an error better, by what the engine was not told (a file's name).
     `slow` calls may take PATIENCE_S; the others the client's own timeout.
+    `unanswered` is the result if no engine runs; None: that is an error.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Call(Generic[T]):
     accept: tuple[int, ...] = ()
     slow: bool = False
     asks: bool = False
+    unanswered: T | None = None
     amend: Callable[[HmiError], HmiError] = lambda error: error
 
     @property

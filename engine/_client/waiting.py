@@ -3,56 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 import httpx2
 
-from engine._client import calls
 from engine._client.call import Call, Stream, error_of
+from engine._client.calls import Calls
 from engine._client.link import MAX_EVENT, RECONNECT_S, Link
-from engine._client.uploads import Texts
 from engine.config import Paths
 from engine.errors import EngineNotRunning, Refused
-from engine.schema import (
-    Adapter,
-    AdapterCheck,
-    AdapterPage,
-    ClassifyResponse,
-    CorpusReceipt,
-    DatasetReceipt,
-    Domain,
-    DomainEpochs,
-    DomainTree,
-    Event,
-    Job,
-    JobAccepted,
-    JobPage,
-    Miss,
-    Mode,
-    ModelList,
-    NgramPage,
-    Quota,
-    RebuildCost,
-    RebuildRequest,
-    SlotMap,
-    SpanFeed,
-    Status,
-    Tenant,
-    TenantCreated,
-    TenantPage,
-    Trace,
-    TrainRequest,
-    Version,
-    Vplm,
-    VplmBulkCreate,
-    VplmCreate,
-    VplmPage,
-)
+from engine.schema import Job
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -63,13 +29,14 @@ async def _in_threads(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-class AsyncClient:
+class AsyncClient(Calls):
     """Calls the engine over its socket, or over `url` with a `key`, from one event loop.
 
     `socket` wins over `paths`, which wins over the default place. `timeout` is in seconds and
     bounds each wait of a call; uploads and bulk creation may take ten minutes, streams any time.
     With `read_only` it refuses to send what would change something.
     Every failure is an HmiError; EngineNotRunning if nobody answers.
+    Its methods are those of `calls`: where one there gives a Call[T], here it is awaited for a T.
     """
 
     def __init__(
@@ -100,6 +67,22 @@ class AsyncClient:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+    async def ask(self, make: Callable[P, Call[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Send one of `calls`: client.ask(calls.tenant, "acme") is client.tenant("acme")."""
+        call = make(*args, **kwargs)
+        try:
+            return await self._send(call)
+        except EngineNotRunning:
+            if call.unanswered is None:
+                raise
+            return call.unanswered
+
+    def follow(
+        self, make: Callable[P, Stream[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncGenerator[T, None]:
+        """What a stream of `calls` tells, until it ends."""
+        return self._follow(make(*args, **kwargs))
 
     async def _send(self, call: Call[T]) -> T:
         if self._read_only and call.changes:
@@ -132,230 +115,6 @@ class AsyncClient:
                 async for event in source:
                     yield stream.read(event.data)
 
-    # -- the engine ----------------------------------------------------------------------------
-
-    async def livez(self) -> bool:
-        """Whether an engine answers; False if none runs."""
-        try:
-            return await self._send(calls.livez())
-        except EngineNotRunning:
-            return False
-
-    async def readyz(self) -> tuple[bool, list[str]]:
-        """Whether it can serve, and if not, why not."""
-        return await self._send(calls.readyz())
-
-    async def version(self) -> Version:
-        return await self._send(calls.version())
-
-    async def status(self) -> Status:
-        """Device, host, tiers, queue, rates, domains and jobs at this moment."""
-        return await self._send(calls.status())
-
-    async def metrics(self) -> str:
-        """The Prometheus exposition."""
-        return await self._send(calls.metrics())
-
-    async def trace(self, seconds: float = 30.0) -> Trace:
-        """What worked when in the last `seconds`, for ui.perfetto.dev; only over the socket."""
-        return await self._send(calls.trace(seconds))
-
-    async def spans(self, after: int | None = None, limit: int = 1024) -> SpanFeed:
-        """The newest spans, or those that are new since a feed whose `last` was `after`."""
-        return await self._send(calls.spans(after, limit))
-
-    async def slots(self, first: int = 1, limit: int = 1024) -> SlotMap:
-        """What is in the device's slots from `first` on, by heat; at most 4,096 at once."""
-        return await self._send(calls.slots(first, limit))
-
-    async def stop(self) -> None:
-        """Ask the engine to end cleanly; only over the socket."""
-        return await self._send(calls.stop())
-
-    def events(self, last_id: int | None = None) -> AsyncGenerator[Event, None]:
-        """Events after `last_id` (from now on if None), until the engine ends."""
-        return self._follow(calls.events(last_id))
-
-    # -- tenants -------------------------------------------------------------------------------
-
-    async def tenants(
-        self, q: str = "", limit: int = 100, cursor: str | None = None, sort: str | None = None
-    ) -> TenantPage:
-        return await self._send(calls.tenants(q, limit, cursor, sort))
-
-    async def tenant(self, name: str) -> Tenant:
-        return await self._send(calls.tenant(name))
-
-    async def create_tenant(
-        self, name: str, weight: float = 1.0, quota: Quota | None = None
-    ) -> TenantCreated:
-        """The answer holds the key, which is never shown again."""
-        return await self._send(calls.create_tenant(name, weight, quota))
-
-    async def change_tenant(
-        self, name: str, weight: float | None = None, quota: Quota | None = None
-    ) -> Tenant:
-        """None leaves a value as it is."""
-        return await self._send(calls.change_tenant(name, weight, quota))
-
-    async def remove_tenant(self, name: str) -> None:
-        """Removes its vPLMs and datasets as well."""
-        return await self._send(calls.remove_tenant(name))
-
-    async def rotate_key(self, name: str) -> TenantCreated:
-        """A new key; the old one stops working at once."""
-        return await self._send(calls.rotate_key(name))
-
-    # -- domains -------------------------------------------------------------------------------
-
-    async def domains(self) -> DomainTree:
-        return await self._send(calls.domains())
-
-    async def domain(self, name: str) -> Domain:
-        return await self._send(calls.domain(name))
-
-    async def create_domain(self, name: str, parent: str = "general") -> Domain:
-        return await self._send(calls.create_domain(name, parent))
-
-    async def change_domain(
-        self,
-        name: str,
-        parent: str | None = None,
-        update: str | None = None,
-        miss_rate: float | None = None,
-        min_lookups: int | None = None,
-        cooldown_s: float | None = None,
-    ) -> Domain:
-        """Move it below another parent, or say when it is to learn from its traffic by itself.
-
-        What is None stays as it is.
-        """
-        return await self._send(
-            calls.change_domain(name, parent, update, miss_rate, min_lookups, cooldown_s)
-        )
-
-    async def put_corpus(self, name: str, data: Texts) -> CorpusReceipt:
-        """Stream text, a document a line; paths ending in .gz are sent decompressed."""
-        return await self._send(calls.put_corpus(name, data))
-
-    async def rebuild_domain(self, name: str, request: RebuildRequest | None = None) -> JobAccepted:
-        """Build its table anew, after training its encoder if the request says so."""
-        return await self._send(calls.rebuild_domain(name, request))
-
-    async def rebuild_cost(self, name: str, request: RebuildRequest | None = None) -> RebuildCost:
-        """What that rebuild would take; nothing is begun."""
-        return await self._send(calls.rebuild_cost(name, request))
-
-    async def epochs(self, name: str) -> DomainEpochs:
-        """The tables that it has published, the newest first."""
-        return await self._send(calls.epochs(name))
-
-    async def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
-        """The most used entries that a lookup in this domain sees."""
-        return await self._send(calls.ngrams(name, q, limit))
-
-    async def encoder_file(self, name: str) -> bytes:
-        """The node's own n-gram encoder and bridge, a safetensors file."""
-        return await self._send(calls.encoder_file(name))
-
-    async def remove_domain(self, name: str) -> None:
-        """Its children and vPLMs go to its parent."""
-        return await self._send(calls.remove_domain(name))
-
-    # -- vPLMs ---------------------------------------------------------------------------------
-
-    async def vplms(
-        self,
-        q: str = "",
-        tenant: str | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
-        sort: str | None = None,
-        fuzzy: bool = False,
-    ) -> VplmPage:
-        """With `fuzzy`, where no id contains `q`, those that have its characters in order."""
-        return await self._send(calls.vplms(q, tenant, limit, cursor, sort, fuzzy))
-
-    async def vplm(self, id: str) -> Vplm:
-        """`id` is tenant/name."""
-        return await self._send(calls.vplm(id))
-
-    async def create_vplm(self, request: VplmCreate) -> Vplm:
-        return await self._send(calls.create_vplm(request))
-
-    async def create_vplms(self, request: VplmBulkCreate) -> list[str]:
-        """The ids of the new vPLMs."""
-        return await self._send(calls.create_vplms(request))
-
-    async def change_vplm(
-        self,
-        id: str,
-        pin: bool | None = None,
-        domain: str | None = None,
-        mode: Mode | None = None,
-        miss: Miss | Literal["engine"] | None = None,
-    ) -> Vplm:
-        """None leaves a value as it is; the miss policy "engine" is whatever the engine's is."""
-        return await self._send(calls.change_vplm(id, pin, domain, mode, miss))
-
-    async def remove_vplm(self, id: str) -> None:
-        return await self._send(calls.remove_vplm(id))
-
-    # -- adapters ------------------------------------------------------------------------------
-
-    async def adapters(
-        self,
-        q: str = "",
-        limit: int = 100,
-        cursor: str | None = None,
-        sort: str | None = None,
-        unused: bool = False,
-    ) -> AdapterPage:
-        """All, or only those that no vPLM uses."""
-        return await self._send(calls.adapters(q, limit, cursor, sort, unused))
-
-    async def adapter(self, id: str) -> Adapter:
-        return await self._send(calls.adapter(id))
-
-    async def import_adapter(self, file: Path | bytes) -> Adapter:
-        """Put a safetensors file into the store; one that is there already stays as it is."""
-        return await self._send(calls.import_adapter(file))
-
-    async def adapter_file(self, id: str) -> bytes:
-        """Its safetensors file."""
-        return await self._send(calls.adapter_file(id))
-
-    async def verify_adapter(self, id: str) -> AdapterCheck:
-        """Have its file read and hashed again."""
-        return await self._send(calls.verify_adapter(id))
-
-    async def remove_adapter(self, id: str) -> None:
-        """Raises Conflict while a vPLM uses it."""
-        return await self._send(calls.remove_adapter(id))
-
-    # -- datasets and jobs ---------------------------------------------------------------------
-
-    async def put_dataset(
-        self, tenant: str, name: str, path: Path, text: str = "text", label: str = "label"
-    ) -> DatasetReceipt:
-        """Stream a .jsonl, .json or .csv file, or one with .gz; columns `text` and `label`."""
-        return await self._send(calls.put_dataset(tenant, name, path, text, label))
-
-    async def train(self, request: TrainRequest) -> JobAccepted:
-        return await self._send(calls.train(request))
-
-    async def jobs(
-        self, limit: int = 100, cursor: str | None = None, state: str | None = None
-    ) -> JobPage:
-        """Newest first."""
-        return await self._send(calls.jobs(limit, cursor, state))
-
-    async def job(self, id: str) -> Job:
-        return await self._send(calls.job(id))
-
-    async def cancel_job(self, id: str) -> Job:
-        return await self._send(calls.cancel_job(id))
-
     async def watch_job(self, id: str) -> AsyncGenerator[Job, None]:
         """The job now and after each change, until it has ended.
 
@@ -363,7 +122,7 @@ class AsyncClient:
         """
         while True:
             with suppress(EngineNotRunning):
-                async for job in self._follow(calls.job_events(id)):
+                async for job in self.job_events(id):
                     yield job
                     if job.ended:
                         return
@@ -372,18 +131,3 @@ class AsyncClient:
             if job.ended:
                 return
             await asyncio.sleep(RECONNECT_S)
-
-    # -- inference -----------------------------------------------------------------------------
-
-    async def classify(
-        self,
-        model: str,
-        input: str | Iterable[str],
-        mode: Mode | None = None,
-        explain: bool = False,
-    ) -> ClassifyResponse:
-        """With `explain` the answer says where each token's row came from."""
-        return await self._send(calls.classify(model, input, mode, explain))
-
-    async def models(self) -> ModelList:
-        return await self._send(calls.models())

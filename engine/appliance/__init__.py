@@ -6,18 +6,29 @@ import gc
 
 from engine.appliance.activity import ActivityCalls
 from engine.appliance.adapters import AdapterCalls
+from engine.appliance.backbones import BackboneCalls
 from engine.appliance.core import Core
 from engine.appliance.inference import InferenceCalls
+from engine.appliance.starters import StarterCalls
 from engine.appliance.status import StatusCalls, queue_of, tiers_of
 from engine.appliance.tenants import TenantCalls
 from engine.appliance.updates import UpdateWatch
-from engine.appliance.vplms import VplmCalls
+from engine.appliance.versions import VersionCalls
 from engine.config import Settings
 from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
 
 
-class Appliance(TenantCalls, VplmCalls, AdapterCalls, InferenceCalls, StatusCalls, ActivityCalls):
+class Appliance(
+    TenantCalls,
+    VersionCalls,
+    StarterCalls,
+    BackboneCalls,
+    AdapterCalls,
+    InferenceCalls,
+    StatusCalls,
+    ActivityCalls,
+):
     """All calls block and are thread-safe, but for `classify`, which awaits.
 
     They raise HmiError or StoreError; before `start` has finished, Unavailable with the reason.

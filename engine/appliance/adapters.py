@@ -120,6 +120,8 @@ class AdapterCalls(Calls):
             labels=row.labels,
             tier=core.tiers.tier(row.id),
             users=core.catalogue.vplms.users_of(row.id),
+            kept_for=core.catalogue.versions.users_of(row.id)
+            + core.catalogue.starters.users_of(row.id),
             created_by=row.created_by,
             created_at=row.created_at,
             domain=row.metadata.get("domain", ""),

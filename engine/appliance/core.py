@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.appliance.chronicle import Chronicle
 from engine.appliance.epochs import EpochBook
@@ -43,6 +44,7 @@ from engine.telemetry.gpu import GpuSampler
 from engine.telemetry.host import HostSampler
 from engine.telemetry.metrics import Metrics
 from engine.training.jobs import Jobs
+from store.backbone_files import BackboneFiles
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
 from store.errors import NotFound, StoreError
@@ -75,6 +77,7 @@ class Core:
         phase("opening the store")
         self.catalogue = Catalogue(paths.catalogue)
         self.blobs = BlobStore(paths.blobs)
+        self.backbone_files = BackboneFiles(paths.backbones)
         self.tables = TableFiles(paths.tables)
         self.traffic_files = TrafficFiles(paths.tables)
         self.corpora = CorpusFiles(paths.corpora)
@@ -90,8 +93,10 @@ class Core:
             settings.threads, os.cpu_count() or 1, overlap=overlap, device=device
         )
         self.threads.apply()
+        self.backbone_folder = self._chosen_backbone()
+        """Where it was loaded from; None for the bundled one."""
         self.backbone = load_backbone(
-            settings.backbone, device=device, dtype=pick_dtype(device), split=settings.split
+            self.backbone_folder, device=device, dtype=pick_dtype(device), split=settings.split
         )
         phase("loading the general encoder")
         general, damage = self._general()
@@ -180,15 +185,15 @@ class Core:
         self.catalogue.close()
 
     def discard_if_unused(self, adapter: str) -> None:
-        """A vPLM has let go of an adapter: it goes, unless others use it, and is pinned no more
-        unless one of them is."""
-        if not self.catalogue.vplms.users_of(adapter):
+        """A vPLM has let go of an adapter: it goes, unless a version or a starting point uses it,
+        and is pinned no more unless a vPLM that answers with it is."""
+        if not self.catalogue.adapters.used(adapter):
             self.discard_adapter(adapter)
         else:
             self.tiers.pin(adapter, pinned=self.pinned(adapter))
 
     def pinned(self, adapter: str) -> bool:
-        """Whether any vPLM that uses the adapter is pinned."""
+        """Whether any vPLM that answers with the adapter is pinned."""
         vplms = self.catalogue.vplms
         return any(vplms.get(user).pinned for user in vplms.users_of(adapter))
 
@@ -203,6 +208,17 @@ class Core:
         # Its file may have been lost already; gone is gone.
         with contextlib.suppress(NotFound):
             self.blobs.delete(adapter)
+
+    def _chosen_backbone(self) -> Path | None:
+        """The folder that --backbone names, or that of the imported one that it names."""
+        chosen = self.settings.backbone
+        if chosen is None or chosen.is_dir():
+            return chosen
+        name, _, version = str(chosen).partition(":")
+        for row in self.catalogue.backbones.all():
+            if row.name == name and version in ("", str(row.version)):
+                return self.backbone_files.folder(row.sha256, row.name)
+        return chosen
 
     def _general(self) -> tuple[Hplm, Damage | None]:
         """The root's own if it was trained here, else --encoder's or ours."""

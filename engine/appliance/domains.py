@@ -97,6 +97,15 @@ class DomainCalls(Calls):
             warnings=self._warnings(name, info),
         )
 
+    def corpus(self, name: str) -> CorpusReceipt:
+        """What its text is, read again. NotFound before the first."""
+        core = self._core
+        row = core.catalogue.domains.get(name)
+        sha256 = core.corpora.sha256(name)
+        return CorpusReceipt(
+            domain=name, lines=row.corpus_lines, bytes=row.corpus_bytes, sha256=sha256
+        )
+
     def rebuild_domain(self, name: str, request: RebuildRequest) -> JobAccepted:
         core = self._core
         core.catalogue.domains.get(name)

@@ -115,7 +115,7 @@ def _teacher(core: Core) -> Backbone:
     serving = core.backbone
     if serving.device.type == "cpu" and serving.dtype == torch.float32:
         return serving
-    return load_backbone(core.settings.backbone, split=serving.split)
+    return load_backbone(core.backbone_folder, split=serving.split)
 
 
 def _served(core: Core, blob: str) -> Hplm:

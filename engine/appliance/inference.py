@@ -159,6 +159,7 @@ def _response(
         id=f"classify-{secrets.token_hex(8)}",
         created=int(time.time()),
         model=model.id,
+        version=model.version,
         data=data,
         labels=labels,
         usage=Usage(prompt_tokens=tokens, total_tokens=tokens),

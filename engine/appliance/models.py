@@ -46,7 +46,14 @@ class ModelBook:
         mode: Mode = "exact" if row.mode == "exact" else "plot"
         with self._lock:
             self._models[row.id] = ServedModel(
-                row.id, row.tenant, row.domain, row.adapter, row.labels, mode, miss_of(row)
+                row.id,
+                row.tenant,
+                row.domain,
+                row.adapter,
+                row.labels,
+                mode,
+                miss_of(row),
+                row.version,
             )
         if row.pinned:
             self._tiers.pin(row.adapter, pinned=True)

@@ -43,6 +43,7 @@ def sweep_debris(core: Core) -> None:
     swept = (
         core.blobs.sweep(core.catalogue.blob_ids())
         + core.traffic_files.sweep({row.name for row in domains})
+        + core.backbone_files.sweep({row.sha256 for row in core.catalogue.backbones.all()})
         + core.tables.sweep({(row.name, row.epoch) for row in domains})
         + core.corpora.sweep()
         + core.datasets.sweep({row.path_name for row in core.catalogue.datasets.all()})

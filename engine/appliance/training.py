@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.publishing import Publication, publish
 from engine.appliance.source import store_adapters
 from engine.errors import Conflict
 from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
@@ -146,15 +147,11 @@ class TrainingCalls(Calls):
                         f'"{trained.id}" was replaced while the job trained it.',
                         remedy="Start the training again.",
                     )
-                row = core.catalogue.vplms.publish(
-                    trained.id, adapter.id, accuracy, adapters=[adapter]
-                )
+                made = Publication(adapter.id, accuracy, "trained", adapter.created_by)
+                return publish(core, now, made, [adapter])
             except BaseException:
                 core.forget_blob(adapter.id)
                 raise
-            core.models.put(row)
-            core.discard_if_unused(trained.adapter)
-        return row
 
     def _job(self, row: JobRow) -> Job:
         live = self._core.jobs.context(row.id)

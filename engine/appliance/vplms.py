@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Iterator, Sequence
-
-import torch
+from collections.abc import Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.models import miss_of
+from engine.appliance.publishing import forget_versions
 from engine.appliance.source import store_adapters
+from engine.appliance.starting import Start, start_of, weights_of
 from engine.errors import BadInput, Refused
-from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.schema import (
     BulkCreated,
+    Created,
     ModelCard,
     ModelList,
     Vplm,
@@ -24,9 +23,8 @@ from engine.schema import (
     VplmPatch,
     VplmSpec,
 )
+from engine.size.shapes import bert_base_bytes
 from store.rows import AdapterRow, VplmRow
-
-RANDOM = "random"
 
 
 class VplmCalls(Calls):
@@ -52,14 +50,20 @@ class VplmCalls(Calls):
     def vplm(self, id: str) -> Vplm:
         return self._vplm(self._core.catalogue.vplms.get(id))
 
-    def create_vplm(self, request: VplmCreate) -> Vplm:
-        self._create(request, [request.name])
-        return self.vplm(f"{request.tenant}/{request.name}")
+    def create_vplm(self, request: VplmCreate) -> Created:
+        start = self._create(request, [request.name])
+        made = self.vplm(f"{request.tenant}/{request.name}")
+        return Created(**made.model_dump(), started_from=start.source, head=start.head)
 
     def create_vplms(self, request: VplmBulkCreate) -> BulkCreated:
-        names = [f"{request.name}-{i:05d}" for i in range(1, request.count + 1)]
-        self._create(request, names)
-        return BulkCreated(created=[f"{request.tenant}/{name}" for name in names])
+        numbers = range(request.first, request.first + request.count)
+        names = [f"{request.name}-{i:05d}" for i in numbers]
+        start = self._create(request, names)
+        return BulkCreated(
+            created=[f"{request.tenant}/{name}" for name in names],
+            started_from=start.source,
+            head=start.head,
+        )
 
     def change_vplm(self, id: str, patch: VplmPatch) -> Vplm:
         core = self._core
@@ -80,10 +84,12 @@ class VplmCalls(Calls):
     def remove_vplm(self, id: str) -> None:
         core = self._core
         with core.changing:
-            row = core.catalogue.vplms.remove(id)
+            adapters = forget_versions(core, core.catalogue.vplms.get(id))
+            core.catalogue.vplms.remove(id)
             core.models.drop(id)
             core.usage.drop(id)
-            core.discard_if_unused(row.adapter)
+            for adapter in adapters:
+                core.discard_if_unused(adapter)
 
     def models(self) -> ModelList:
         return ModelList(
@@ -93,36 +99,42 @@ class VplmCalls(Calls):
             ]
         )
 
-    def _create(self, spec: VplmSpec, names: list[str]) -> None:
+    def _create(self, spec: VplmSpec, names: list[str]) -> Start:
         core = self._core
         core.catalogue.tenants.get(spec.tenant)
-        core.catalogue.domains.get(spec.domain)
-        self._check_rank(spec)
+        if spec.domain is not None:
+            core.catalogue.domains.get(spec.domain)
         self._check_quota(spec, len(names))
-        if spec.adapter != RANDOM:
+        start = start_of(core, spec)
+        if start.shared is not None:
             with core.changing:
-                self._add(spec, names, [self._existing(spec)] * len(names), ())
-            return
+                # Again, for it may have gone meanwhile.
+                core.catalogue.adapters.get(start.shared.id)
+                self._add(spec, start, names, [start.shared] * len(names), ())
+            return start
+        self._check_rank(spec)
         adapters = store_adapters(
             core.blobs,
             core.backbone,
-            self._random(spec, len(names)),
-            domain=spec.domain,
-            labels=tuple(spec.labels),
-            created_by=RANDOM,
+            weights_of(core, start, spec, len(names)),
+            domain=start.domain,
+            labels=start.labels,
+            created_by=start.source,
         )
         with core.changing:
             try:
-                self._add(spec, names, adapters, adapters)
+                self._add(spec, start, names, adapters, adapters)
             except BaseException:
                 # Their rows are not there, so their blobs must not stay either.
                 for adapter in {row.id for row in adapters} - core.catalogue.blob_ids():
                     core.forget_blob(adapter)
                 raise
+        return start
 
     def _add(
         self,
         spec: VplmSpec,
+        start: Start,
         names: list[str],
         adapters: Sequence[AdapterRow],
         new: Sequence[AdapterRow],
@@ -135,9 +147,9 @@ class VplmCalls(Calls):
                 spec.tenant,
                 name,
                 spec.kind,
-                spec.domain,
-                tuple(spec.labels),
-                spec.mode,
+                start.domain,
+                start.labels,
+                start.mode,
                 adapter.rank,
                 adapter.id,
                 1,
@@ -148,7 +160,7 @@ class VplmCalls(Calls):
             )
             for name, adapter in zip(names, adapters, strict=True)
         ]
-        core.catalogue.vplms.add_many(rows, adapters=new)
+        core.catalogue.vplms.add_many(rows, adapters=new, source=start.source)
         for row in rows:
             core.models.put(row)
 
@@ -173,25 +185,6 @@ class VplmCalls(Calls):
                 code="quota_exceeded",
             )
 
-    def _random(self, spec: VplmSpec, count: int) -> Iterator[AdapterWeights]:
-        shape = self._core.adapter_shape
-        generator = torch.Generator().manual_seed(secrets.randbits(63))
-        narrow = AdapterShape(shape.layers, shape.hidden, spec.rank)
-        for _ in range(count):
-            # As they are stored: converting them would engage, and wait for, the math's threads.
-            yield random_adapter(narrow, len(spec.labels), generator, torch.float16)
-
-    def _existing(self, spec: VplmSpec) -> AdapterRow:
-        row = self._core.catalogue.adapters.get(spec.adapter)
-        if row.labels != len(spec.labels):
-            raise BadInput(
-                f"Adapter {row.id[:12]} tells {row.labels} labels apart; {len(spec.labels)} were "
-                "given.",
-                remedy="Give as many labels as it has, in its order, or start from random.",
-                code="label_count",
-            )
-        return row
-
     def _vplm(self, row: VplmRow, stored_bytes: int | None = None) -> Vplm:
         """`stored_bytes`: its adapter's, 0 if it was removed or replaced since the row was read;
         left out, they are looked up."""
@@ -214,6 +207,7 @@ class VplmCalls(Calls):
             pinned=row.pinned,
             stored_bytes=stored_bytes,
             dedicated_bytes=core.backbone.dedicated_bytes + head,
+            bert_base_bytes=bert_base_bytes(len(row.labels)),
             accuracy=row.accuracy,
             requests=core.models.requests[row.id],
             created_at=row.created_at,

@@ -7,6 +7,7 @@ older client reads a newer engine. Bytes are integers, times seconds, instants U
 from __future__ import annotations
 
 from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage
+from engine.schema.backbones import Backbone, BackboneImport, BackboneList
 from engine.schema.base import (
     MAX_COUNT,
     MAX_INPUTS,
@@ -91,8 +92,22 @@ from engine.schema.tenants import (
     TenantPatch,
 )
 from engine.schema.trace import LaneSpan, SpanFeed, Trace, TraceEvent
+from engine.schema.versions import (
+    Card,
+    PromoteRequest,
+    Published,
+    PublishRequest,
+    RollbackRequest,
+    Starter,
+    StarterPage,
+    StarterPublish,
+    VplmVersion,
+    VplmVersions,
+)
 from engine.schema.vplms import (
     BulkCreated,
+    Created,
+    Head,
     Vplm,
     VplmBulkCreate,
     VplmCreate,
@@ -110,13 +125,18 @@ __all__ = [
     "AdapterCheck",
     "AdapterPage",
     "Answer",
+    "Backbone",
+    "BackboneImport",
+    "BackboneList",
     "BackboneStatus",
     "BulkCreated",
+    "Card",
     "ClassifyRequest",
     "ClassifyResponse",
     "Confusion",
     "CorpusReceipt",
     "Cost",
+    "Created",
     "DatasetReceipt",
     "DeviceProcess",
     "DeviceStatus",
@@ -129,6 +149,7 @@ __all__ = [
     "DomainUpdate",
     "EngineStatus",
     "Event",
+    "Head",
     "HostStatus",
     "Job",
     "JobAccepted",
@@ -151,14 +172,21 @@ __all__ = [
     "Point",
     "Prediction",
     "Problem",
+    "PromoteRequest",
+    "PublishRequest",
+    "Published",
     "QueueStatus",
     "Quota",
     "Rates",
     "RebuildCost",
     "RebuildRequest",
     "Request",
+    "RollbackRequest",
     "SlotMap",
     "SpanFeed",
+    "Starter",
+    "StarterPage",
+    "StarterPublish",
     "Status",
     "Tenant",
     "TenantCreate",
@@ -184,5 +212,7 @@ __all__ = [
     "VplmPage",
     "VplmPatch",
     "VplmSpec",
+    "VplmVersion",
+    "VplmVersions",
     "read_load_line",
 ]

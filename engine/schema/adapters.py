@@ -17,6 +17,9 @@ class Adapter(Answer):
     labels: int
     tier: Tier
     users: list[str]
+    """vPLMs that answer with it."""
+    kept_for: list[str] = Field(default_factory=list)
+    """Versions of vPLMs that have it, such as `acme/polarity:3`, and starting points."""
     created_by: str
     """`random`, `import`, or the job that trained it."""
     created_at: float
@@ -36,7 +39,8 @@ class AdapterPage(Answer):
     bytes: int
     next_cursor: str | None = None
     unused: int = 0
-    """Adapters in the store that no vPLM uses."""
+    """Adapters in the store that neither a vPLM nor one of its versions nor a starting point
+    uses."""
     unused_bytes: int = 0
 
 

@@ -94,6 +94,8 @@ class ClassifyResponse(Answer):
     id: str
     created: int
     model: str
+    version: int | None = None
+    """Of the vPLM, that answered."""
     data: list[Prediction]
     labels: list[str]
     usage: Usage

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from engine.schema.base import (
     MAX_COUNT,
@@ -40,19 +40,36 @@ def _distinct(labels: list[str]) -> list[str]:
 class VplmSpec(Request):
     tenant: Name
     kind: Literal["classifier"] = "classifier"
-    domain: Name = "general"
-    labels: list[str] = Field(max_length=MAX_LABELS)
+    domain: Name | None = None
+    """None: that of what it starts from, or general."""
+    labels: list[str] = Field(default_factory=list, max_length=MAX_LABELS)
+    """Left out, those of what it starts from."""
     adapter: str = "random"
     """`random`, or the id (sha256) of an adapter in the store to start from."""
-    mode: Mode = "plot"
+    from_vplm: str | None = None
+    """A vPLM of the same tenant to start from, `tenant/name`, or a version of it: `:3` added."""
+    from_starter: str | None = None
+    """A starting point, such as `polarity` (its newest) or `acme/polarity:2`."""
+    mode: Mode | None = None
+    """None: that of what it starts from, or plot."""
     rank: int = Field(64, ge=1)
+    """Of a random adapter; any other brings its own."""
     miss: Miss | None = None
     """None: as the engine was started (--miss)."""
 
     @field_validator("labels")
     @classmethod
     def _labels_distinct(cls, labels: list[str]) -> list[str]:
-        return _distinct(labels)
+        return _distinct(labels) if labels else labels
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        given = [self.from_vplm, self.from_starter, None if self.adapter == "random" else "id"]
+        if sum(one is not None for one in given) > 1:
+            raise ValueError("give one of adapter, from_vplm and from_starter")
+        if not self.labels and self.from_vplm is None and self.from_starter is None:
+            raise ValueError("labels are needed, at least two")
+        return self
 
 
 class VplmCreate(VplmSpec):
@@ -64,6 +81,8 @@ class VplmBulkCreate(VplmSpec):
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,54}$")]
     count: int = Field(ge=1, le=MAX_COUNT)
+    first: int = Field(1, ge=1, le=MAX_COUNT)
+    """The number of the first: those before it are there already."""
 
 
 class VplmPatch(Request):
@@ -91,6 +110,8 @@ class Vplm(Answer):
     stored_bytes: int
     dedicated_bytes: int
     """What a whole private copy of the backbone with this head would take."""
+    bert_base_bytes: int = 0
+    """What a model of BERT-base's shape with as many labels would take."""
     accuracy: float | None
     requests: int
     miss: Miss | None = None
@@ -107,5 +128,20 @@ class VplmPage(Answer):
     next_cursor: str | None = None
 
 
+Head = Literal["random", "kept", "reordered", "fresh"]
+"""What became of the head that a vPLM starts from: all random with its adapter; kept; its labels
+put in another order; or, for other labels, random on the adapter's own bottlenecks."""
+
+
+class Created(Vplm):
+    """A new vPLM, and what it starts from."""
+
+    started_from: str = "random"
+    """`random`, `adapter ID`, a version such as `acme/polarity:3`, or `starter ID`."""
+    head: Head = "random"
+
+
 class BulkCreated(Answer):
     created: list[str]
+    started_from: str = "random"
+    head: Head = "random"

@@ -28,6 +28,7 @@ class ServedModel:
     mode: Mode
     miss: MissPolicy | None = None
     """None: the engine's policy."""
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

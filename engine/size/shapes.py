@@ -88,6 +88,12 @@ BUNDLED = Shape("all-MiniLM-L6-v2", 6, 4, 384, 1536, 30522, 512)
 BERT_BASE = Shape("bert-base", 12, 6, 768, 3072, 30522, 512)
 
 
+def bert_base_bytes(labels: int) -> int:
+    """What a dedicated model of BERT-base's shape takes on disk, in float32 as published, with a
+    head of so many labels."""
+    return _FLOAT * (BERT_BASE.parameters + labels * (BERT_BASE.hidden + 1))
+
+
 def find_shape(backbone: str, split: int | None = None) -> Shape:
     """`backbone` is bundled, bert-base or a folder with a BERT's config.json; BadInput otherwise.
 

@@ -51,27 +51,30 @@ class Sender:
     until: float = math.inf
     """What is answered before or after does not count."""
 
-    async def ask(self, engine: Appliance, number: int, due: float) -> None:
+    async def ask(self, engine: Appliance, number: int, due: float) -> bool:
+        """Whether it was accepted."""
         text = self.texts[number % len(self.texts)]
         try:
             answer = await engine.classify(ClassifyRequest(model=f"{self.tenant}/a", input=text))
         except QueueFull:
             self.refused += 1
-            return
+            return False
         now = time.perf_counter()
         if self.since <= now < self.until:
             self.latencies.append(now - due)
             self.tokens += answer.usage.total_tokens
+        return True
 
     async def keep_asking(self, engine: Appliance, number: int) -> None:
-        """Closed loop."""
+        """Closed loop. Who is refused lets the others go on before it asks again."""
         while (now := time.perf_counter()) < self.until:
-            await self.ask(engine, number, now)
+            if not await self.ask(engine, number, now):
+                await asyncio.sleep(_AGAIN_S)
             number += 1
 
     async def ask_at_times(self, engine: Appliance, seconds: float, dice: random.Random) -> None:
         """Open loop, Poisson."""
-        start, due, asked = time.perf_counter(), 0.0, set[asyncio.Task[None]]()
+        start, due, asked = time.perf_counter(), 0.0, set[asyncio.Task[bool]]()
         while (due := due + dice.expovariate(self.rate)) < seconds:
             await asyncio.sleep(max(0.0, start + due - time.perf_counter()))
             asked.add(asyncio.create_task(self.ask(engine, len(asked), start + due)))
@@ -178,6 +181,7 @@ def _saturate(engine: Appliance, senders: Sequence[Sender], seconds: float) -> f
     return speed
 
 
+_AGAIN_S = 0.1
 _OPEN = 64
 """Requests in flight of a tenant that saturates: more than it is served before it asks again."""
 

@@ -68,12 +68,15 @@ def test_every_migration_is_recorded_and_its_schema_is_strict(tmp_path: Path) ->
         tables = [table for table in db.tables if not table.name.startswith(("_", "sqlite_"))]
         assert {table.name for table in tables} == {
             "adapters",
+            "backbones",
             "datasets",
             "domains",
             "epochs",
             "jobs",
+            "starters",
             "tenants",
             "usage",
+            "versions",
             "vplms",
         }
         assert all(table.strict for table in tables)

@@ -118,7 +118,9 @@ def test_publishing_swaps_the_adapter_and_bumps_the_version(
     catalogue: Catalogue, vplm: VplmRow, adapter: AdapterRow
 ) -> None:
     trained = replace(adapter, id="b" * 64, created_by="job-1")
-    published = catalogue.vplms.publish("acme/polarity", trained.id, 0.9, adapters=[trained])
+    published = catalogue.vplms.publish(
+        "acme/polarity", trained.id, 0.9, adapters=[trained], keep=1
+    )
     assert published == replace(vplm, adapter=trained.id, accuracy=0.9, version=2)
     assert catalogue.vplms.get("acme/polarity") == published
     assert catalogue.adapters.unused() == [adapter.id]

@@ -56,6 +56,11 @@ def remove_domain(appliance: Engine, domain: str) -> None:
     appliance.remove_domain(domain)
 
 
+@router.get("/{domain}/corpus", summary="How large its texts are, and their checksum")
+def corpus(appliance: Engine, domain: str) -> CorpusReceipt:
+    return appliance.corpus(domain)
+
+
 @router.put(
     "/{domain}/corpus", summary="Its texts, a document a line, streamed", openapi_extra=_TEXT_BODY
 )

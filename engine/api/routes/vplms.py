@@ -8,7 +8,20 @@ from fastapi import APIRouter, Query
 
 from engine.api.port import Engine
 from engine.api.routes.paging import Page
-from engine.schema import BulkCreated, Vplm, VplmBulkCreate, VplmCreate, VplmPage, VplmPatch
+from engine.schema import (
+    BulkCreated,
+    Created,
+    PromoteRequest,
+    Published,
+    PublishRequest,
+    RollbackRequest,
+    Vplm,
+    VplmBulkCreate,
+    VplmCreate,
+    VplmPage,
+    VplmPatch,
+    VplmVersions,
+)
 
 router = APIRouter(tags=["vplms"])
 
@@ -33,7 +46,7 @@ def vplms(
 
 
 @router.post("/v1/vplms", status_code=201, summary="Create a vPLM")
-def create_vplm(appliance: Engine, vplm: VplmCreate) -> Vplm:
+def create_vplm(appliance: Engine, vplm: VplmCreate) -> Created:
     return appliance.create_vplm(vplm)
 
 
@@ -57,3 +70,34 @@ def change_vplm(appliance: Engine, tenant: str, name: str, patch: VplmPatch) -> 
 @router.delete("/v1/vplms/{tenant}/{name}", status_code=204, summary="Remove it")
 def remove_vplm(appliance: Engine, tenant: str, name: str) -> None:
     appliance.remove_vplm(f"{tenant}/{name}")
+
+
+@router.get("/v1/vplms/{tenant}/{name}/versions", summary="What it has published, newest first")
+def versions(appliance: Engine, tenant: str, name: str) -> VplmVersions:
+    return appliance.versions(f"{tenant}/{name}")
+
+
+@router.post(
+    "/v1/vplms/{tenant}/{name}/versions",
+    status_code=201,
+    summary="Publish an adapter of the store as its next version",
+)
+def publish_adapter(
+    appliance: Engine, tenant: str, name: str, adapter: PublishRequest
+) -> Published:
+    return appliance.publish_adapter(f"{tenant}/{name}", adapter)
+
+
+@router.post(
+    "/v1/vplms/{tenant}/{name}/rollback", summary="Publish one of its earlier versions again"
+)
+def roll_back(appliance: Engine, tenant: str, name: str, rollback: RollbackRequest) -> Published:
+    return appliance.roll_back(f"{tenant}/{name}", rollback)
+
+
+@router.post(
+    "/v1/vplms/{tenant}/{name}/promote",
+    summary="Publish a version of it as the next of another of its tenant's",
+)
+def promote(appliance: Engine, tenant: str, name: str, promotion: PromoteRequest) -> Published:
+    return appliance.promote(f"{tenant}/{name}", promotion)

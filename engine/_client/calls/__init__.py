@@ -1,0 +1,26 @@
+"""Every call of the API, written down once: as a value here, as a method on the two clients.
+
+A file a resource, as in engine.api.routes. A new route is one function in its resource's class.
+"""
+
+from __future__ import annotations
+
+from engine._client.calls.adapters import AdapterCalls
+from engine._client.calls.domains import DomainCalls
+from engine._client.calls.engine import EngineCalls
+from engine._client.calls.inference import InferenceCalls
+from engine._client.calls.jobs import JobCalls
+from engine._client.calls.tenants import TenantCalls
+from engine._client.calls.vplms import VplmCalls
+
+
+class Calls(
+    EngineCalls,
+    TenantCalls,
+    DomainCalls,
+    VplmCalls,
+    AdapterCalls,
+    JobCalls,
+    InferenceCalls,
+):
+    """`Calls.tenant("acme")` is the call itself: what would be sent, and how the answer is read."""

@@ -1,0 +1,178 @@
+"""What a new vPLM starts from: a random adapter, one of the store, another vPLM's, or a published
+one."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from engine.appliance.core import Core
+from engine.errors import BadInput, NotFound
+from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
+from engine.schema import Head, Mode, VplmSpec
+from store.rows import AdapterRow, StarterRow, VersionRow, VplmRow
+
+RANDOM = "random"
+_REFERENCE = re.compile(r"(?:([^/:]+)/)?([^/:]+)(?::([0-9]{1,9}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a vPLM begins. `source` names what it starts from, `head` says what became of the head;
+    `adapter` is what it starts from, None for a random one."""
+
+    source: str
+    adapter: AdapterRow | None
+    labels: tuple[str, ...]
+    domain: str
+    mode: Mode
+    head: Head
+    given: tuple[str, ...] = ()
+    """The labels of `adapter`, where they are known."""
+
+    @property
+    def shared(self) -> AdapterRow | None:
+        """The adapter, if the new vPLM is to answer with the very one that it starts from."""
+        return self.adapter if self.head == "kept" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`owner/name:version` taken apart; what is not given is None."""
+
+    owner: str | None
+    name: str
+    version: int | None
+
+    @classmethod
+    def of(cls, text: str) -> Reference:
+        found = _REFERENCE.fullmatch(text)
+        if found is None:
+            raise BadInput(
+                f"{text!r} names nothing that a vPLM could start from.",
+                remedy="Write NAME or TENANT/NAME, with :VERSION for another than the newest.",
+                code="bad_reference",
+            )
+        owner, name, version = found.groups()
+        return cls(owner, name, None if version is None else int(version))
+
+
+def start_of(core: Core, spec: VplmSpec) -> Start:
+    """What `spec` asks for. NotFound for what is not there or not the tenant's to see."""
+    if spec.from_vplm is not None:
+        row, version = version_of(core, spec.from_vplm)
+        if row.tenant != spec.tenant:
+            # Whether another tenant has such a vPLM is not this one's business.
+            raise NotFound(
+                f'Tenant "{spec.tenant}" has no vPLM "{spec.from_vplm}".',
+                remedy=f"Copy one of its own: hmi vplm ls --tenant {spec.tenant}.",
+            )
+        adapter = core.catalogue.adapters.get(version.adapter)
+        return _copied(spec, version.id, adapter, row.labels, row.domain, _mode(row.mode))
+    if spec.from_starter is not None:
+        starter = starter_of(core, spec.from_starter, spec.tenant)
+        adapter = core.catalogue.adapters.get(starter.adapter)
+        mode, domain = _mode(starter.mode), starter.domain
+        known = any(row.name == domain for row in core.catalogue.domains.all())
+        return _copied(
+            spec,
+            f"starter {starter.id}",
+            adapter,
+            starter.labels,
+            # Its domain may have been removed since; what is no more is not asked for.
+            domain if known else "general",
+            mode,
+        )
+    labels, domain, mode = tuple(spec.labels), spec.domain or "general", spec.mode or "plot"
+    if spec.adapter == RANDOM:
+        return Start(RANDOM, None, labels, domain, mode, "random")
+    adapter = core.catalogue.adapters.get(spec.adapter)
+    check_label_count(adapter, len(labels))
+    return Start(f"adapter {adapter.id}", adapter, labels, domain, mode, "kept")
+
+
+def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator[AdapterWeights]:
+    """`count` adapters to store for vPLMs that begin at `start`, each with its own random part."""
+    generator = torch.Generator().manual_seed(secrets.randbits(63))
+    labels = len(start.labels)
+    if start.adapter is None:
+        fits = core.adapter_shape
+        shape = AdapterShape(fits.layers, fits.hidden, spec.rank)
+        for _ in range(count):
+            # As they are stored: converting them would engage, and wait for, the math's threads.
+            yield random_adapter(shape, labels, generator, torch.float16)
+        return
+    given = core.tiers.read(start.adapter.id)
+    if start.head == "reordered":
+        order = torch.tensor([start.given.index(label) for label in start.labels])
+        yield from [
+            replace(given, head=given.head[order], head_bias=given.head_bias[order])
+        ] * count
+        return
+    for _ in range(count):
+        fresh = random_adapter(given.shape, labels, generator, torch.float16)
+        yield replace(given, head=fresh.head, head_bias=fresh.head_bias)
+
+
+def version_of(core: Core, text: str) -> tuple[VplmRow, VersionRow]:
+    """The vPLM `tenant/name` and the version that follows a colon, or the one that serves."""
+    at = Reference.of(text)
+    row = core.catalogue.vplms.get(f"{at.owner}/{at.name}" if at.owner else at.name)
+    version = row.version if at.version is None else at.version
+    return row, core.catalogue.versions.get(row.tenant, row.name, version)
+
+
+def starter_of(core: Core, text: str, tenant: str | None) -> StarterRow:
+    """The starting point `name[:version]` of the operator's, or `tenant/name[:version]`; the
+    newest without a version. NotFound also for one that `tenant` (None: the operator) may not
+    see."""
+    at = Reference.of(text)
+    if at.owner is not None and tenant not in (None, at.owner):
+        raise NotFound(
+            f'There is no starting point "{text}".',
+            remedy=f"hmi starter ls --tenant {tenant} lists those that {tenant} may use.",
+        )
+    return core.catalogue.starters.get(at.owner or "", at.name, at.version)
+
+
+def check_label_count(adapter: AdapterRow, labels: int) -> None:
+    """BadInput if a vPLM with so many labels cannot answer with the adapter."""
+    if adapter.labels != labels:
+        raise BadInput(
+            f"Adapter {adapter.id[:12]} tells {adapter.labels} labels apart; {labels} were given.",
+            remedy="Give as many labels as it has, in its order, or start from random.",
+            code="label_count",
+        )
+
+
+def _copied(
+    spec: VplmSpec,
+    source: str,
+    adapter: AdapterRow,
+    labels: Sequence[str],
+    domain: str,
+    mode: Mode,
+) -> Start:
+    wanted = tuple(spec.labels) or tuple(labels)
+    head: Head = "fresh"
+    if wanted == tuple(labels):
+        head = "kept"
+    elif sorted(wanted) == sorted(labels):
+        head = "reordered"
+    return Start(
+        source,
+        adapter,
+        wanted,
+        spec.domain or domain,
+        spec.mode or mode,
+        head,
+        tuple(labels),
+    )
+
+
+def _mode(mode: str) -> Mode:
+    return "exact" if mode == "exact" else "plot"

@@ -1,0 +1,112 @@
+"""Calls about versions of vPLMs: what was published, back to an earlier one, over to another."""
+
+from __future__ import annotations
+
+from engine.appliance.publishing import Publication, publish
+from engine.appliance.starting import check_label_count
+from engine.appliance.vplms import VplmCalls
+from engine.errors import BadInput, Conflict
+from engine.schema import (
+    PromoteRequest,
+    Published,
+    PublishRequest,
+    RollbackRequest,
+    VplmVersion,
+    VplmVersions,
+)
+from store.rows import AdapterRow, VplmRow
+
+
+class VersionCalls(VplmCalls):
+    def versions(self, id: str) -> VplmVersions:
+        core = self._core
+        row = core.catalogue.vplms.get(id)
+        data: list[VplmVersion] = []
+        for version in core.catalogue.versions.of(row.tenant, row.name):
+            adapter = core.catalogue.adapters.get(version.adapter)
+            data.append(
+                VplmVersion(
+                    version=version.version,
+                    adapter=version.adapter,
+                    rank=adapter.rank,
+                    bytes=adapter.bytes,
+                    accuracy=version.accuracy,
+                    origin=version.origin,
+                    source=version.source,
+                    domain=adapter.metadata.get("domain", ""),
+                    published_at=version.published_at,
+                    serving=version.version == row.version,
+                )
+            )
+        return VplmVersions(vplm=row.id, data=data, keeps=core.settings.keep_versions)
+
+    def roll_back(self, id: str, request: RollbackRequest) -> Published:
+        """A version that was is the newest again; requests under way end as they began."""
+        core = self._core
+        with core.changing:
+            row = core.catalogue.vplms.get(id)
+            old = core.catalogue.versions.get(row.tenant, row.name, request.version)
+            if old.version == row.version:
+                raise Conflict(
+                    f'"{id}" is at version {row.version} already.',
+                    remedy=f"hmi vplm versions {id} lists the others.",
+                    code="version_serves",
+                )
+            return self._published(row, Publication(old.adapter, old.accuracy, "rollback", old.id))
+
+    def publish_adapter(self, id: str, request: PublishRequest) -> Published:
+        """An adapter of the store, an imported one say, is the vPLM's next version."""
+        core = self._core
+        with core.changing:
+            row = core.catalogue.vplms.get(id)
+            adapter = core.catalogue.adapters.get(request.adapter)
+            check_label_count(adapter, len(row.labels))
+            named = adapter.metadata.get("labels", "")
+            if named and tuple(named.split("\n")) != row.labels:
+                raise BadInput(
+                    f"Adapter {adapter.id[:12]} tells {', '.join(named.splitlines())} apart, in "
+                    f'that order; "{id}" has {", ".join(row.labels)}.',
+                    remedy="Create a vPLM with the adapter's labels: hmi vplm create --adapter.",
+                    code="labels_differ",
+                )
+            source = f"adapter {adapter.id}"
+            return self._published(row, Publication(adapter.id, None, "upload", source))
+
+    def promote(self, id: str, request: PromoteRequest) -> Published:
+        """A version of this vPLM is the next one of another of its tenant's; that one answers."""
+        core = self._core
+        with core.changing:
+            row = core.catalogue.vplms.get(id)
+            target = core.catalogue.vplms.get(f"{row.tenant}/{request.to}")
+            if target.id == row.id:
+                raise BadInput(
+                    f'"{id}" cannot be promoted to itself.',
+                    remedy=f"hmi vplm rollback {id} goes back to an earlier version.",
+                )
+            if target.labels != row.labels:
+                raise BadInput(
+                    f'"{row.id}" tells {", ".join(row.labels)} apart, "{target.id}" '
+                    f"{', '.join(target.labels)}: its programs rely on those.",
+                    remedy=f"Start another from it: hmi vplm create TENANT/NAME --from {row.id}.",
+                    code="labels_differ",
+                )
+            number = row.version if request.version is None else request.version
+            version = core.catalogue.versions.get(row.tenant, row.name, number)
+            return self._published(
+                target, Publication(version.adapter, version.accuracy, "promoted", version.id)
+            )
+
+    def _published(self, row: VplmRow, publication: Publication) -> Published:
+        now = publish(self._core, row, publication)
+        adapter = self._core.catalogue.adapters.get(now.adapter)
+        return Published(**self._vplm(now).model_dump(), note=_note(now, adapter))
+
+
+def _note(row: VplmRow, adapter: AdapterRow) -> str:
+    made_in = adapter.metadata.get("domain", "")
+    if row.mode == "exact" or made_in in ("", row.domain):
+        return ""
+    return (
+        f'The adapter was made in domain "{made_in}" and is served in "{row.domain}" now, whose '
+        "rows differ: it may be a little less accurate than it was."
+    )
