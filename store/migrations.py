@@ -257,3 +257,9 @@ def m009_starting_points_and_backbones(db: Database) -> None:
         union all select adapter, owner as tenant from starters
         """,
     )
+
+
+@MIGRATIONS()
+def m010_task_of_a_vplm_and_of_a_dataset(db: Database) -> None:
+    db.table("vplms").add_column("task", str, not_null_default="classify")
+    db.table("datasets").add_column("task", str, not_null_default="classify")

@@ -139,18 +139,18 @@ def _response(
     fallback = next((o.fallback for o in outcomes if o.fallback is not None), None)
     data: list[Prediction] = []
     for i, (outcome, cut) in enumerate(zip(outcomes, truncated, strict=True)):
-        if len(outcome.probs) != len(labels):
+        if len(outcome.values) != len(labels):
             raise NotFound(
                 f"{model.id} changed its labels while the request waited.",
                 remedy="Ask again.",
                 code="model_changed",
             )
-        best = max(range(len(labels)), key=outcome.probs.__getitem__)
+        best = max(range(len(labels)), key=outcome.values.__getitem__)
         data.append(
             Prediction(
                 index=i,
                 label=labels[best],
-                probs=list(outcome.probs),
+                probs=list(outcome.values),
                 num_classes=len(labels),
                 truncated=cut,
             )

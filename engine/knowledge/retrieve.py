@@ -135,19 +135,27 @@ def together(parts: Sequence[Retrieved]) -> Retrieved:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """Packed token `ids` (T,) of texts of `lengths` (B,), int64, and the knowledge to ask."""
+    """Packed token `ids` (T,) of texts of `lengths` (B,), int64, and the knowledge to ask.
+
+    `seconds` (B,): where in each a second text begins, 0 if it has none; None if none has.
+    """
 
     ids: Ids
     lengths: Ids
     knowledge: Knowledge
     miss: MissPolicy = "compute"
+    seconds: Ids | None = None
 
 
 def retrieve(
-    ids: Ids, lengths: Ids, knowledge: Knowledge, miss: MissPolicy = "compute"
+    ids: Ids,
+    lengths: Ids,
+    knowledge: Knowledge,
+    miss: MissPolicy = "compute",
+    seconds: Ids | None = None,
 ) -> Retrieved:
     """Look up every token of packed rows; see `retrieve_all`."""
-    return retrieve_all([Asked(ids, lengths, knowledge, miss)])[0]
+    return retrieve_all([Asked(ids, lengths, knowledge, miss, seconds)])[0]
 
 
 def retrieve_all(asked: Sequence[Asked]) -> list[Retrieved]:
@@ -191,7 +199,7 @@ class _Found:
 def _find(asked: Asked) -> _Found:
     knowledge = asked.knowledge
     view, encoder = knowledge.view, knowledge.encoder
-    grams = trigrams(asked.ids, asked.lengths, encoder.boundary)
+    grams = trigrams(asked.ids, asked.lengths, encoder.boundary, asked.seconds)
     keys, which, times = np.unique(pack(grams), return_inverse=True, return_counts=True)
     found = view.find(keys)
     hit = found != MISS

@@ -17,6 +17,7 @@ from engine.errors import BadInput, Damaged
 from engine.model.checkpoint import Checkpoint, open_checkpoint
 from engine.model.layers import LayerWeights, Place, Shape, run_layer
 from engine.model.packing import Packing
+from engine.model.pooling import Pooling, read_pooling
 
 REFERENCE_BYTES_PER_PARAMETER = 4
 """A dedicated model is stored in float32, as checkpoints are published."""
@@ -24,7 +25,8 @@ REFERENCE_BYTES_PER_PARAMETER = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """Word (V, H), position (P, H) and segment (H,) vectors with the first normalisation.
+    """Word (V, H), position (P, H) and segment (H,) vectors with the first normalisation; `second`
+    (H,) is the segment vector of the second text of a pair.
 
     Float32 whatever the layers compute in: the n-gram encoder reads the same word vectors, and a
     table must not depend on the machine that built it.
@@ -33,6 +35,7 @@ class Embeddings:
     word: Tensor
     position: Tensor
     segment: Tensor
+    second: Tensor
     norm: Tensor
     norm_bias: Tensor
 
@@ -86,6 +89,8 @@ class Backbone:
         """Token ids (T,) -> (T, H), the first layer's input."""
         e = self.embeddings
         x = F.embedding(ids, e.word) + F.embedding(packing.position, e.position) + e.segment
+        if packing.segment is not None:
+            x = x + packing.segment[:, None] * (e.second - e.segment)
         x = F.layer_norm(x, (self.shape.hidden,), e.norm, e.norm_bias, self.shape.eps)
         return x.to(self.dtype)
 
@@ -102,6 +107,11 @@ class Backbone:
             x = run_layer(self.layers[layer], x, packing, self.shape, layer - self.split, adapt)
         return x
 
+    @cached_property
+    def pooling(self) -> Pooling:
+        """How its authors make one vector of a text."""
+        return read_pooling(self.checkpoint.folder)
+
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with [CLS] and [SEP]; longer texts than it reads are cut by the caller."""
         if not texts:
@@ -115,6 +125,10 @@ class Backbone:
         fast.no_truncation()
         fast.no_padding()
         return fast
+
+    def tokenize_fully(self, texts: Sequence[str | tuple[str, str]]) -> list[Any]:
+        """The tokenizer's own encodings of texts or pairs: ids, type ids, words and offsets."""
+        return list(self._fast.encode_batch(list(texts))) if texts else []
 
     def cut(self, ids: list[int]) -> tuple[list[int], bool]:
         """`ids` as the backbone can read them (closing token kept), and whether any were lost."""
@@ -178,7 +192,8 @@ def load_backbone(
     place = torch.device(device)
     names = ("word_embeddings", "position_embeddings", "token_type_embeddings", "LayerNorm")
     word, position, segment, norm = (state[f"embeddings.{name}.weight"] for name in names)
-    parts = (word, position, segment[0], norm, state["embeddings.LayerNorm.bias"])
+    first, second = segment[0], segment[min(1, len(segment) - 1)]
+    parts = (word, position, first, second, norm, state["embeddings.LayerNorm.bias"])
     return Backbone(
         checkpoint=checkpoint,
         shape=shape,

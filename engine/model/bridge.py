@@ -23,6 +23,8 @@ from engine.model.weights import fingerprint_of, load_weights
 class Bridge(nn.Module):
     """Trainable; `widths` are the feed-forward widths of its layers."""
 
+    second: Tensor
+
     def __init__(self, backbone: Backbone, widths: tuple[int, ...] | None = None) -> None:
         """Start from the last of the lower layers; one layer, its feed-forward halved, if no
         `widths` are given."""
@@ -37,6 +39,9 @@ class Bridge(nn.Module):
         self.position = nn.Parameter(torch.zeros(shape.positions, shape.hidden))
         self.norm = nn.Parameter(before.norm2.float().clone())
         self.norm_bias = nn.Parameter(before.norm2_bias.float().clone())
+        e = backbone.embeddings
+        # Not trained and not in the file: what the backbone itself adds to a pair's second text.
+        self.register_buffer("second", (e.second - e.segment).float(), persistent=False)
         self.blocks = nn.ModuleList(
             layer.trimmed(width).trainable()
             for layer, width in zip(
@@ -61,8 +66,11 @@ class Bridge(nn.Module):
         return x
 
     def _placed(self, rows: Tensor, packing: Packing) -> Tensor:
+        placed = rows + self.position.index_select(0, packing.position)
+        if packing.segment is not None:
+            placed = placed + packing.segment[:, None] * self.second
         return F.layer_norm(
-            rows + self.position.index_select(0, packing.position),
+            placed,
             (self.shape.hidden,),
             self.norm,
             self.norm_bias,

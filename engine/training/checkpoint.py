@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor

@@ -79,6 +79,8 @@ class Learner:
         """The best epoch's, of a run that is patient."""
         self.running: float | None = None
         self.stopped_early = False
+        self.begun = False
+        """Whether it has its place in a stack."""
         self._epoch, self._order = -1, list[Batch]()
         self._began = time.perf_counter()
 
@@ -87,6 +89,7 @@ class Learner:
         self.stack, self.place = stack, place
         self.parameters = stack.parameters(place)
         self.optimizer = self.plan.optimizer_of(self.parameters)
+        self.begun = True
 
     @property
     def step(self) -> int:

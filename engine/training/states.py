@@ -56,7 +56,7 @@ class StateCache:
         self._backbone = backbone
         self._knowledge = knowledge
         self._rows = rows = [reading.ids for reading in readings]
-        self._seconds = [getattr(reading, "second", 0) for reading in readings]
+        self._seconds = [reading.second for reading in readings]
         usable = knowledge.damage is None and not exact
         self._ways = (False, True) if usable else (True,)
         self._kept: dict[tuple[int, bool], Tensor] = {}
@@ -124,11 +124,16 @@ class StateCache:
         backbone, device = self._backbone, self._backbone.device
         lengths = [len(self._rows[i]) for i in which]
         ids = np.fromiter((t for i in which for t in self._rows[i]), np.int64, sum(lengths))
-        packing = Packing.of(lengths, device)
+        packing = Packing.of(lengths, device, [self._seconds[i] for i in which])
         if exact:
             states = backbone.lower(torch.from_numpy(ids).to(device), packing)
         else:
-            got = retrieve(ids, np.array(lengths), self._knowledge)
+            got = retrieve(
+                ids,
+                np.array(lengths),
+                self._knowledge,
+                seconds=np.array(packing.seconds) if packing.seconds else None,
+            )
             states = self._knowledge.assemble(got, packing)
         return list(states.cpu().split(lengths))  # type: ignore[no-untyped-call]
 
