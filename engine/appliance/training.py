@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
-from engine.appliance.publishing import Publication, publish
-from engine.appliance.source import store_adapters
-from engine.errors import Conflict
+from engine.appliance.training_party import checkpoint_of
+from engine.appliance.trainings import Trainings
+from engine.errors import BadInput
 from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
 from engine.training.data import Format, check_labels, read_rows
-from engine.training.jobs import JobContext
-from engine.training.loop import TrainPlan, TrainReport, train
-from engine.training.tasks.classification import Classification
-from store.rows import AdapterRow, DatasetRow, JobRow, VplmRow
+from store.rows import DatasetRow, JobRow
 
 
 class TrainingCalls(Calls):
+    _trainings: Trainings | None = None
+
     def put_dataset(
         self,
         tenant: str,
@@ -57,11 +55,20 @@ class TrainingCalls(Calls):
         vplm = core.catalogue.vplms.get(request.vplm)
         dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
         check_labels(dataset.labels, vplm.labels, vplm.id)
+        limit = core.adapter_shape.rank
+        if request.rank is not None and request.rank > limit:
+            raise BadInput(
+                f"Rank {request.rank} does not fit: the arena's slots are made for rank {limit}.",
+                remedy=f"Choose a rank up to {limit}.",
+            )
+        if request.resume is not None:
+            checkpoint_of(core, request.resume)
+        assert self._trainings is not None, "an open engine has them"
         job = core.jobs.submit(
             "train",
             vplm.id,
-            request.model_dump(),
-            lambda context: self._train(request, context),
+            request.model_copy(update={"lr": request.rate}).model_dump(),
+            self._trainings,
             when_idle=request.when == "idle",
         )
         return JobAccepted(id=job)
@@ -81,77 +88,6 @@ class TrainingCalls(Calls):
     def cancel_job(self, id: str) -> Job:
         self._core.jobs.cancel(id)
         return self.job(id)
-
-    def _train(self, request: TrainRequest, context: JobContext) -> dict[str, Any]:
-        core = self._core
-        vplm = core.catalogue.vplms.get(request.vplm)
-        # Both may have been replaced while the job waited.
-        dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
-        check_labels(dataset.labels, vplm.labels, vplm.id)
-        rows = list(core.datasets.rows(dataset.path_name))
-        plan = TrainPlan(
-            epochs=request.epochs,
-            lr=request.lr,
-            batch_size=request.batch_size,
-            optimizer=request.optimizer,
-            seed=request.seed,
-            mode=vplm.mode,
-        )
-        report = TrainReport()
-
-        def tick() -> None:
-            context.loss, context.accuracy = list(report.loss), list(report.accuracy)
-            if report.confusion:
-                context.result = {"confusion": report.confusion}
-            context.update(report.progress, report.message)
-
-        weights = train(
-            core.backbone,
-            core.tree.take(vplm.domain),
-            core.tiers.read(vplm.adapter),
-            Classification(vplm.labels, rows),
-            plan,
-            report,
-            tick,
-            context.cancelled,
-        )
-        accuracy = report.accuracy[-1][1]
-        stored = store_adapters(
-            core.blobs,
-            core.backbone,
-            [weights],
-            domain=vplm.domain,
-            labels=vplm.labels,
-            created_by=context.id,
-        )
-        row = self._publish(vplm, stored[0], accuracy)
-        context.message = report.message
-        return {
-            "accuracy": accuracy,
-            "version": row.version,
-            "adapter": row.adapter,
-            "rows": report.rows,
-            "held_out": report.held_out,
-            "truncated": report.truncated,
-            "steps": report.step,
-        }
-
-    def _publish(self, trained: VplmRow, adapter: AdapterRow, accuracy: float) -> VplmRow:
-        """Let the vPLM answer with `adapter` from now on, if it still is what was trained."""
-        core = self._core
-        with core.changing:
-            try:
-                now = core.catalogue.vplms.get(trained.id)
-                if (now.created_at, now.adapter) != (trained.created_at, trained.adapter):
-                    raise Conflict(
-                        f'"{trained.id}" was replaced while the job trained it.',
-                        remedy="Start the training again.",
-                    )
-                made = Publication(adapter.id, accuracy, "trained", adapter.created_by)
-                return publish(core, now, made, [adapter])
-            except BaseException:
-                core.forget_blob(adapter.id)
-                raise
 
     def _job(self, row: JobRow) -> Job:
         live = self._core.jobs.context(row.id)

@@ -48,6 +48,7 @@ from engine.schema.inference import (
     Usage,
 )
 from engine.schema.jobs import (
+    ClassReport,
     Confusion,
     DatasetReceipt,
     Job,
@@ -131,6 +132,7 @@ __all__ = [
     "BackboneStatus",
     "BulkCreated",
     "Card",
+    "ClassReport",
     "ClassifyRequest",
     "ClassifyResponse",
     "Confusion",
