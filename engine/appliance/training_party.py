@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from engine.training.worker.messages import (
 from engine.training.worker.process import TrainingProcess
 from store.errors import NotFound, StoreError
 from store.files import remove_file
-from store.rows import VplmRow
+from store.rows import DatasetRow, VplmRow
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +77,19 @@ class TrainingParty:
         self._requests = dict(requests)
         self._still = self._released = False
         self._deaths = 0
+        self._lent: set[Path] = set()
 
     def run(self) -> None:
         """Until every job has ended or goes on later."""
         for context, request in self._requests.items():
             self._prepare(context, request)
+        try:
+            self._work()
+        finally:
+            for path in self._lent:
+                path.unlink(missing_ok=True)
+
+    def _work(self) -> None:
         while self._going:
             self._process.begin(tuple(member.files for member in self._going.values()))
             try:
@@ -137,7 +146,7 @@ class TrainingParty:
         files = JobFiles(
             id=context.id,
             labels=vplm.labels,
-            dataset=dataset.path_name,
+            dataset=self._lend(dataset),
             knowledge=describe(core.tree.take(vplm.domain), folder / "hplms"),
             rank=request.rank or vplm.rank,
             start=None if fresh or resumed is not None else vplm.adapter,
@@ -148,6 +157,22 @@ class TrainingParty:
             origin=Origin(dataset.sha256, start, plan),
         )
         return _Member(context, request, vplm, files)
+
+    def _lend(self, dataset: DatasetRow) -> str:
+        """Let the process read these very rows, whoever replaces the dataset meanwhile."""
+        path = self._process.site.datasets / dataset.path_name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lent.add(path)
+        try:
+            os.link(self._core.settings.paths.datasets / dataset.path_name, path)
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            raise NotFound(
+                f'The rows of the dataset "{dataset.name}" are not there.',
+                remedy="Upload the dataset again.",
+            ) from None
+        return dataset.path_name
 
     def _follow(self) -> None:
         """Hear the process until its shift is over. EOFError if it dies."""

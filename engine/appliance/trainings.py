@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -14,10 +15,9 @@ from engine.training.worker import process
 from engine.training.worker.messages import Site
 from engine.training.worker.process import TrainingProcess
 from store.errors import StoreError
-from store.files import sweep
 from store.rows import JobRow
 
-HPLMS, STATES = "hplms", "states"
+HPLMS, STATES, ROWS = "hplms", "states", "rows"
 
 
 class Trainings:
@@ -36,7 +36,7 @@ class Trainings:
                 threads=max(1, len(os.sched_getaffinity(0)) // 2),
                 tables=core.settings.paths.tables,
                 blobs=core.settings.paths.blobs,
-                datasets=core.settings.paths.datasets,
+                datasets=folder / ROWS,
                 states=folder / STATES,
             ),
             process.launch,
@@ -77,10 +77,8 @@ class Trainings:
             keep = unfinished | (failed if path.suffix == ".checkpoint" else set())
             if path.stem not in keep:
                 path.unlink(missing_ok=True)
-        for part in (HPLMS, STATES):
-            sweep(folder / part)
-            for path in (folder / part).glob("*"):
-                path.unlink(missing_ok=True)
+        for part in (HPLMS, STATES, ROWS):
+            shutil.rmtree(folder / part, ignore_errors=True)
 
 
 def _asked(params: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,9 @@ class Orders:
     def give(self, order: Order) -> None:
         with self._changed:
             if isinstance(order, Begin):
+                # Here, not when the shift begins: what is said after this belongs to it.
+                self._still = self._released = False
+                self._dropped.clear()
                 self._waiting.append(order)
             elif isinstance(order, Drop):
                 self._dropped.add(order.job)
@@ -30,13 +33,10 @@ class Orders:
             self._changed.notify_all()
 
     def next(self) -> Begin:
-        """Wait for the next shift; what was said about the one before is forgotten."""
+        """Wait for the next shift."""
         with self._changed:
             self._changed.wait_for(lambda: bool(self._waiting))
-            self._released, self._still = False, False
-            begin = self._waiting.popleft()
-            self._dropped -= {job.id for job in begin.jobs}
-            return begin
+            return self._waiting.popleft()
 
     def released(self) -> bool:
         """Whether the shift is to end; stands still as long as that is wanted."""

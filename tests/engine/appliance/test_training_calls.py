@@ -38,7 +38,14 @@ def put_dataset(appliance: Appliance, rows: list[dict[str, str]], name: str = "d
 
 def request(**choices: Any) -> TrainRequest:
     return TrainRequest(
-        **{"vplm": "acme/a", "dataset": "data", "lr": 1e-2, "batch_size": 8, **choices}
+        **{
+            "vplm": "acme/a",
+            "dataset": "data",
+            "lr": 1e-2,
+            "batch_size": 8,
+            "force": True,
+            **choices,
+        }
     )
 
 
