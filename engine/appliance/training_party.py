@@ -257,9 +257,7 @@ class TrainingParty:
         kept = error.code == "loss_exploded" and path.exists()
         said = str(error)
         if kept:
-            said += (
-                f" What it had learnt before is kept: --resume {member.context.id} begins there."
-            )
+            said += f" What it had learnt is kept: --resume {member.context.id} begins there."
         self._leave(member, Outcome("failed", said), keep=kept)
 
     def _again(self, member: _Member) -> None:

@@ -9,7 +9,7 @@ from subprocess import TimeoutExpired
 
 import pytest
 
-from engine.training.worker import process
+from engine.training.worker import process, shift
 from engine.training.worker import serve as serving
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -42,14 +42,15 @@ class Forked:
         return self._made.exitcode
 
 
-def serve_usually(connection: Connection) -> None:
+def serve_usually(connection: Connection, checkpoint_s: float) -> None:
     """As the real one, but with its share of a machine that the tests keep busy."""
+    shift.CHECKPOINT_S = checkpoint_s
     serving.take_lowest_priority = lambda: None
     serving.serve(connection)
 
 
 def launch(connection: Connection, threads: int) -> Forked:
-    made = FORKS.Process(target=serve_usually, args=(connection,), daemon=True)
+    made = FORKS.Process(target=serve_usually, args=(connection, shift.CHECKPOINT_S), daemon=True)
     made.start()
     return Forked(made)
 
