@@ -37,6 +37,7 @@ class TrainRequest(Request):
         None,
         gt=0,
         le=1,
+        title="Learning rate",
         description="Learning rate; the optimizer's own if left out: 0.001 for most.",
     )
     schedule: Literal["linear", "cosine", "constant"] = Field(

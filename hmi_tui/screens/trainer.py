@@ -39,6 +39,9 @@ MOST_CURVES = 4
 NOT_BESIDE = ("type", "vplm", "dataset", "when", "seed")
 """Parameters that only the description of a job has; the curves need the room."""
 
+IN_WINDOW = ("confusion", "classes")
+"""Parts of a result that have a window of their own."""
+
 R = TypeVar("R", RebuildRequest, TrainRequest)
 
 
@@ -192,7 +195,9 @@ class TrainerScreen(ModeScreen):
         if job is None or confusion is None:
             self.notify("Choose a training that has been evaluated; the matrix comes with that.")
         else:
-            self.app.push_screen(ConfusionWindow(f"Held-out rows of {job.subject}", confusion))
+            self.app.push_screen(
+                ConfusionWindow(f"Held-out rows of {job.subject}", confusion, job.classes)
+            )
 
     @changes
     @work
@@ -289,6 +294,8 @@ def job_facts(job: Job) -> list[Fact]:
         facts.append(("error", job.error, "bad"))
     facts += [(f"{name}", str(value)) for name, value in job.params.items()]
     facts += [
-        (f"→ {name}", str(value)) for name, value in job.result.items() if name != "confusion"
+        (f"→ {name}", str(value))
+        for name, value in job.result.items()
+        if name not in ("confusion", "classes")
     ]
     return facts
