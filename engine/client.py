@@ -17,6 +17,7 @@ from engine._client.call import Call
 from engine._client.calls import Calls
 from engine._client.curl import curl
 from engine._client.lean import LeanAnswer, LeanClient, LeanTiming
+from engine._client.uploads import corpus_digest
 from engine._client.waiting import AsyncClient
 from engine.config import MAX_SOCKET_PATH, Paths, assets_dir, check_socket_path, parse_size
 from engine.errors import (
@@ -69,6 +70,7 @@ __all__ = [
     "calls",
     "check_socket_path",
     "checked",
+    "corpus_digest",
     "curl",
     "parse_size",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,11 @@ def _fraction(duration: float) -> str:
 def money(amount: float, currency: str = "") -> str:
     """An amount with two decimals, and what it is in."""
     return f"{amount:,.2f} {currency}".strip()
+
+
+def clock(instant: float) -> str:
+    """The local time of day of a Unix time."""
+    return time.strftime("%H:%M:%S", time.localtime(instant))
 
 
 def age(duration: float) -> str:

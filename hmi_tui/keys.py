@@ -50,6 +50,11 @@ def name_of(action: str) -> str:
     return re.sub(r"\W+", "-", action).strip("-")
 
 
+def known_names() -> set[str]:
+    """Of all actions of the classes that are imported by now."""
+    return {str(one.id) for kind in Named.NAMED for one in own_bindings(kind)}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Keys that work at the same time: those of a window, or of a mode with what is in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,6 +38,15 @@ def corpus(data: Texts) -> Iterator[bytes]:
     """The bytes of `data`; each file without its byte order mark and with its last line ended."""
     for piece in [data] if isinstance(data, bytes | Path) else data:
         yield from [piece] if isinstance(piece, bytes) else _whole_lines(piece)
+
+
+def corpus_digest(data: Texts) -> tuple[int, str]:
+    """Bytes and sha256 of what `corpus` would send: what the engine says of it once it has it."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in corpus(data):
+        digest.update(chunk)
+        size += len(chunk)
+    return size, digest.hexdigest()
 
 
 def in_its_file(error: HmiError, data: Texts) -> HmiError:

@@ -26,23 +26,31 @@ from engine.schema import (
     DomainEpochs,
     DomainTree,
     DomainUpdate,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
     Job,
     JobAccepted,
     JobPage,
     ModelList,
     NgramPage,
+    PredictRequest,
+    PredictResponse,
     PromoteRequest,
     Published,
     PublishRequest,
     RebuildCost,
     RebuildRequest,
     RollbackRequest,
+    Slot,
     SlotMap,
     SpanFeed,
     Starter,
     StarterPage,
     StarterPublish,
     Status,
+    TagRequest,
+    TagResponse,
+    Task,
     Tenant,
     TenantCreate,
     TenantCreated,
@@ -84,6 +92,7 @@ class Port(Protocol):
     def trace(self, seconds: float) -> Iterator[TraceEvent]: ...
     def spans(self, after: int | None, limit: int) -> SpanFeed: ...
     def slots(self, first: int, limit: int) -> SlotMap: ...
+    def slot(self, number: int) -> Slot: ...
 
     def tenants(self, q: str, sort: str | None, limit: int, cursor: str | None) -> TenantPage: ...
     def tenant(self, name: str) -> Tenant: ...
@@ -153,6 +162,8 @@ class Port(Protocol):
         format: DatasetFormat,
         text: str,
         label: str,
+        task: Task,
+        pair: str,
     ) -> DatasetReceipt: ...
     def train(self, request: TrainRequest) -> JobAccepted: ...
     def jobs(self, state: str | None, limit: int, cursor: str | None) -> JobPage: ...
@@ -160,6 +171,9 @@ class Port(Protocol):
     def cancel_job(self, id: str) -> Job: ...
 
     async def classify(self, request: ClassifyRequest) -> ClassifyResponse: ...
+    async def tag(self, request: TagRequest) -> TagResponse: ...
+    async def predict(self, request: PredictRequest) -> PredictResponse: ...
+    async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse: ...
     def models(self) -> ModelList: ...
 
 

@@ -6,9 +6,13 @@ import time
 from collections.abc import Iterator
 
 from engine.appliance.calls import Calls
-from engine.schema import LaneSpan, SlotMap, SpanFeed, TraceEvent
+from engine.errors import NotFound
+from engine.schema import LaneSpan, Slot, SlotMap, SpanFeed, TraceEvent
 from engine.telemetry.spans import Span
 from engine.telemetry.trace import trace_events
+
+_USERS = 100
+"""vPLMs of one slot that are named."""
 
 
 class ActivityCalls(Calls):
@@ -46,6 +50,28 @@ class ActivityCalls(Calls):
             held=sorted(at for at, use in found.items() if use.held),
         )
 
+    def slot(self, number: int) -> Slot:
+        """What is in one slot, and whose it is. NotFound."""
+        tiers = self._core.tiers
+        if not 1 <= number <= tiers.arena.slots:
+            raise NotFound(
+                f"There is no slot {number}.",
+                remedy=f"The device has slots 1 to {tiers.arena.slots}.",
+            )
+        use = tiers.slots(number, 1).get(number)
+        if use is None:
+            return Slot(slot=number)
+        users = self._core.catalogue.vplms.users_of(use.adapter)
+        return Slot(
+            slot=number,
+            adapter=use.adapter,
+            heat=round(use.heat, 4),
+            pinned=use.pinned,
+            held=use.held,
+            vplms=users[:_USERS],
+            users=len(users),
+        )
+
 
 def _told(span: Span, wall: float) -> LaneSpan:
     return LaneSpan(
@@ -61,4 +87,5 @@ def _told(span: Span, wall: float) -> LaneSpan:
         misses=span.misses,
         bytes=span.bytes,
         largest=dict(span.largest),
+        vplms=dict(span.vplms),
     )

@@ -76,7 +76,8 @@ class AdapterCalls(Calls):
                 return self.adapter(info.id)
             except NotFound:
                 pass
-            kept = {name: about.get(name, "") for name in ("domain", "backbone_sha256", "labels")}
+            told = ("domain", "backbone_sha256", "labels", "task")
+            kept = {name: about[name] for name in told if name in about}
             row = AdapterRow(
                 info.id,
                 info.bytes,

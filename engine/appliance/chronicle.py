@@ -121,6 +121,7 @@ class Chronicle:
                     tenants=len(record.tenants),
                     misses=looked_up - hits if looked_up and stage == "retrieve" else None,
                     largest=record.tenants[:_LARGEST] if stage == "compute" else (),
+                    vplms=record.vplms if stage == "compute" else (),
                 )
                 for stage in STAGES
             )

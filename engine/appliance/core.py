@@ -16,23 +16,19 @@ from engine.appliance.epochs import EpochBook
 from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
-from engine.appliance.source import BlobSource
+from engine.appliance.stack import Shelves, Stack
 from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
 from engine.appliance.usage import Usage
 from engine.config import Settings
-from engine.errors import HmiError
-from engine.knowledge.encoder_file import general_hplm, load_hplm
-from engine.knowledge.hplm import Hplm
-from engine.knowledge.retrieve import Damage, MissPolicy
+from engine.knowledge.retrieve import MissPolicy
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.traffic_file import TrafficLedger
 from engine.knowledge.tree import DomainTree
-from engine.memory.arena import AdapterArena
 from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
-from engine.model.backbone import load_backbone, pick_device, pick_dtype
+from engine.model.backbone import Backbone, pick_device
 from engine.serving.admission import Admission
 from engine.serving.draft import BatchLimits
 from engine.serving.pipeline import Pipeline
@@ -55,8 +51,6 @@ from store.traffic_files import TrafficFiles
 
 log = logging.getLogger(__name__)
 
-ARENA_RANK = 64
-"""The rank of the arena's slots, and so the highest a vPLM may have."""
 _IN_FLIGHT = 2
 """A batch may take up so large a share of the slots: the next one needs some too."""
 _IDLE_RATE = 1.0
@@ -87,41 +81,16 @@ class Core:
         """Domains that hung from nothing or in a ring, and hang below the root since the start."""
         phase("sweeping what an earlier engine left unfinished")
         sweep_debris(self)
-        phase("loading the backbone")
         device = pick_device(settings.device)
         overlap = settings.pipeline == "on"
         self.threads = ThreadShare.divided(
             settings.threads, os.cpu_count() or 1, overlap=overlap, device=device
         )
         self.threads.apply()
-        self.backbone_folder = self._chosen_backbone()
-        """Where it was loaded from; None for the bundled one."""
-        self.backbone = load_backbone(
-            self.backbone_folder, device=device, dtype=pick_dtype(device), split=settings.split
-        )
-        phase("loading the general encoder")
-        general, damage = self._general()
-        phase("opening the tables")
-        self.row_cache = RowCache(settings.table_cache, self.backbone.shape.hidden)
-        self.tree = DomainTree(
-            self.tables, general.to(device), damage, self.row_cache, self._own_hplm
-        )
-        self.tree.load(self.catalogue.domains.all())
-        self.ledger = TrafficLedger(self.traffic_files, self.tree, self.backbone.checkpoint.sha256)
-        self.ledger.load()
+        shelves = Shelves(self.blobs, self.tables, self.traffic_files, self.catalogue.domains.all)
+        self.stack = Stack.load(self._chosen_backbone(), settings, shelves, device, phase)
         self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
-        self.inspection = TableInspection(self.tables, self.tree)
-        self.inspection.begin()
-        for found in {knowledge.damage for knowledge in self.tree.all()}:
-            if found is not None:
-                log.error("%s %s", found.detail, found.remedy)
-        phase("laying out the adapter arena")
-        shape = self.backbone.shape
-        self.adapter_shape = AdapterShape(
-            shape.layers - self.backbone.split, shape.hidden, ARENA_RANK
-        )
-        arena = AdapterArena(self.adapter_shape, settings.device_cache, device, self.backbone.dtype)
-        self.tiers = AdapterTiers(BlobSource(self.blobs, self.backbone), arena, settings.host_cache)
+        arena = self.tiers.arena
         self.models = ModelBook(self.catalogue, self.tiers)
         self.usage = Usage(self.catalogue)
         self.tariff = TariffFile(paths.config)
@@ -179,6 +148,34 @@ class Core:
             self.threads.total,
         )
 
+    @property
+    def backbone(self) -> Backbone:
+        return self.stack.backbone
+
+    @property
+    def row_cache(self) -> RowCache:
+        return self.stack.row_cache
+
+    @property
+    def tree(self) -> DomainTree:
+        return self.stack.tree
+
+    @property
+    def ledger(self) -> TrafficLedger:
+        return self.stack.ledger
+
+    @property
+    def inspection(self) -> TableInspection:
+        return self.stack.inspection
+
+    @property
+    def adapter_shape(self) -> AdapterShape:
+        return self.stack.adapter_shape
+
+    @property
+    def tiers(self) -> AdapterTiers:
+        return self.stack.tiers
+
     def close(self) -> None:
         """Stop serving, then jobs, then let go of the store."""
         self.pipeline.stop()
@@ -200,8 +197,7 @@ class Core:
 
     def pinned(self, adapter: str) -> bool:
         """Whether any vPLM that answers with the adapter is pinned."""
-        vplms = self.catalogue.vplms
-        return any(vplms.get(user).pinned for user in vplms.users_of(adapter))
+        return self.catalogue.vplms.pinned(adapter)
 
     def discard_adapter(self, adapter: str) -> None:
         """Remove an adapter that is known to have no users."""
@@ -226,25 +222,12 @@ class Core:
                 return self.backbone_files.folder(row.sha256, row.name)
         return chosen
 
-    def _general(self) -> tuple[Hplm, Damage | None]:
-        """The root's own if it was trained here, else --encoder's or ours."""
-        for row in self.catalogue.domains.all():
-            if row.parent is None and row.encoder is not None:
-                try:
-                    return load_hplm(self.blobs.path(row.encoder), self.backbone), None
-                except HmiError as error:
-                    log.error("the trained general encoder is not used: %s %s", error, error.remedy)
-        return general_hplm(self.settings.encoder, self.backbone)
-
     def _write_usage(self) -> None:
         try:
             self.usage.save()
             self.epochs.save()
         except StoreError as error:
             log.error("what tenants asked lately cannot be written down: %s", error)
-
-    def _own_hplm(self, blob: str) -> Hplm:
-        return load_hplm(self.blobs.path(blob), self.backbone).to(self.backbone.device)
 
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""

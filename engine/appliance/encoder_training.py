@@ -16,7 +16,8 @@ from engine.knowledge.distil import Distillation, DistilPlan, DistilProgress
 from engine.knowledge.distil_checkpoint import Origin, resume, save_checkpoint
 from engine.knowledge.encoder_file import load_hplm, pack_hplm
 from engine.knowledge.hplm import Hplm
-from engine.model.backbone import Backbone, load_backbone
+from engine.model.backbone import Backbone
+from engine.model.decoder import load_teacher
 from engine.schema import RebuildRequest
 from engine.training.jobs import JobContext
 from store.rows import DomainRow
@@ -48,7 +49,7 @@ def train_encoder(
     and BadInput. However it ends it leaves a checkpoint, for the caller to remove once the encoder
     is in use.
     """
-    backbone = _teacher(core)
+    backbone = load_teacher(core.backbone)
     hplm, fresh = _pupil(core, backbone, row, request)
     lr = FROM_THE_BACKBONE if fresh else FROM_A_TRAINED_ONE
     plan = DistilPlan(minutes=request.train_minutes, lr=lr, seed=request.seed)
@@ -69,7 +70,7 @@ def train_encoder(
         progress(
             now.share,
             f"training the encoder: {now.tokens:,} tokens, held-out error {now.error:.3f} at "
-            f"layer {backbone.split}, {now.error_top:.3f} at the top",
+            f"layer {backbone.split}, {now.error_top:.3f} at the top{_foretold(now)}",
         )
         if time.perf_counter() - saved > CHECKPOINT_S:
             saved = time.perf_counter()
@@ -93,6 +94,9 @@ def train_encoder(
         "error_top": f"{end.error_top:.4f}",
         "torch": str(torch.__version__),
     }
+    if end.perplexity is not None:
+        made |= {"perplexity": f"{end.perplexity:.3f}"}
+        made |= {"exact_perplexity": f"{end.exact_perplexity:.3f}"}
     tensors, metadata = pack_hplm(hplm, made)
     arrays: dict[str, np.ndarray[Any, Any]] = {name: t.numpy() for name, t in tensors.items()}
     info = core.blobs.put(arrays, metadata)
@@ -102,20 +106,22 @@ def train_encoder(
         "error_top": round(end.error_top, 4),
         "train_seconds": round(end.seconds, 1),
     }
+    if end.perplexity is not None and end.exact_perplexity is not None:
+        result["perplexity"] = round(end.perplexity, 3)
+        result["exact_perplexity"] = round(end.exact_perplexity, 3)
     return TrainedEncoder(_served(core, info.id), info.id, result)
+
+
+def _foretold(now: DistilProgress) -> str:
+    """A decoder's perplexity beside the exact one's."""
+    if now.perplexity is None or now.exact_perplexity is None:
+        return ""
+    return f", perplexity {now.perplexity:.2f} (exact {now.exact_perplexity:.2f})"
 
 
 def checkpoint_of(core: Core, domain: str) -> Path:
     """Where a domain's half-trained encoder is, if there is one."""
     return core.settings.paths.training / f"{domain}.safetensors"
-
-
-def _teacher(core: Core) -> Backbone:
-    """The backbone in float32 on the CPU, whatever this engine serves with."""
-    serving = core.backbone
-    if serving.device.type == "cpu" and serving.dtype == torch.float32:
-        return serving
-    return load_backbone(core.backbone_folder, split=serving.split)
 
 
 def _served(core: Core, blob: str) -> Hplm:

@@ -75,6 +75,7 @@ def store_adapters(
     domain: str,
     labels: tuple[str, ...],
     created_by: str,
+    task: str = "classify",
 ) -> list[AdapterRow]:
     """Write adapters (consumed one by one) and return the catalogue rows that describe them."""
     rank = count = 0
@@ -83,13 +84,14 @@ def store_adapters(
         nonlocal rank, count
         for weights in adapters:
             rank, count = weights.shape.rank, weights.labels
-            yield weights.arrays(), adapter_metadata(backbone, weights, domain, labels, created_by)
+            about = adapter_metadata(backbone, weights, domain, labels, created_by, task)
+            yield weights.arrays(), about
 
     infos: list[BlobInfo] = blobs.put_many(files())
     now = time.time()
-    about = {"domain": domain, "backbone_sha256": backbone.checkpoint.sha256}
+    kept = {"domain": domain, "backbone_sha256": backbone.checkpoint.sha256, "task": task}
     return [
-        AdapterRow(info.id, info.bytes, rank, PLACES_NAME, count, created_by, about, now)
+        AdapterRow(info.id, info.bytes, rank, PLACES_NAME, count, created_by, kept, now)
         for info in infos
     ]
 
@@ -100,6 +102,7 @@ def adapter_metadata(
     domain: str,
     labels: tuple[str, ...],
     created_by: str,
+    task: str = "classify",
 ) -> dict[str, str]:
     """What an adapter's file says of itself (CONTRACT section 4)."""
     return {
@@ -111,4 +114,5 @@ def adapter_metadata(
         "labels": "\n".join(labels),
         "domain": domain,
         "created_by": created_by,
+        "task": task,
     }

@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.learnable import check_learnable, check_request
 from engine.appliance.training_party import checkpoint_of
 from engine.appliance.trainings import Trainings
 from engine.errors import BadInput
 from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
-from engine.training.data import Format, check_labels, read_rows
+from engine.serving.work import TaskName
+from engine.training.data import Format, read_rows
 from store.rows import DatasetRow, JobRow
 
 
@@ -25,10 +27,12 @@ class TrainingCalls(Calls):
         format: Format,
         text: str,
         label: str,
+        task: TaskName = "classify",
+        pair: str = "text_pair",
     ) -> DatasetReceipt:
         core = self._core
         core.catalogue.tenants.get(tenant)
-        info = core.datasets.put(tenant, name, read_rows(chunks, format, text, label))
+        info = core.datasets.put(tenant, name, read_rows(chunks, format, text, label, task, pair))
         row = DatasetRow(
             tenant,
             name,
@@ -38,6 +42,7 @@ class TrainingCalls(Calls):
             info.sha256,
             info.path_name,
             time.time(),
+            task,
         )
         try:
             replaced = core.catalogue.datasets.put(row)
@@ -47,14 +52,20 @@ class TrainingCalls(Calls):
         if replaced is not None:
             core.datasets.remove(replaced.path_name)
         return DatasetReceipt(
-            tenant=tenant, name=name, rows=info.rows, labels=info.labels, bytes=info.bytes
+            tenant=tenant,
+            name=name,
+            task=task,
+            rows=info.rows,
+            labels=info.labels,
+            bytes=info.bytes,
         )
 
     def train(self, request: TrainRequest) -> JobAccepted:
         core = self._core
         vplm = core.catalogue.vplms.get(request.vplm)
         dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
-        check_labels(dataset.labels, vplm.labels, vplm.id)
+        check_learnable(core, vplm, dataset)
+        check_request(request, vplm)
         limit = core.adapter_shape.rank
         if request.rank is not None and request.rank > limit:
             raise BadInput(

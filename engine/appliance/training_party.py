@@ -12,11 +12,12 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from engine.appliance.core import Core
+from engine.appliance.learnable import check_learnable, labels_without_rows
+from engine.appliance.models import task_name
 from engine.appliance.training_result import TrainingResult, publish_trained
 from engine.errors import BadInput, Conflict, HmiError
 from engine.schema import TrainRequest
 from engine.training.checkpoint import Origin
-from engine.training.data import check_labels
 from engine.training.jobs import JobContext, Outcome
 from engine.training.plan import TrainPlan
 from engine.training.report import TrainReport
@@ -57,6 +58,7 @@ class _Member:
     request: TrainRequest
     vplm: VplmRow
     files: JobFiles
+    missing: tuple[str, ...]
     replaced: int = 0
 
 
@@ -122,7 +124,7 @@ class TrainingParty:
             raise _replaced(vplm.id)
         # All may have been replaced while the job waited.
         dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
-        check_labels(dataset.labels, vplm.labels, vplm.id)
+        check_learnable(core, vplm, dataset)
         if begun is None:
             core.jobs.note(context, began_with=vplm.adapter)
         plan = TrainPlan(
@@ -145,6 +147,7 @@ class TrainingParty:
         folder = core.settings.paths.training
         files = JobFiles(
             id=context.id,
+            task=task_name(vplm.task),
             labels=vplm.labels,
             dataset=self._lend(dataset),
             knowledge=describe(core.tree.take(vplm.domain), folder / "hplms"),
@@ -156,7 +159,7 @@ class TrainingParty:
             result=folder / f"{context.id}.result",
             origin=Origin(dataset.sha256, start, plan),
         )
-        return _Member(context, request, vplm, files)
+        return _Member(context, request, vplm, files, labels_without_rows(vplm, dataset))
 
     def _lend(self, dataset: DatasetRow) -> str:
         """Let the process read these very rows, whoever replaces the dataset meanwhile."""
@@ -244,7 +247,7 @@ class TrainingParty:
         try:
             tensors = load_file(member.files.result)
             result = TrainingResult(
-                member.vplm, member.context.id, news.report, news.before, news.missing, tensors
+                member.vplm, member.context.id, news.report, news.before, member.missing, tensors
             )
             message, found = publish_trained(self._core, result, force=member.request.force)
         except (HmiError, StoreError) as error:
@@ -326,7 +329,8 @@ def checkpoint_of(core: Core, job: str) -> Path:
 def _evaluated(report: TrainReport) -> dict[str, object]:
     if not report.accuracy:
         return {}
-    found = {"confusion": report.confusion, "classes": report.classes, "measures": report.measures}
+    found: dict[str, object] = {"metric": report.metric}
+    found |= {"confusion": report.confusion, "classes": report.classes, "measures": report.measures}
     return {name: value for name, value in found.items() if value}
 
 

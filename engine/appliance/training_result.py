@@ -65,6 +65,7 @@ def publish_trained(
         domain=trained.vplm.domain,
         labels=trained.vplm.labels,
         created_by=trained.job,
+        task=trained.vplm.task,
     )
     row = _publish(core, trained.vplm, stored[0], after)
     if before is not None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
-from engine.appliance.models import miss_of
+from engine.appliance.models import miss_of, task_name
 from engine.appliance.publishing import forget_versions
 from engine.appliance.source import store_adapters
 from engine.appliance.starting import Start, start_of, weights_of
@@ -113,6 +113,17 @@ class VplmCalls(Calls):
                 self._add(spec, start, names, [start.shared] * len(names), ())
             return start
         self._check_rank(spec)
+        if start.task == "embedding":
+            # All of them share one adapter, which the last of its users must not take away between
+            # storing and entering it.
+            with core.changing:
+                self._add_new(spec, start, names)
+        else:
+            self._add_new(spec, start, names)
+        return start
+
+    def _add_new(self, spec: VplmSpec, start: Start, names: list[str]) -> None:
+        core = self._core
         adapters = store_adapters(
             core.blobs,
             core.backbone,
@@ -120,6 +131,7 @@ class VplmCalls(Calls):
             domain=start.domain,
             labels=start.labels,
             created_by=start.source,
+            task=start.task,
         )
         with core.changing:
             try:
@@ -129,7 +141,6 @@ class VplmCalls(Calls):
                 for adapter in {row.id for row in adapters} - core.catalogue.blob_ids():
                     core.forget_blob(adapter)
                 raise
-        return start
 
     def _add(
         self,
@@ -157,6 +168,7 @@ class VplmCalls(Calls):
                 accuracy=None,
                 created_at=now,
                 miss=spec.miss,
+                task=start.task,
             )
             for name, adapter in zip(names, adapters, strict=True)
         ]
@@ -197,6 +209,7 @@ class VplmCalls(Calls):
             tenant=row.tenant,
             name=row.name,
             kind=row.kind,
+            task=task_name(row.task),
             domain=row.domain,
             labels=list(row.labels),
             mode="exact" if row.mode == "exact" else "plot",

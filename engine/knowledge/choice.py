@@ -37,6 +37,8 @@ class Demand:
     shared: NDArray[np.bool_]
     tokens: int
     lookups: int
+    causal: bool = False
+    """Whether the n-grams are a decoder's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +89,9 @@ def merge(
     else:
         share = weight * lookups / (lookups + weight * tokens / WORTH) if lookups else 0.0
     weights = (1 - share) * counts / max(tokens, 1) + share * times / max(lookups, 1)
-    return Demand(keys, counts, times, weights, np.isin(keys, shared), tokens, lookups)
+    return Demand(
+        keys, counts, times, weights, np.isin(keys, shared), tokens, lookups, found.causal
+    )
 
 
 def choose(
@@ -172,15 +176,18 @@ def _rank(demand: Demand, places: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _likelihood(demand: Demand, keys: Keys) -> NDArray[np.float64]:
-    """How often trigrams (a, b, c) would occur if c depended on b alone: (ab)(bc) / (b); 0 for
-    shorter ones."""
+    """How often trigrams, in the text (a, b, c), would occur if c depended on b alone:
+    (ab)(bc) / (b); 0 for shorter ones."""
     if not len(keys) or order(keys)[0] < SLOTS:
         return np.zeros(len(keys))
     grams = unpack(keys)
-    first = np.column_stack([np.full(len(grams), ABSENT), grams[:, :2]])
+    absent = np.full(len(grams), ABSENT)
     second = shortened_keys(keys)
-    middle = _worth(demand, shortened_keys(second))
-    pair = _worth(demand, pack(first))
+    # A decoder's slots are (a, c, b), and its pair (b, c) is written with c in the middle.
+    a, b = grams[:, 0], grams[:, 2 if demand.causal else 1]
+    first = [absent, b, a] if demand.causal else [absent, a, b]
+    middle = _worth(demand, pack(np.column_stack([absent, b, absent])))
+    pair = _worth(demand, pack(np.column_stack(first)))
     # A boundary to the left is no token of which pairs are counted.
     pair = np.where(pair == 0, middle, pair)
     return pair * _worth(demand, second) / np.maximum(middle, np.finfo(np.float64).tiny)

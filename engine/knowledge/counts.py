@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.model.backbone import Backbone
-from engine.model.ngrams import Keys, order, pack, shortened_keys, trigrams
+from engine.model.ngrams import Keys, ngrams, order, pack, shortened_keys
 
 Counts = NDArray[np.int64]
 _BLOCK = 1024
@@ -23,6 +23,8 @@ class NgramCounts:
     keys: Keys
     counts: Counts
     tokens: int
+    causal: bool = False
+    """Whether they are a decoder's."""
 
     def of_order(self, wanted: int) -> tuple[Keys, Counts]:
         here = order(self.keys) == wanted
@@ -44,19 +46,20 @@ def count_ngrams(
 ) -> NgramCounts:
     """Count the trigrams of every line, and the bigrams and unigrams they back off to.
 
-    Lines longer than the backbone reads are cut, as serving cuts them. `progress` is called with
-    the number of lines done and may raise to stop.
+    An encoder's lines are documents, cut where it reads no further; a decoder's are running text.
+    `progress` is called with the number of lines done and may raise to stop.
     """
+    causal = backbone.shape.causal
     parts: list[tuple[Keys, Counts]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     tokens = done = pending = 0
     block: list[str] = []
 
     def take() -> None:
         nonlocal tokens, done, pending, parts
-        rows = [backbone.cut(ids)[0] for ids in backbone.tokenize(block)]
+        rows = backbone.rows(block)
         lengths = np.array([len(row) for row in rows])
         ids = np.fromiter((t for row in rows for t in row), np.int64, int(lengths.sum()))
-        three = pack(trigrams(ids, lengths, boundary))
+        three = pack(ngrams(ids, lengths, boundary, causal=causal))
         two = shortened_keys(three)
         keys, counts = np.unique(
             np.concatenate([three, two, shortened_keys(two)]), return_counts=True
@@ -77,4 +80,4 @@ def count_ngrams(
     if block:
         take()
     keys, counts = _fold(parts)
-    return NgramCounts(keys, counts, tokens)
+    return NgramCounts(keys, counts, tokens, causal)

@@ -2,8 +2,9 @@
 
 The upper layers are frozen. At first the loss is the normalised squared error at layer k alone,
 which is cheap and teaches fastest; for the rest of the time the errors after every frozen upper
-layer are added, so that what is left of the error lies where it matters least. Some n-grams lose
-slots at random, so that back-off to shorter n-grams degrades gently.
+layer are added, so that what is left of the error lies where it matters least. A decoder, which
+is there to say what comes next, is judged by that instead: its next-token loss is added. Some
+n-grams lose slots at random, so that back-off to shorter n-grams degrades gently.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from torch import Tensor
 from engine.errors import BadInput, Cancelled
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.passages import groups, varied, vocabulary, windows
+from engine.knowledge.perplexity import next_token_loss, perplexity_of
 from engine.knowledge.teacher import Teacher
 from engine.model.backbone import Backbone
+from engine.model.decoder import Decoder
 from engine.model.layers import run_layer
-from engine.model.ngrams import shorten, trigrams
+from engine.model.ngrams import shorten
 from engine.model.packing import Packing
 
 HELD_OUT_EVERY = 50
@@ -43,6 +46,8 @@ class DistilPlan:
     window: int = 128
     mask: float = 0.1
     """Share of the n-grams that lose one or two slots."""
+    next_token: float = 1.0
+    """What a decoder's next-token loss, in nats, counts beside the errors."""
     varied: float = 0.3
     """Share of the passages that are changed: other domains have shorter texts and other words."""
     seed: int = 0
@@ -61,6 +66,10 @@ class DistilProgress:
     error: float
     error_top: float
     """The held-out error at the last layer, through the frozen upper layers."""
+    perplexity: float | None = None
+    """Of the held-out text, a decoder's."""
+    exact_perplexity: float | None = None
+    """The same by the exact lower layers."""
 
 
 class Distillation:
@@ -99,6 +108,7 @@ class Distillation:
         self.step = self.tokens = 0
         self.seconds = 0.0
         self._running = 0.0
+        self._exact: float | None = None
 
     @property
     def share(self) -> float:
@@ -137,8 +147,22 @@ class Distillation:
     def progress(self) -> DistilProgress:
         """Where it stands, held-out errors measured now."""
         low, top = self.held_out_errors()
+        perplexity = exact = None
+        if isinstance(self._backbone, Decoder):
+            held_out = [self._rows[i] for i in self._held_out]
+            perplexity = perplexity_of(self._backbone, held_out, self.hplm.states)
+            self._exact = self._exact or perplexity_of(self._backbone, held_out)
+            exact = self._exact
         return DistilProgress(
-            self.step, self.tokens, self.share, self.seconds, self._running, low, top
+            self.step,
+            self.tokens,
+            self.share,
+            self.seconds,
+            self._running,
+            low,
+            top,
+            perplexity,
+            exact,
         )
 
     @torch.no_grad()
@@ -149,7 +173,7 @@ class Distillation:
         weight = 0
         for batch in groups(self._held_out, self._lengths, self.plan.batch_tokens, rng):
             size = sum(self._lengths[i] for i in batch)
-            errors = self._errors(batch, 0.0, rng, {}, low=False)
+            errors = self._learnt(batch, 0.0, rng, {}, low=False).errors
             totals += np.array([errors[0].item(), errors[-1].item()]) * size
             weight += size
         return float(totals[0] / weight), float(totals[1] / weight)
@@ -163,8 +187,11 @@ class Distillation:
             for i in batch
             if rng.random() < plan.varied
         }
-        errors = self._errors(batch, plan.mask, rng, instead, low=self.share < plan.low)
+        found = self._learnt(batch, plan.mask, rng, instead, low=self.share < plan.low)
+        errors = found.errors
         loss = errors[0] + torch.stack(errors[1:]).mean() if errors[1:] else 2 * errors[0]
+        if found.next_token is not None:
+            loss = loss + plan.next_token * found.next_token
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -174,7 +201,7 @@ class Distillation:
         self._running = low if self.step == 0 else 0.98 * self._running + 0.02 * low
         self.step += 1
 
-    def _errors(
+    def _learnt(
         self,
         batch: list[int],
         mask: float,
@@ -182,13 +209,13 @@ class Distillation:
         instead: Mapping[int, list[int]],
         *,
         low: bool,
-    ) -> list[Tensor]:
-        """Errors at layer k and, unless `low`, after every upper layer."""
+    ) -> _Learnt:
+        """Errors at layer k and, unless `low`, after every upper layer, and a decoder's loss."""
         backbone, hplm = self._backbone, self.hplm
         passages = [instead.get(i, self._rows[i]) for i in batch]
         lengths = [len(row) for row in passages]
         ids = np.fromiter((t for row in passages for t in row), np.int64, sum(lengths))
-        grams = trigrams(ids, np.array(lengths), hplm.encoder.boundary)
+        grams = hplm.encoder.grams(ids, np.array(lengths))
         if mask > 0:
             lost = rng.random(len(grams))
             grams[lost < mask] = shorten(grams[lost < mask])
@@ -204,7 +231,18 @@ class Distillation:
                 teacher = run_layer(weights, teacher, packing, backbone.shape)
             student = run_layer(weights, student, packing, backbone.shape)
             errors.append(_error(student, teacher))
-        return errors
+        loss = None
+        if isinstance(backbone, Decoder) and not low:
+            loss = next_token_loss(backbone, student, torch.from_numpy(ids), packing).mean()
+        return _Learnt(errors, loss)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learnt:
+    """`errors` at layer k and above, and the loss of the tokens that were to come."""
+
+    errors: list[Tensor]
+    next_token: Tensor | None
 
 
 def _error(student: Tensor, teacher: Tensor) -> Tensor:

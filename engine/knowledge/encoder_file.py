@@ -16,7 +16,7 @@ from engine.knowledge.retrieve import Damage
 from engine.model.backbone import Backbone
 from engine.model.bridge import Bridge
 from engine.model.checkpoint import BUNDLED_SHA256
-from engine.model.ngram_encoder import FORM, NgramEncoder
+from engine.model.ngram_encoder import NgramEncoder, form_of
 
 FORMAT = "hmi-ngram-encoder-2"
 _ENCODER, _BRIDGE = "encoder.", "bridge."
@@ -93,7 +93,7 @@ def _check(metadata: dict[str, str], name: str, backbone: Backbone) -> None:
     )
     here = (
         FORMAT,
-        FORM,
+        form_of(backbone.shape),
         str(backbone.split),
         str(backbone.shape.hidden),
         backbone.checkpoint.sha256,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model.backbone import Backbone
-from engine.model.ngrams import pack, trigrams
+from engine.model.ngrams import ngrams, pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def expect(backbone: Backbone, documents: Iterable[str], boundary: int) -> Expec
     ids = np.fromiter((t for row in rows for t in row), np.int64, int(lengths.sum()))
     if not ids.size:
         return Expectation(0, 0.0)
-    keys = pack(trigrams(ids, lengths, boundary))
+    keys = pack(ngrams(ids, lengths, boundary, causal=backbone.shape.causal))
     documents_of = np.repeat(np.arange(len(rows)), lengths)
     by_document = np.unique(np.stack([keys, documents_of], axis=1), axis=0)
     distinct, holders = np.unique(by_document[:, 0], return_counts=True)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from engine.model.backbone import Backbone
 from engine.model.bridge import Bridge
 from engine.model.ngram_encoder import NgramEncoder
+from engine.model.packing import Packing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +30,13 @@ class Hplm:
 
     def to(self, device: torch.device) -> Hplm:
         return Hplm(self.encoder.to(device), self.bridge.to(device))
+
+    def states(self, ids: NDArray[np.int64], packing: Packing) -> Tensor:
+        """Layer k of packed texts (T,) -> (T, H) float32, rows computed and not rounded."""
+        lengths = np.array(packing.sizes, dtype=np.int64)
+        distinct, which = np.unique(self.encoder.grams(ids, lengths), axis=0, return_inverse=True)
+        rows = self.encoder.rows(torch.from_numpy(distinct))
+        return self.bridge(rows[torch.from_numpy(which.reshape(-1))], packing)  # type: ignore[no-any-return]
 
     @property
     def nbytes(self) -> int:

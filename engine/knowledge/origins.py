@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.knowledge.index import MISS
 from engine.knowledge.retrieve import Knowledge, Retrieved
-from engine.model.ngrams import order, pack, shortened_keys, trigrams
+from engine.model.ngrams import order, pack, shortened_keys
 
 Source = Literal["table", "backed_off", "cached", "computed"]
 
@@ -33,7 +33,7 @@ def origins(
     view = knowledge.view
     text = np.array(ids, dtype=np.int64)
     length, pair = np.array([len(ids)], dtype=np.int64), np.array([second], dtype=np.int64)
-    keys = pack(trigrams(text, length, knowledge.encoder.boundary, pair))
+    keys = pack(knowledge.encoder.grams(text, length, seconds=pair if second else None))
     rows = view.find(keys)
     for _ in range(2):
         missed = np.flatnonzero(found.backed_off & (rows == MISS) & (order(keys) > 1))

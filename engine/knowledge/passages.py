@@ -18,15 +18,12 @@ _FOREIGN = 0.2
 
 
 def windows(backbone: Backbone, lines: Iterable[str], length: int) -> list[list[int]]:
-    """Token rows of at most `length`, long lines cut into several (each with its own edges)."""
+    """Token rows of at most `length`, as the backbone reads such lines."""
     rows: list[list[int]] = []
     block: list[str] = []
 
     def flush() -> None:
-        for ids in backbone.tokenize(block):
-            first, last, body = ids[0], ids[-1], ids[1:-1]
-            starts = range(0, len(body), length - 2)
-            rows.extend([first, *body[at : at + length - 2], last] for at in starts)
+        rows.extend(backbone.windows(block, length))
         block.clear()
 
     for line in lines:
@@ -40,7 +37,10 @@ def windows(backbone: Backbone, lines: Iterable[str], length: int) -> list[list[
 def vocabulary(backbone: Backbone) -> NDArray[np.int64]:
     """The ids of all tokens that stand for text; not [CLS], [unused7] and their like."""
     tokens: dict[str, int] = backbone.tokenizer.get_vocab()
-    told = [i for token, i in tokens.items() if not (token[0] == "[" and token[-1] == "]")]
+    if backbone.shape.causal:
+        told = [i for i in tokens.values() if i not in backbone.tokenizer.all_special_ids]
+    else:
+        told = [i for token, i in tokens.items() if not (token[0] == "[" and token[-1] == "]")]
     return np.array(sorted(told), dtype=np.int64)
 
 

@@ -19,8 +19,9 @@ from engine.knowledge.row_cache import CacheShare
 from engine.knowledge.traffic import Traffic
 from engine.knowledge.view import TableView
 from engine.model.bridge import Bridge
+from engine.model.cached import CachedRows
 from engine.model.ngram_encoder import NgramEncoder
-from engine.model.ngrams import Ids, Keys, order, pack, shortened_keys, trigrams
+from engine.model.ngrams import Ids, Keys, order, pack, shortened_keys
 from engine.model.packing import Packing
 from engine.model.rows import row_bytes
 
@@ -60,6 +61,12 @@ class Knowledge:
         device = packing.device
         which = F.pad(found.which, (0, packing.total - len(found.which)))
         return self.bridge.assemble(found.rows.to(device), which.to(device), packing)
+
+    def assemble_on(self, found: Retrieved, cached: CachedRows) -> Tensor:
+        """The same for a decoder's new tokens, which hear the earlier ones through the pool."""
+        device = cached.position.device
+        which = F.pad(found.which, (0, len(cached.position) - len(found.which)))
+        return self.bridge.assemble_on(found.rows.to(device), which.to(device), cached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +144,15 @@ def together(parts: Sequence[Retrieved]) -> Retrieved:
 class Asked:
     """Packed token `ids` (T,) of texts of `lengths` (B,), int64, and the knowledge to ask.
 
-    `seconds` (B,): where in each a second text begins, 0 if it has none; None if none has.
+    `seconds` (B,): where in each a second text begins, 0 if it has none; None if none has. Of texts
+    that go on, a decoder's, `before` (B, 2) are the tokens in front, the farther first.
     """
 
     ids: Ids
     lengths: Ids
     knowledge: Knowledge
     miss: MissPolicy = "compute"
+    before: Ids | None = None
     seconds: Ids | None = None
 
 
@@ -155,7 +164,7 @@ def retrieve(
     seconds: Ids | None = None,
 ) -> Retrieved:
     """Look up every token of packed rows; see `retrieve_all`."""
-    return retrieve_all([Asked(ids, lengths, knowledge, miss, seconds)])[0]
+    return retrieve_all([Asked(ids, lengths, knowledge, miss, seconds=seconds)])[0]
 
 
 def retrieve_all(asked: Sequence[Asked]) -> list[Retrieved]:
@@ -199,7 +208,7 @@ class _Found:
 def _find(asked: Asked) -> _Found:
     knowledge = asked.knowledge
     view, encoder = knowledge.view, knowledge.encoder
-    grams = trigrams(asked.ids, asked.lengths, encoder.boundary, asked.seconds)
+    grams = encoder.grams(asked.ids, asked.lengths, asked.before, asked.seconds)
     keys, which, times = np.unique(pack(grams), return_inverse=True, return_counts=True)
     found = view.find(keys)
     hit = found != MISS

@@ -179,6 +179,19 @@ def random_adapter(
     )
 
 
+def identity_adapter(shape: AdapterShape) -> AdapterWeights:
+    """One of rank 1 that changes nothing, and has no head."""
+    places, rank = (shape.layers, len(PLACES)), 1
+    return AdapterWeights(
+        down=torch.zeros(*places, shape.hidden, rank),
+        down_bias=torch.zeros(*places, rank),
+        up=torch.zeros(*places, rank, shape.hidden),
+        up_bias=torch.zeros(*places, shape.hidden),
+        head=torch.zeros(0, shape.hidden),
+        head_bias=torch.zeros(0),
+    )
+
+
 def bottleneck(x: Tensor, down: Tensor, down_bias: Tensor, up: Tensor, up_bias: Tensor) -> Tensor:
     """One adapter on (..., H): the reference that batches are tested against."""
     return x + torch.matmul(F.gelu(torch.matmul(x, down) + down_bias), up) + up_bias

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.errors import BadInput, Damaged
-from engine.model.checkpoint import Checkpoint, open_checkpoint
+from engine.errors import BadInput
+from engine.model.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from engine.model.layers import LayerWeights, Place, Shape, run_layer
 from engine.model.packing import Packing
 from engine.model.pooling import Pooling, read_pooling
@@ -25,8 +24,8 @@ REFERENCE_BYTES_PER_PARAMETER = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """Word (V, H), position (P, H) and segment (H,) vectors with the first normalisation; `second`
-    (H,) is the segment vector of the second text of a pair.
+    """Word (V, H) and position (P, H) vectors; the BERT family has a segment's (H,), a pair's
+    second text's (H,) and the first normalisation too, the GPT-2 family none of the four.
 
     Float32 whatever the layers compute in: the n-gram encoder reads the same word vectors, and a
     table must not depend on the machine that built it.
@@ -34,10 +33,27 @@ class Embeddings:
 
     word: Tensor
     position: Tensor
-    segment: Tensor
-    second: Tensor
-    norm: Tensor
-    norm_bias: Tensor
+    segment: Tensor | None = None
+    second: Tensor | None = None
+    norm: Tensor | None = None
+    norm_bias: Tensor | None = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Those that there are."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: t for name, t in found.items() if t is not None}
+
+    def of(self, ids: Tensor, position: Tensor, eps: float, second: Tensor | None = None) -> Tensor:
+        """Token ids (T,) at their positions (T,) -> (T, H) float32; `second` (T,) is 1 in second
+        texts."""
+        x = F.embedding(ids, self.word) + F.embedding(position, self.position)
+        if self.segment is not None:
+            x = x + self.segment
+            if second is not None and self.second is not None:
+                x = x + second[:, None] * (self.second - self.segment)
+        if self.norm is None:
+            return x
+        return F.layer_norm(x, (x.shape[1],), self.norm, self.norm_bias, eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +103,7 @@ class Backbone:
 
     def embed(self, ids: Tensor, packing: Packing) -> Tensor:
         """Token ids (T,) -> (T, H), the first layer's input."""
-        e = self.embeddings
-        x = F.embedding(ids, e.word) + F.embedding(packing.position, e.position) + e.segment
-        if packing.segment is not None:
-            x = x + packing.segment[:, None] * (e.second - e.segment)
-        x = F.layer_norm(x, (self.shape.hidden,), e.norm, e.norm_bias, self.shape.eps)
+        x = self.embeddings.of(ids, packing.position, self.shape.eps, packing.segment)
         return x.to(self.dtype)
 
     def lower(self, ids: Tensor, packing: Packing) -> Tensor:
@@ -129,6 +141,19 @@ class Backbone:
     def tokenize_fully(self, texts: Sequence[str | tuple[str, str]]) -> list[Any]:
         """The tokenizer's own encodings of texts or pairs: ids, type ids, words and offsets."""
         return list(self._fast.encode_batch(list(texts))) if texts else []
+
+    def rows(self, lines: Sequence[str]) -> list[list[int]]:
+        """The token rows of a corpus's lines, each a document, as serving reads them."""
+        return [self.cut(ids)[0] for ids in self.tokenize(lines)]
+
+    def windows(self, lines: Sequence[str], length: int) -> list[list[int]]:
+        """Token rows of at most `length`, long lines cut into several, each with its own edges."""
+        rows: list[list[int]] = []
+        for ids in self.tokenize(lines):
+            first, last, body = ids[0], ids[-1], ids[1:-1]
+            starts = range(0, len(body), length - 2)
+            rows.extend([first, *body[at : at + length - 2], last] for at in starts)
+        return rows
 
     def cut(self, ids: list[int]) -> tuple[list[int], bool]:
         """`ids` as the backbone can read them (closing token kept), and whether any were lost."""
@@ -183,12 +208,8 @@ def load_backbone(
     """
     checkpoint = open_checkpoint(folder)
     shape = _shape(checkpoint)
-    state, tokenizer = _read(checkpoint)
-    if not 0 < split < shape.layers:
-        raise BadInput(
-            f"The split {split} does not fit a backbone of {shape.layers} layers.",
-            remedy=f"Choose a split from 1 to {shape.layers - 1}.",
-        )
+    state, tokenizer = read_checkpoint(checkpoint, "BertModel", add_pooling_layer=False)
+    check_split(split, shape)
     place = torch.device(device)
     names = ("word_embeddings", "position_embeddings", "token_type_embeddings", "LayerNorm")
     word, position, segment, norm = (state[f"embeddings.{name}.weight"] for name in names)
@@ -209,42 +230,13 @@ def load_backbone(
     )
 
 
-def _read(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], Any]:
-    """The encoder's state dict and its tokenizer, every weight accounted for."""
-    # Imported by name because its typed surface changes from release to release.
-    transformers: Any = importlib.import_module("transformers")
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    remedy = "Copy the checkpoint folder again, or choose another with --backbone."
-    try:
-        model, report = transformers.BertModel.from_pretrained(
-            checkpoint.folder,
-            local_files_only=True,
-            use_safetensors=True,
-            add_pooling_layer=False,
-            dtype=torch.float32,
-            output_loading_info=True,
+def check_split(split: int, shape: Shape) -> None:
+    """BadInput unless both halves have a layer."""
+    if not 0 < split < shape.layers:
+        raise BadInput(
+            f"The split {split} does not fit a backbone of {shape.layers} layers.",
+            remedy=f"Choose a split from 1 to {shape.layers - 1}.",
         )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            checkpoint.folder, local_files_only=True
-        )
-    except Exception as error:
-        raise Damaged(
-            f"The checkpoint in {checkpoint.folder} cannot be loaded: {error}",
-            remedy=remedy,
-            code="backbone_damaged",
-        ) from error
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise Damaged(
-            f"The checkpoint in {checkpoint.folder} lacks {len(missing)} weights, "
-            f"{missing[0]} among them.",
-            remedy=remedy,
-            code="backbone_damaged",
-        )
-    # The engine cuts long texts itself and says so; the tokenizer's own warning would repeat it.
-    tokenizer.model_max_length = 1 << 30
-    return dict(model.state_dict()), tokenizer
 
 
 def _shape(checkpoint: Checkpoint) -> Shape:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.model.backbone import Backbone
-from engine.model.layers import LayerWeights, run_layer
+from engine.model.cached import CachedRows
+from engine.model.layers import LayerWeights, apply_layer, run_layer
 from engine.model.packing import Packing
 from engine.model.rows import decode_rows
 from engine.model.weights import fingerprint_of, load_weights
@@ -23,7 +24,7 @@ from engine.model.weights import fingerprint_of, load_weights
 class Bridge(nn.Module):
     """Trainable; `widths` are the feed-forward widths of its layers."""
 
-    second: Tensor
+    second: Tensor | None
 
     def __init__(self, backbone: Backbone, widths: tuple[int, ...] | None = None) -> None:
         """Start from the last of the lower layers; one layer, its feed-forward halved, if no
@@ -36,12 +37,19 @@ class Bridge(nn.Module):
         self.widths = (shape.intermediate // 2,) if widths is None else widths
         first = backbone.split - len(self.widths)
         before = backbone.layers[max(first - 1, 0)]
-        self.position = nn.Parameter(torch.zeros(shape.positions, shape.hidden))
-        self.norm = nn.Parameter(before.norm2.float().clone())
-        self.norm_bias = nn.Parameter(before.norm2_bias.float().clone())
+        position = torch.zeros(shape.positions, shape.hidden)
+        norm: tuple[Tensor, Tensor] | None = before.norm2, before.norm2_bias
         e = backbone.embeddings
+        if shape.causal:
+            # The sum that goes through a decoder's layers still has its first positions in it.
+            known = e.position.float()
+            position, norm = known - known.mean(0), None
+        self.position = nn.Parameter(position)
+        self.norm = None if norm is None else nn.Parameter(norm[0].float().clone())
+        self.norm_bias = None if norm is None else nn.Parameter(norm[1].float().clone())
         # Not trained and not in the file: what the backbone itself adds to a pair's second text.
-        self.register_buffer("second", (e.second - e.segment).float(), persistent=False)
+        paired = None if e.second is None or e.segment is None else (e.second - e.segment).float()
+        self.register_buffer("second", paired, persistent=False)
         self.blocks = nn.ModuleList(
             layer.trimmed(width).trainable()
             for layer, width in zip(
@@ -52,7 +60,7 @@ class Bridge(nn.Module):
     def forward(self, rows: Tensor, packing: Packing) -> Tensor:
         """Each token's row (T, H) float32 -> the hidden state of layer k (T, H) float32, with
         gradients."""
-        x = self._placed(rows, packing)
+        x = self._placed(rows, packing.position, packing.segment)
         for block in self.blocks:
             x = run_layer(LayerWeights.of(block), x, packing, self.shape)
         return x
@@ -60,22 +68,29 @@ class Bridge(nn.Module):
     def assemble(self, rows: Tensor, which: Tensor, packing: Packing) -> Tensor:
         """Stored rows (U, H + 4) int8 and each token's row number (T,) -> layer k (T, H), computed
         in the backbone's dtype. The weights must not change any more (`freeze`)."""
-        x = self._placed(decode_rows(rows).index_select(0, which), packing).to(self.dtype)
+        placed = decode_rows(rows).index_select(0, which)
+        x = self._placed(placed, packing.position, packing.segment)
+        x = x.to(self.dtype)
         for weights in self._served():
             x = run_layer(weights, x, packing, self.shape)
         return x
 
-    def _placed(self, rows: Tensor, packing: Packing) -> Tensor:
-        placed = rows + self.position.index_select(0, packing.position)
-        if packing.segment is not None:
-            placed = placed + packing.segment[:, None] * self.second
-        return F.layer_norm(
-            placed,
-            (self.shape.hidden,),
-            self.norm,
-            self.norm_bias,
-            self.shape.eps,
-        )
+    def assemble_on(self, rows: Tensor, which: Tensor, cached: CachedRows) -> Tensor:
+        """The same of new tokens alone, which hear the earlier ones through the pool; its layers
+        are the first of their leases."""
+        x = self._placed(decode_rows(rows).index_select(0, which), cached.position)
+        x = x.to(self.dtype)
+        for layer, weights in enumerate(self._served()):
+            x = apply_layer(weights, x, cached.mix(layer), self.shape)
+        return x
+
+    def _placed(self, rows: Tensor, position: Tensor, segment: Tensor | None = None) -> Tensor:
+        x = rows + self.position.index_select(0, position)
+        if segment is not None and self.second is not None:
+            x = x + segment[:, None] * self.second
+        if self.norm is None:
+            return x
+        return F.layer_norm(x, (self.shape.hidden,), self.norm, self.norm_bias, self.shape.eps)
 
     def _served(self) -> list[LayerWeights]:
         """The layers in the backbone's dtype, where the module is now."""

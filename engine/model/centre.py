@@ -1,12 +1,11 @@
-"""A transformer layer for one token and its two neighbours, of which only the token goes on."""
+"""Attention of one token to itself and its two neighbours, of which only the token goes on."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from engine.model.layers import LayerWeights, Shape
+from engine.model.layers import Shape
 
 
 def hear(own: Tensor, left: Tensor, right: Tensor, present: Tensor, shape: Shape) -> Tensor:
@@ -24,20 +23,3 @@ def hear(own: Tensor, left: Tensor, right: Tensor, present: Tensor, shape: Shape
     share = scores.softmax(1)[..., None]
     mixed: Tensor = share[:, 0] * left_v + share[:, 1] * v + share[:, 2] * right_v
     return mixed.flatten(1)
-
-
-def finish(w: LayerWeights, x: Tensor, mixed: Tensor, shape: Shape) -> Tensor:
-    """What follows attention in a post-norm layer: (*, H) and what was heard (*, H) -> (*, H).
-
-    In the weights' dtype, whatever comes in.
-    """
-    width, dtype = (shape.hidden,), w.out.dtype
-    x = F.layer_norm(
-        x.to(dtype) + F.linear(mixed.to(dtype), w.out, w.out_bias),
-        width,
-        w.norm1,
-        w.norm1_bias,
-        shape.eps,
-    )
-    h = F.linear(F.gelu(F.linear(x, w.up, w.up_bias)), w.down, w.down_bias)
-    return F.layer_norm(x + h, width, w.norm2, w.norm2_bias, shape.eps)

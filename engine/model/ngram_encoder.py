@@ -8,7 +8,8 @@ n-gram pays for output projection and feed-forward alone.
 
 The published form (SkipBERT, ACL 2022) runs k whole layers on all three tokens, stores three gated
 slots and sums them over neighbouring n-grams; the bridge's attention does that here.
-Absent slots are masked out, and a boundary is a learned token of its own.
+Absent slots are masked out, and a boundary is a learned token of its own. For a decoder it is the
+same, with the two tokens before the centre as its neighbours and nothing of what comes after.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.model.backbone import Backbone
-from engine.model.centre import finish, hear
-from engine.model.layers import LayerWeights, Shape
-from engine.model.ngrams import ABSENT, SLOTS
+from engine.model.backbone import Backbone, Embeddings
+from engine.model.centre import hear
+from engine.model.layers import LayerWeights, Shape, finish, project
+from engine.model.ngrams import ABSENT, SLOTS, Ids, ngrams
 from engine.model.rows import encode_rows, row_bytes
 from engine.model.steady import height
 from engine.model.token_projections import TokenProjections
 from engine.model.weights import fingerprint_of, load_weights
 
-FORM = "centre-row"
+FORM, CAUSAL_FORM = "centre-row", "causal-row"
 _SIDES = (0, 2)
 _CENTRE = 1
 
@@ -48,6 +49,20 @@ class EncoderForm:
     backbone_sha256: str
 
 
+def form_of(shape: Shape) -> str:
+    """What an encoder for such a backbone is called in files."""
+    return CAUSAL_FORM if shape.causal else FORM
+
+
+def _places(e: Embeddings) -> Tensor:
+    """(SLOTS, H) what standing in each slot adds to a word, before training."""
+    if e.segment is not None:
+        return e.position[:SLOTS] + e.segment
+    # Anywhere in a text, two tokens back, here, and one back: the first positions are odd ones.
+    p = e.position
+    return torch.stack([p[:-2].mean(0), p[2:].mean(0), p[1:-1].mean(0)])
+
+
 class NgramEncoder(nn.Module):
     """Trainable; the word vectors stay the backbone's own and are not part of its state."""
 
@@ -62,13 +77,13 @@ class NgramEncoder(nn.Module):
         self.dtype = backbone.dtype
         """What rows are computed in; it decides their last bits."""
         self.form = EncoderForm(
-            FORM, backbone.split, shape.hidden, widths, backbone.checkpoint.sha256
+            form_of(shape), backbone.split, shape.hidden, widths, backbone.checkpoint.sha256
         )
         self.word = e.word.float()
         self.edge = nn.Parameter(e.word.float().mean(0))
-        self.place = nn.Parameter((e.position[:SLOTS] + e.segment).float().clone())
-        self.norm = nn.Parameter(e.norm.float().clone())
-        self.norm_bias = nn.Parameter(e.norm_bias.float().clone())
+        self.place = nn.Parameter(_places(e).float().clone())
+        self.norm = None if e.norm is None else nn.Parameter(e.norm.float().clone())
+        self.norm_bias = None if e.norm_bias is None else nn.Parameter(e.norm_bias.float().clone())
         self.blocks = nn.ModuleList(
             layer.trimmed(width).trainable()
             for layer, width in zip(backbone.layers, widths, strict=False)
@@ -92,12 +107,17 @@ class NgramEncoder(nn.Module):
         """Token ids (N,), the boundary among them, standing in `slot` -> (N, H)."""
         words = F.embedding(tokens.clamp(0, self.boundary - 1), self.word)
         words = torch.where((tokens == self.boundary)[:, None], self.edge, words)
-        return F.layer_norm(
-            words + self.place[slot],
-            (self.shape.hidden,),
-            self.norm,
-            self.norm_bias,
-            self.shape.eps,
+        x = words + self.place[slot]
+        if self.norm is None:
+            return x
+        return F.layer_norm(x, (self.shape.hidden,), self.norm, self.norm_bias, self.shape.eps)
+
+    def grams(
+        self, ids: Ids, lengths: Ids, before: Ids | None = None, seconds: Ids | None = None
+    ) -> Ids:
+        """The n-grams (T, 3) of packed rows (see `ngrams.ngrams`)."""
+        return ngrams(
+            ids, lengths, self.boundary, causal=self.shape.causal, before=before, seconds=seconds
         )
 
     def rows(self, grams: Tensor) -> Tensor:
@@ -110,8 +130,8 @@ class NgramEncoder(nn.Module):
         hidden = self.shape.hidden
         last = len(self.blocks) - 1
         for depth, w in enumerate(self.layers()):
-            told = F.linear(sides, w.qkv[hidden:], w.qkv_bias[hidden:])
-            own = F.linear(x, w.qkv, w.qkv_bias)
+            told = project(w, sides, self.shape, hidden)
+            own = project(w, x, self.shape)
             left, right = told[0][which[:, 0]], told[1][which[:, 1]]
             x = finish(w, x, hear(own, left, right, present, self.shape), self.shape)
             if depth < last:
@@ -147,7 +167,7 @@ class NgramEncoder(nn.Module):
         for depth, w in enumerate(layers):
             left, right, own = known.take(tokens, depth)
             if own is None:
-                own = F.linear(x, w.qkv, w.qkv_bias).float()
+                own = project(w, x, self.shape).float()
             x = finish(w, x, hear(own, left, right, present, self.shape), self.shape)
         return x.float()
 

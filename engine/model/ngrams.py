@@ -1,8 +1,10 @@
 """N-grams of token ids as 64-bit keys.
 
-The n-gram of token i is (x[i-1], x[i], x[i+1]). Outside the sequence stands an explicit boundary
-id, which is information; a slot that back-off gave up is absent, which is not. The key is tagged
-with the n-gram's order, so that neither can be taken for the other (SkipBERT's keys could).
+The n-gram of token i is (x[i-1], x[i], x[i+1]), or for a model that looks back alone
+(x[i-2], x[i], x[i-1]): the token itself in the middle, to its left what back-off gives up first.
+Outside the sequence stands an explicit boundary id, which is information; a slot that back-off gave
+up is absent, which is not. The key is tagged with the n-gram's order, so that neither can be taken
+for the other (SkipBERT's keys could).
 
     bits  0-19 left + 1    20-39 centre + 1    40-59 right + 1    60-61 order
 """
@@ -46,6 +48,48 @@ def trigrams(ids: Ids, lengths: Ids, boundary: int, seconds: Ids | None = None) 
         grams[at, 0] = ids[starts]
         grams[at - 1, 2] = boundary
     return grams
+
+
+def causal_trigrams(ids: Ids, lengths: Ids, boundary: int, before: Ids | None = None) -> Ids:
+    """(T,) token ids of packed rows -> (T, 3), each token in the middle, the two before it in its
+    own row to the left and right of it.
+
+    `before` (B, 2) are the tokens in front of each row, the farther first; a row that starts its
+    text has boundaries there, as all have if none are given.
+    """
+    starts = np.cumsum(lengths) - lengths
+    if before is None:
+        before = np.full((len(lengths), 2), boundary, dtype=np.int64)
+    grams = np.empty((int(ids.shape[0]), SLOTS), dtype=np.int64)
+    grams[:, 1] = ids
+    grams[1:, 2] = ids[:-1]
+    grams[starts, 2] = before[:, 1]
+    grams[2:, 0] = ids[:-2]
+    longer = starts[lengths > 1]
+    grams[longer + 1, 0] = before[lengths > 1, 1]
+    grams[starts, 0] = before[:, 0]
+    return grams
+
+
+def ngrams(
+    ids: Ids,
+    lengths: Ids,
+    boundary: int,
+    *,
+    causal: bool,
+    before: Ids | None = None,
+    seconds: Ids | None = None,
+) -> Ids:
+    """The n-grams (T, 3) of packed rows as a model reads them; `before` is of causal ones,
+    `seconds` of the others."""
+    if causal:
+        return causal_trigrams(ids, lengths, boundary, before)
+    return trigrams(ids, lengths, boundary, seconds)
+
+
+def in_text_order(grams: Ids, *, causal: bool) -> Ids:
+    """(N, 3) n-grams as a reader would write them, absent slots first."""
+    return grams[:, [0, 2, 1]] if causal else grams
 
 
 def pack(grams: Ids) -> Keys:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.model.centre import finish
+from engine.model.layers import finish, project
 from engine.model.steady import height, is_steady
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class TokenProjections:
         """Every product that a row goes through, one after the other."""
         for w in self._encoder.served():
             x = x.to(w.qkv.dtype)
-            heard = F.linear(x, w.qkv, w.qkv_bias)[:, : self._hidden]
+            heard = project(w, x, self._encoder.shape)[:, : self._hidden]
             x = finish(w, x, heard, self._encoder.shape)
         return x
 
@@ -89,10 +89,10 @@ class TokenProjections:
         left, right = encoder.embed(tokens, 0), encoder.embed(tokens, 2)
         found: list[Tensor] = []
         for depth, w in enumerate(encoder.layers()):
-            told = [F.linear(x, w.qkv[hidden:], w.qkv_bias[hidden:]) for x in (left, right)]
+            told = [project(w, x, encoder.shape, hidden) for x in (left, right)]
             own = []
             if depth == 0:
-                own = [F.linear(encoder.embed(tokens, 1), w.qkv, w.qkv_bias)]
+                own = [project(w, encoder.embed(tokens, 1), encoder.shape)]
             found.append(torch.cat([*told, *own], dim=1))
             if depth + 1 < len(self._layers):
                 left, right = (

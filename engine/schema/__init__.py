@@ -19,6 +19,7 @@ from engine.schema.base import (
     Mode,
     Name,
     Request,
+    Task,
     Tier,
 )
 from engine.schema.domains import (
@@ -40,9 +41,13 @@ from engine.schema.domains import (
 from engine.schema.inference import (
     ClassifyRequest,
     ClassifyResponse,
+    Input,
     ModelCard,
     ModelList,
+    PairRequest,
     Prediction,
+    TextPair,
+    TextRequest,
     Timing,
     TokenOrigin,
     Usage,
@@ -65,7 +70,7 @@ from engine.schema.load import (
     LoadRequest,
     read_load_line,
 )
-from engine.schema.slots import SlotMap
+from engine.schema.slots import Slot, SlotMap
 from engine.schema.status import (
     BackboneStatus,
     DeviceProcess,
@@ -82,6 +87,18 @@ from engine.schema.status import (
     TenantRate,
     TierStatus,
     Version,
+)
+from engine.schema.tasks import (
+    Embedding,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
+    Numbers,
+    PredictRequest,
+    PredictResponse,
+    Span,
+    TaggedText,
+    TagRequest,
+    TagResponse,
 )
 from engine.schema.tenants import (
     Cost,
@@ -106,6 +123,7 @@ from engine.schema.versions import (
     VplmVersions,
 )
 from engine.schema.vplms import (
+    LABELS_NEEDED,
     BulkCreated,
     Created,
     Head,
@@ -118,6 +136,7 @@ from engine.schema.vplms import (
 )
 
 __all__ = [
+    "LABELS_NEEDED",
     "MAX_COUNT",
     "MAX_INPUTS",
     "MAX_LABELS",
@@ -149,10 +168,14 @@ __all__ = [
     "DomainState",
     "DomainTree",
     "DomainUpdate",
+    "Embedding",
+    "EmbeddingsRequest",
+    "EmbeddingsResponse",
     "EngineStatus",
     "Event",
     "Head",
     "HostStatus",
+    "Input",
     "Job",
     "JobAccepted",
     "JobPage",
@@ -171,7 +194,11 @@ __all__ = [
     "Name",
     "NgramEntry",
     "NgramPage",
+    "Numbers",
+    "PairRequest",
     "Point",
+    "PredictRequest",
+    "PredictResponse",
     "Prediction",
     "Problem",
     "PromoteRequest",
@@ -184,12 +211,18 @@ __all__ = [
     "RebuildRequest",
     "Request",
     "RollbackRequest",
+    "Slot",
     "SlotMap",
+    "Span",
     "SpanFeed",
     "Starter",
     "StarterPage",
     "StarterPublish",
     "Status",
+    "TagRequest",
+    "TagResponse",
+    "TaggedText",
+    "Task",
     "Tenant",
     "TenantCreate",
     "TenantCreated",
@@ -197,6 +230,8 @@ __all__ = [
     "TenantPatch",
     "TenantQueue",
     "TenantRate",
+    "TextPair",
+    "TextRequest",
     "Tier",
     "TierStatus",
     "Timing",

@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.schema.base import Answer, JobState, Request
+from engine.schema.base import Answer, JobState, Request, Task
 
 
 class DatasetReceipt(Answer):
     tenant: str
     name: str
+    task: Task = "classify"
     rows: int
     labels: dict[str, int]
     """Rows of each label."""
@@ -118,7 +119,8 @@ class Job(Answer):
     params: dict[str, Any]
     loss: list[Point]
     accuracy: list[Point]
-    """Held-out: the share of rows that get their label, an epoch a point; for a rebuild that
+    """Held-out, an epoch a point: the task's own metric, such as the share of rows that get their
+    label (`result` names it, as `metric`, and all others, as `measures`); for a rebuild that
     trains an encoder, the share of the exact states' variance that it explains."""
     error: str | None
     result: dict[str, Any]
@@ -129,7 +131,9 @@ class Job(Answer):
     @property
     def measure(self) -> str:
         """What `accuracy` counts, in words."""
-        return "held-out accuracy" if self.type == "train" else "explained variance, held-out"
+        if self.type != "train":
+            return "explained variance, held-out"
+        return f"held-out {self.result.get('metric', 'accuracy')}"
 
     @property
     def confusion(self) -> Confusion | None:

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from engine.schema.base import Answer
+
+
+class Slot(Answer):
+    """One slot. A free one, and one that is being filled, has no adapter."""
+
+    slot: int
+    adapter: str | None = None
+    heat: float | None = None
+    """See SlotMap."""
+    pinned: bool = False
+    held: bool = False
+    vplms: list[str] = Field(default_factory=list)
+    """Those that use the adapter, at most a hundred of them."""
+    users: int = 0
+    """How many there are."""
 
 
 class SlotMap(Answer):

@@ -55,6 +55,8 @@ class LaneSpan(Answer):
     bytes: int | None = None
     largest: dict[str, int] = Field(default_factory=dict)
     """Of compute: the tenants with most texts in the batch, and how many."""
+    vplms: dict[str, int] = Field(default_factory=dict)
+    """Likewise the vPLMs, at most eight of them."""
 
 
 class SpanFeed(Answer):

@@ -57,7 +57,7 @@ class Group:
             np.array(self.lengths, dtype=np.int64),
             self.knowledge,
             self.miss,
-            np.array(seconds, dtype=np.int64) if any(seconds) else None,
+            seconds=np.array(seconds, dtype=np.int64) if any(seconds) else None,
         )
 
     def part(self, start: int, end: int | None = None) -> Group:

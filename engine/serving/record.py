@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from engine.knowledge.retrieve import Lookups
 from engine.serving.batch import Batch
 
+NAMED_VPLMS = 8
+"""vPLMs of a batch that are named."""
+
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
@@ -19,6 +22,8 @@ class BatchRecord:
     models: int
     tenants: tuple[tuple[str, int], ...]
     """With their texts, most first."""
+    vplms: tuple[tuple[str, int], ...]
+    """Those with most texts, most first, with how many."""
     lookups: tuple[tuple[str, Lookups], ...]
     """By domain."""
     oldest: float
@@ -43,6 +48,7 @@ class BatchRecord:
             tokens=batch.tokens,
             models=len(batch.adapters),
             tenants=tuple(Counter(w.model.tenant for w in works).most_common()),
+            vplms=tuple(Counter(w.model.id for w in works).most_common(NAMED_VPLMS)),
             lookups=lookups,
             oldest=min(w.accepted for w in works),
             taken=batch.taken,

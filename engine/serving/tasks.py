@@ -33,25 +33,28 @@ def values_of(
         vectors, counts = _vectors([works[i] for i in headed], headed, top, packing)
         rows = [arena.head_rows(slots[i] or 0) for i in headed]
         every = apply_heads(vectors, arena.heads, rows, counts)
-        for i, logits in zip(headed, every, strict=True):
-            found[i] = _activated(works[i].model.task, logits).tolist()
-    embedded = [i for i, work in enumerate(works) if slots[i] and work.model.task == "embedding"]
-    if embedded:
+        for i, own, logits in zip(headed, rows, every, strict=True):
+            found[i] = _activated(works[i].model.task, logits, len(own)).tolist()
+    if len(headed) < len(works) and (embedded := _embedded(works, slots)):
         pooled = backbone.pooling.apply(top, packing)[torch.tensor(embedded, device=top.device)]
         for i, vector in zip(embedded, pooled.tolist(), strict=True):
             found[i] = vector
     return found
 
 
+def _embedded(works: Sequence[Work], slots: Sequence[int | None]) -> list[int]:
+    return [i for i, work in enumerate(works) if slots[i] and work.model.task == "embedding"]
+
+
 def _vectors(
     works: Sequence[Work], rows: list[int], top: Tensor, packing: Packing
-) -> tuple[Tensor, list[int]]:
+) -> tuple[Tensor, list[int] | None]:
     """What the heads of `works`, which are `rows` of the packing, see: (V, H) float32, and how
-    many of them are whose."""
+    many of them are whose, if it is not one each."""
     pooled = packing.mean(top)
     device = top.device
     if all(work.model.task != "tokens" for work in works):
-        return pooled[torch.tensor(rows, device=device)], [1] * len(works)
+        return pooled[torch.tensor(rows, device=device)], None
     starts = (torch.cumsum(packing.lengths, 0) - packing.lengths).tolist()
     places: list[int] = []
     chosen: list[int] = []
@@ -69,10 +72,10 @@ def _vectors(
     return torch.cat([pooled, words])[torch.tensor(chosen, device=device)], counts
 
 
-def _activated(task: TaskName, logits: Tensor) -> Tensor:
-    """Logits (V, C) -> the values (V * C,)."""
-    if task == "multilabel":
-        return logits.sigmoid().flatten()
-    if task == "regression":
-        return logits.flatten()
-    return logits.softmax(-1).flatten()
+def _activated(task: TaskName, logits: Tensor, labels: int) -> Tensor:
+    """Logits (V * C,) -> the values (V * C,), over C labels."""
+    if task in ("classify", "pair"):
+        return logits.softmax(0)
+    if task == "tokens":
+        return logits.view(-1, labels).softmax(-1).flatten()
+    return logits.sigmoid() if task == "multilabel" else logits

@@ -40,6 +40,8 @@ class Span:
     bytes: int | None = None
     largest: tuple[tuple[str, int], ...] = ()
     """Of a batch's compute: the tenants with most texts in it, and how many."""
+    vplms: tuple[tuple[str, int], ...] = ()
+    """Likewise the vPLMs."""
 
     @property
     def end(self) -> float:

@@ -9,58 +9,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from engine.errors import BadInput
+from engine.model.tagging import Tagging
 from engine.serving.work import TaskName
 from engine.training.targets import ExampleReader
+from engine.training.upload import ChunkReader, Faults
 from store.texts import Example
 
 Format = Literal["jsonl", "csv"]
-SHOWN = 10
-"""How many bad rows an error names."""
-
-
-class _ChunkReader(io.RawIOBase):
-    """Chunks of bytes as a file, so that the standard library's readers can stream them."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        while not self._left:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._left = chunk
-        size = min(len(buffer), len(self._left))
-        buffer[:size] = self._left[:size]
-        self._left = self._left[size:]
-        return size
-
-
-class _Faults:
-    """Collects bad rows so that one answer names them all."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._shown: list[str] = []
-
-    def add(self, line: int, what: str) -> None:
-        self.count += 1
-        if len(self._shown) < SHOWN:
-            self._shown.append(f"line {line}: {what}")
-
-    def check(self) -> None:
-        if not self.count:
-            return
-        more = f" (and {self.count - SHOWN} more)" if self.count > SHOWN else ""
-        raise BadInput(
-            f"The dataset has {self.count} bad rows: {'; '.join(self._shown)}{more}.",
-            remedy="Mend these rows and send it again; nothing was stored.",
-            code="bad_rows",
-        )
 
 
 def read_rows(
@@ -78,9 +33,9 @@ def read_rows(
     there. Rows are yielded as they are read; the error for bad ones comes at the end, naming the
     first ten, so whoever stores the rows must not keep them if the iterator raises.
     """
-    raw: Any = _ChunkReader(chunks)
+    raw: Any = ChunkReader(chunks)
     stream = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8-sig", newline="")
-    faults = _Faults()
+    faults = Faults()
     columns = (text, pair, label) if task == "pair" else (text, label)
     rows = _read_csv(stream, columns) if format == "csv" else _read_jsonl(stream, columns, faults)
     taught = ExampleReader(task, text, label, pair)
@@ -101,7 +56,7 @@ def read_rows(
 
 
 def _read_jsonl(
-    stream: io.TextIOWrapper, columns: tuple[str, ...], faults: _Faults
+    stream: io.TextIOWrapper, columns: tuple[str, ...], faults: Faults
 ) -> Iterator[tuple[int, dict[str, object]]]:
     first = True
     for number, line in enumerate(stream, 1):
@@ -147,21 +102,32 @@ def _check_columns(wanted: tuple[str, ...], have: list[str]) -> None:
             )
 
 
-def check_labels(found: dict[str, int], labels: tuple[str, ...], vplm: str) -> None:
+def check_labels(
+    found: dict[str, int], labels: tuple[str, ...], vplm: str, task: TaskName = "classify"
+) -> None:
     """BadInput unless a dataset with `found` rows by label can train a vPLM with `labels`."""
-    if len(found) < 2:
+    if task in ("regression", "embedding"):
+        return
+    if task in ("classify", "pair") and len(found) < 2:
         only = next(iter(found), "none")
         raise BadInput(
             f"Every row of the dataset has the same label ({only!r}); there is nothing to learn.",
             remedy="Give a dataset with at least two labels.",
             code="one_label",
         )
-    unknown = sorted(set(found) - set(labels))
+    if not found:
+        raise BadInput(
+            "No row of the dataset has a label; there is nothing to learn.",
+            remedy="Give a dataset with labelled rows.",
+            code="one_label",
+        )
+    known = sorted(Tagging(labels).names) if task == "tokens" else labels
+    unknown = sorted(set(found) - set(known))
     if unknown:
         shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         raise BadInput(
             f"The dataset has labels that {vplm} does not know: {shown}. It knows "
-            f"{', '.join(labels[:10])}{', ...' if len(labels) > 10 else ''}.",
+            f"{', '.join(known[:10])}{', ...' if len(known) > 10 else ''}.",
             remedy="Create the vPLM with these labels (hmi vplm create --labels), or mend the "
             "dataset.",
             code="unknown_labels",

@@ -62,6 +62,7 @@ class Learner:
         readings = task.read(backbone)
         self._lengths = np.array([len(reading.ids) for reading in readings])
         report.rows, report.held_out = len(readings), len(self.held_out)
+        report.metric = task.metric
         report.truncated = sum(reading.cut for reading in readings)
         self.exact = plan.mode == "exact"
         self.cache = StateCache(

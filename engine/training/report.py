@@ -18,6 +18,8 @@ class TrainReport:
     step: int = 0
     progress: float = 0.0
     message: str = ""
+    metric: str = ""
+    """What `accuracy` counts."""
     loss: Series = field(default_factory=list)
     accuracy: Series = field(default_factory=list)
     """The task's own metric; see Score."""

@@ -123,7 +123,8 @@ def say(line: str) -> None:
 
 def on_terminal() -> bool:
     """Whether somebody sits there: keys come from a terminal and the screen is one."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    # The application draws on stderr, so that a command's data on stdout stays clean.
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def given_home() -> str | None:

@@ -15,13 +15,19 @@ COMMANDS = {
     "stop": "stop",
     "info": "info",
     "logs": "logs",
+    "create": "create",
     "tenant": "tenant",
+    "backbone": "backbone",
     "domain": "domain",
     "vplm": "vplm",
     "train": "train",
     "classify": "classify",
+    "tag": "tag",
+    "predict": "predict",
+    "embed": "embed",
     "job": "job",
     "adapter": "adapter",
+    "starter": "starter",
     "load": "load",
     "trace": "trace",
     "bench": "bench",
@@ -37,7 +43,12 @@ COMMANDS = {
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@flag("--read-only", is_flag=True, help="The application shows everything and changes nothing.")
+@flag(
+    "--read-only",
+    is_flag=True,
+    help="The application shows everything and changes nothing of the engine; it still saves a "
+    "trace, an adapter's file or a screenshot.",
+)
 @click.version_option(package_name="hmi-serve", prog_name="hmi")
 @click.pass_context
 def hmi(ctx: click.Context, read_only: bool) -> None:
@@ -57,8 +68,9 @@ def hmi(ctx: click.Context, read_only: bool) -> None:
 def _open(read_only: bool) -> None:
     if not on_terminal():
         raise BadInput(
-            "The application needs a terminal.",
-            remedy="Run a command instead, such as hmi status; hmi --help lists them.",
+            "The application needs a terminal, for its keys and for what it shows.",
+            remedy="Send neither its output nor its errors to a file, or run a command instead, "
+            "such as hmi status; hmi --help lists them.",
             code="no_terminal",
         )
     from hmi_tui.app import run

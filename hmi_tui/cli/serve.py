@@ -45,6 +45,12 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
     type=click.FloatRange(0, min_open=True),
     help="Refuse requests that would take longer, in milliseconds.",
 )
+@flag(
+    "--keep-versions",
+    envvar="HMI_KEEP_VERSIONS",
+    type=click.IntRange(2),
+    help="How many versions of each vPLM are kept (10); the oldest beyond them go.",
+)
 @flag("--threads", envvar="HMI_THREADS", type=click.IntRange(0), help="Compute threads; 0: auto.")
 def serve(**_flags: object) -> None:
     """Run the engine in the foreground.

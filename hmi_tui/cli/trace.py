@@ -28,9 +28,10 @@ def trace(file: Path, seconds: float, svg: Path | None) -> None:
     The engine keeps the last thousands of batches. FILE opens in ui.perfetto.dev (drag it in) or
     chrome://tracing; nothing leaves the machine. A summary of the stages goes to stdout.
     """
-    from hmi_tui.timeline.files import VIEWER, check_folder, write_trace
+    from hmi_tui.timeline.files import VIEWER, write_trace
     from hmi_tui.timeline.lanes import bars
     from hmi_tui.timeline.summary import lines, summarise
+    from hmi_tui.typed_files import check_folder
 
     for path in (file, svg):
         check_folder(path)

@@ -42,12 +42,23 @@ def _option(one: Hyperparameter) -> click.Option:
 @click.argument("data", type=click.Path(path_type=Path))
 @flag("--text", default="text", show_default=True, metavar="COL", help="The column with the text.")
 @flag("--label", default="label", show_default=True, metavar="COL", help="The one with the label.")
+@flag("--text-pair", default="text_pair", show_default=True, metavar="COL", help="The second text.")
 @flag("--watch", "watching", is_flag=True, help="Show progress until it ends.")
 @readable
-def train(id: str, data: Path, text: str, label: str, watching: bool, **choices: object) -> None:
+def train(
+    id: str,
+    data: Path,
+    text: str,
+    label: str,
+    text_pair: str,
+    watching: bool,
+    **choices: object,
+) -> None:
     """Train a vPLM on a dataset.
 
-    DATA is a .jsonl or .csv file, or either with .gz. Prints the job's id; with --watch the
+    DATA is a .jsonl or .csv file, or either with .gz, with the columns that the vPLM's task needs:
+    a label; labels, as a list or in CSV with | between them; two texts and a label; spans, or words
+    and tags; numbers. Prints the job's id; with --watch the
     trained version, when it serves.
     """
     from engine.schema import TrainRequest
@@ -58,9 +69,9 @@ def train(id: str, data: Path, text: str, label: str, watching: bool, **choices:
     request = build(TrainRequest, vplm=id, dataset=name, **choices)
     check_readable(data)
     with connect() as client:
-        client.vplm(id)
+        task = client.vplm(id).task
         # The dataset is named after the vPLM: two trainings of one tenant do not share a file.
-        receipt = client.put_dataset(tenant, name, data, text, label)
+        receipt = client.put_dataset(tenant, name, data, text, label, task, text_pair)
         say(f"{receipt.rows} rows, {len(receipt.labels)} labels")
         accepted = client.train(request)
         if not watching:

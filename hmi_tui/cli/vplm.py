@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hmi_tui.cli.grammar import Branch, connect, flag
+from hmi_tui.cli import vplm_versions
+from hmi_tui.cli.grammar import Branch, connect, flag, say
 from hmi_tui.cli.output import instant, listing, percent, readable, record, show, table
 from hmi_tui.cli.paging import gather, paged
-from hmi_tui.figures import size
+from hmi_tui.figures import share, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.schema import Vplm
+    from engine.schema import BulkCreated, Created, Vplm
 
 
 @click.group(cls=Branch)
@@ -27,15 +28,36 @@ def vplm() -> None:
 
 @vplm.command()
 @click.argument("id", metavar="TENANT/NAME")
-@flag("--labels", required=True, metavar="A,B,C", help="What it tells apart, in order.")
-@flag("--domain", default="general", show_default=True, help="Whose tables it reads.")
+@flag(
+    "--task",
+    type=click.Choice(["classify", "multilabel", "pair", "tokens", "regression", "embedding"]),
+    help="A label, several, one for two texts, spans, numbers, or a vector; left out, as what it "
+    "starts from, or classify.",
+)
+@flag(
+    "--labels",
+    metavar="A,B,C",
+    help="What it tells apart, in order; of tokens O,B-x,I-x or O,x, of a regression the names of "
+    "its numbers, of an embedding none. Left out, as what it starts from.",
+)
+@flag("--domain", help="Whose tables it reads; left out, as what it starts from, or general.")
 @flag("--adapter", default="random", show_default=True, help="An adapter's id, or random.")
+@flag(
+    "--from",
+    "from_vplm",
+    metavar="TENANT/NAME[:VERSION]",
+    help="Start from a copy of another of the tenant's vPLMs.",
+)
+@flag(
+    "--starter",
+    "from_starter",
+    metavar="[TENANT/]NAME[:VERSION]",
+    help="Start from a published one; hmi starter ls lists them.",
+)
 @flag(
     "--mode",
     type=click.Choice(["plot", "exact"]),
-    default="plot",
-    show_default=True,
-    help="Lower layers from tables, or computed.",
+    help="Lower layers from tables, or computed; left out, as what it starts from, or plot.",
 )
 @flag(
     "--miss",
@@ -45,18 +67,24 @@ def vplm() -> None:
 @flag("--rank", type=click.IntRange(1), default=64, show_default=True, help="Of the adapter.")
 @flag("--count", type=click.IntRange(1), help="Make N at once: NAME-00001 and on.")
 @readable
-def create(id: str, labels: str, count: int | None, **spec: object) -> None:
-    """Create a vPLM, or N of them; prints the ids."""
+def create(id: str, labels: str | None, count: int | None, **spec: object) -> None:
+    """Create a vPLM, or N of them; prints the ids.
+
+    With other labels than what it starts from, it keeps the adapter and gets a fresh head.
+    """
     from engine.schema import VplmBulkCreate, VplmCreate
     from hmi_tui.cli.requests import build, comma_list, split_id
 
     tenant, name = split_id(id)
-    spec |= {"tenant": tenant, "name": name, "labels": comma_list(labels)}
+    spec |= {"tenant": tenant, "name": name}
+    if labels is not None:
+        spec["labels"] = comma_list(labels)
     if count is None:
         one = build(VplmCreate, **spec)
         with connect() as client:
             made = client.create_vplm(one)
         show(made, [made.id], lambda: made.id)
+        _tell_start(made)
         return
     many = build(VplmBulkCreate, count=count, **spec)
     with connect() as client:
@@ -139,6 +167,21 @@ def rm(ids: tuple[str, ...]) -> None:
             click.echo(one)
 
 
+def _tell_start(made: Created | BulkCreated) -> None:
+    """What became of the head of what it starts from, where that is not plain."""
+    if made.head == "fresh":
+        say(
+            f"It keeps the bottlenecks of {made.started_from} and has a fresh head, for its labels "
+            "are others: train it before it is asked."
+        )
+    elif made.head == "reordered":
+        say(f"It answers as {made.started_from}, with the labels in the order given.")
+
+
+for command in vplm_versions.COMMANDS:
+    vplm.add_command(command)
+
+
 def _change_pin(ids: Sequence[str], pinned: bool) -> None:
     with connect() as client:
         for one in ids:
@@ -149,6 +192,7 @@ def _change_pin(ids: Sequence[str], pinned: bool) -> None:
 def _table(vplms: Sequence[Vplm]) -> str:
     heads = (
         "VPLM",
+        "TASK",
         "DOMAIN",
         ">LABELS",
         "MODE",
@@ -163,6 +207,7 @@ def _table(vplms: Sequence[Vplm]) -> str:
         (
             (
                 one.id,
+                one.task,
                 one.domain,
                 str(len(one.labels)),
                 one.mode,
@@ -177,10 +222,23 @@ def _table(vplms: Sequence[Vplm]) -> str:
     )
 
 
+def _stored(one: Vplm) -> str:
+    """Beside a model of its own: of this backbone, and of BERT-base's shape."""
+    told = f"{size(one.stored_bytes)}, {_share(one, one.dedicated_bytes, 'a private copy')}"
+    if one.bert_base_bytes in (0, one.dedicated_bytes):
+        return told
+    return f"{told}, {_share(one, one.bert_base_bytes, 'a BERT-base')}"
+
+
+def _share(one: Vplm, whole: int, what: str) -> str:
+    return f"{share(one.stored_bytes / max(1, whole), 2)} of {what} ({size(whole)})"
+
+
 def _pairs(one: Vplm) -> list[tuple[str, str]]:
     return [
         ("id", one.id),
         ("kind", one.kind),
+        ("task", one.task),
         ("domain", one.domain),
         ("labels", ", ".join(one.labels)),
         ("mode", one.mode),
@@ -190,7 +248,7 @@ def _pairs(one: Vplm) -> list[tuple[str, str]]:
         ("version", str(one.version)),
         ("accuracy", percent(one.accuracy)),
         ("tier", one.tier + (", pinned" if one.pinned else "")),
-        ("stored", f"{size(one.stored_bytes)} (a private copy: {size(one.dedicated_bytes)})"),
+        ("stored", _stored(one)),
         ("requests", str(one.requests)),
         ("created", instant(one.created_at)),
     ]

@@ -60,7 +60,7 @@ class Simulation:
         """Ask for another rate, within what the simulator takes; the rate that was asked for.
         Conflict if no run is under way any more."""
         if self._process is None:
-            raise Conflict("The run has ended.", remedy="n starts another, at any rate.")
+            raise Conflict("The run has ended.", remedy="<start:n> starts another, at any rate.")
         self._rate = min(MOST, max(LEAST, rate))
         self._process.order(f"rate {self._rate:.6g}")
         return self._rate

@@ -47,7 +47,8 @@ class LogTail:
         except FileNotFoundError:
             return Reading(
                 problem=f"There is no log at {self.path}.\nAn engine that is started in the "
-                "background (ctrl+s) writes one; hmi serve writes to its own terminal."
+                "background (<start_engine:ctrl+s>) writes one; hmi serve writes to its own "
+                "terminal."
             )
         except OSError as error:
             return Reading(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 from engine.client import AsyncClient, BadInput
 from engine.schema import Adapter
-from hmi_tui.screens.domain_forms import file_at
 from hmi_tui.screens.form import Form, Values
+from hmi_tui.typed_files import file_at, new_file
 from hmi_tui.widgets.field import Field
 
 
@@ -19,25 +18,19 @@ def import_form(client: AsyncClient, taken: Callable[[Adapter], None]) -> Form:
     async def submit(values: Values) -> str:
         adapter = await client.import_adapter(file_at(values["file"]))
         taken(adapter)
-        return f"Imported adapter {adapter.id[:12]}; n makes a vPLM of it."
+        return f"Imported adapter {adapter.id[:12]}; <new_vplm:n> makes a vPLM of it."
 
     field = Field("file", "File", hint="safetensors, as exported by an engine", kind="file")
     return Form("Import an adapter", (field,), submit, "Import")
 
 
-def new_file(typed: str) -> Path:
-    """The place that was typed. BadInput if something is there already."""
-    path = Path(typed).expanduser()
-    if not typed or path.exists():
-        raise BadInput(f"{path} exists already.", remedy="Give the name of a new file.")
-    return path
-
-
 def export_form(client: AsyncClient, adapter: str) -> Form:
     """Saves an adapter's file."""
 
+    name = f"{adapter[:12]}.safetensors"
+
     async def submit(values: Values) -> str:
-        path = new_file(values["file"])
+        path = new_file(values["file"], name)
         data = await client.adapter_file(adapter)
         try:
             await asyncio.to_thread(path.write_bytes, data)
@@ -47,5 +40,5 @@ def export_form(client: AsyncClient, adapter: str) -> Form:
             ) from error
         return f"Saved {path}."
 
-    field = Field("file", "File", f"{adapter[:12]}.safetensors", kind="file")
+    field = Field("file", "File", name, kind="file")
     return Form(f"Export adapter {adapter[:12]}", (field,), submit, "Export")

@@ -30,16 +30,18 @@ REREAD_TICKS = 4
 AT_ONCE = 1000
 """Adapters that one removal of garbage takes."""
 NO_ADAPTERS = (
-    "No adapters yet: each vPLM brings one.\nPress 2 to create a vPLM, or i to import a file."
+    "No adapters yet: each vPLM brings one.\nPress <open-tenants:2> to create a vPLM, or "
+    "<import_adapter:i> to import a file."
 )
-NO_GARBAGE = "No garbage: every adapter is used.\nPress g to see them all."
+NO_GARBAGE = "No garbage: every adapter is used.\nPress <garbage:g> to see them all."
 
 
 class AdaptersScreen(ModeScreen):
     MODE = "adapters"
     ABOUT = (
         "Every adapter file, named by its sha256, with the tier it is in, who uses it and which "
-        "job made it. What nobody uses is garbage: g lists it, z removes it."
+        "job made it. What nobody uses is garbage: <garbage:g> lists it, "
+        "<remove_garbage:z> removes it."
     )
     CSS_PATH = assets_dir() / "styles" / "adapters.tcss"
     AUTO_FOCUS = "#adapters-table"
@@ -203,7 +205,7 @@ def adapter_facts(adapter: Adapter) -> list[Fact]:
         ("sha256", adapter.id),
         ("bytes", f"{figures.size(adapter.bytes)} ({adapter.bytes:,})"),
         ("tier", adapter.tier),
-        ("used by", "\n".join(adapter.users[:20]) or "nobody; z removes all such"),
+        ("used by", "\n".join(adapter.users[:20]) or "nobody; <remove_garbage:z> removes all such"),
         ("made by", made),
         ("in domain", adapter.domain or figures.NOTHING),
         ("rank", str(adapter.rank)),

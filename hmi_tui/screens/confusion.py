@@ -13,6 +13,7 @@ from textual.widgets import Label
 
 from engine.client import assets_dir
 from engine.schema import ClassReport, Confusion
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.widgets.matrix import Matrix
 
@@ -34,7 +35,7 @@ class ConfusionWindow(Named, ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with ScrollableContainer(id="confusion") as window:
             window.border_title = self.title
-            window.border_subtitle = "arrows scroll · esc closes"
+            window.border_subtitle = hint(self, "arrows scroll · <dismiss:esc> closes")
             yield Label(
                 "Lines: the right labels. Columns: what the rows were taken for.",
                 classes="about",

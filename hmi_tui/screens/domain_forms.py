@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from engine.client import AsyncClient, BadInput, parse_size
+from engine.client import AsyncClient, parse_size
 from engine.schema import Domain, DomainCreate, DomainUpdate, RebuildCost, RebuildRequest
 from hmi_tui import figures
 from hmi_tui.screens.form import Form, Values
+from hmi_tui.typed_files import file_at
 from hmi_tui.widgets.field import Field
-
-
-def file_at(typed: str) -> Path:
-    """The file that was typed. Raises BadInput if there is none."""
-    path = Path(typed).expanduser()
-    if not typed or not path.is_file():
-        raise BadInput(
-            f"There is no file {typed!r}." if typed else "No file was given.",
-            remedy="Type its path; the right arrow completes a name.",
-        )
-    return path
 
 
 def domain_form(client: AsyncClient, domains: Sequence[str], parent: str) -> Form:
@@ -31,7 +20,7 @@ def domain_form(client: AsyncClient, domains: Sequence[str], parent: str) -> For
         corpus = file_at(values["corpus"]) if values["corpus"] else None
         await client.create_domain(wanted.name, parent=wanted.parent)
         if corpus is None:
-            return f"Created domain {wanted.name}; u uploads its text."
+            return f"Created domain {wanted.name}; <upload_corpus:u> uploads its text."
         receipt = await client.put_corpus(wanted.name, corpus)
         made = f"Created domain {wanted.name} with {receipt.lines:,} lines; r builds its table."
         return " ".join([made, *receipt.warnings])

@@ -80,7 +80,8 @@ class DomainsScreen(ModeScreen):
             NGRAMS,
             lambda n: n.text,
             id="ngrams",
-            empty="No table yet.\nu uploads text for this domain, r builds its table.",
+            empty="No table yet.\n<upload_corpus:u> uploads text for this domain, "
+            "<rebuild:r> builds its table.",
         )
         self.facts = FactList()
         self.folded: set[str] = set()
@@ -237,7 +238,7 @@ class DomainsScreen(ModeScreen):
         if job is not None and job.id in running:
             await self.hmi.follow(job.id)
         else:
-            self.notify("No rebuild is under way; r starts one.")
+            self.notify("No rebuild is under way; <rebuild:r> starts one.")
 
     @changes
     @work

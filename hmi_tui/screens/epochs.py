@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 
 from engine.client import AsyncClient, assets_dir
 from engine.schema import DomainEpoch
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.paging import Page, Query
 from hmi_tui.widgets.columns import arranged
@@ -37,7 +38,8 @@ class Epochs(Named, ModalScreen[None]):
             EPOCHS,
             lambda e: str(e.epoch),
             id="epochs-table",
-            empty="No epoch is known yet.\nesc, then r builds the domain's table.",
+            empty="No epoch is known yet.\n"
+            "<dismiss:esc>, then <rebuild:r> builds the domain's table.",
         )
         self.facts = FactList(id="epochs-compared")
         self.rows: list[DomainEpoch] = []
@@ -45,7 +47,9 @@ class Epochs(Named, ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="epochs") as window:
             window.border_title = f"Epochs of {self.domain}"
-            window.border_subtitle = "space marks two to compare · esc closes"
+            window.border_subtitle = hint(
+                self, "<mark:space> marks two to compare · <dismiss:esc> closes"
+            )
             yield self.table
             yield self.facts
 
@@ -67,7 +71,7 @@ class Epochs(Named, ModalScreen[None]):
     def _facts(self) -> list[Fact]:
         marked = sorted(int(key) for key in self.table.marked)
         if len(marked) == 1:
-            return [("", "Mark another one with space to compare the two.")]
+            return [("", "Mark another one with <mark:space> to compare the two.")]
         if len(marked) >= 2:
             old, new = marked[0], marked[-1]
         elif self.table.current is not None:

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Label
 
 from engine.client import assets_dir
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.widgets.fact_list import Fact, FactList
 
@@ -34,7 +35,9 @@ class Facts(Named, ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="facts") as window:
             window.border_title = self.title
-            window.border_subtitle = "c copies · esc closes" if self.copied else "esc closes"
+            window.border_subtitle = hint(
+                self, ("<copy:c> copies · " if self.copied else "") + "<dismiss:esc> closes"
+            )
             yield FactList(self.facts)
             if self.copied and all(fact[1] != self.copied for fact in self.facts):
                 yield Label(self.copied, id="copied", markup=False)

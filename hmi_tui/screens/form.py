@@ -15,6 +15,7 @@ from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Select
 
 from engine.client import HmiError, assets_dir
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.widgets.field import Field, FieldRow
 
@@ -57,7 +58,7 @@ class Form(Named, ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(id="form") as window:
             window.border_title = self.title
-            window.border_subtitle = "tab next · enter submits · esc gives up"
+            window.border_subtitle = hint(self, "tab next · enter submits · <give_up:esc> gives up")
             with VerticalScroll(id="fields", can_focus=False):
                 for field in self.fields:
                     yield FieldRow(field)
@@ -155,7 +156,7 @@ class Form(Named, ModalScreen[bool]):
 
     def _say(self, text: str) -> None:
         label = self.query_one("#problem", Label)
-        label.update(text)
+        label.update(hint(self, text))
         label.set_class(text.startswith("✗"), "-bad")
 
 

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Label
 
 from engine.client import assets_dir
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.modes import MODE_TITLES
 from hmi_tui.widgets.fact_list import FactList
@@ -62,8 +63,8 @@ class Help(Named, ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="facts") as window:
             window.border_title = f"Help · {self.title}"
-            window.border_subtitle = "esc closes"
-            yield Label(self.about, classes="about", markup=False)
+            window.border_subtitle = hint(self, "<dismiss:esc> closes")
+            yield Label(hint(self, self.about), classes="about", markup=False)
             if self.keys:
                 yield Label("Here", classes="heading")
                 yield FactList(self.keys)

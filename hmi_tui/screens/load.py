@@ -36,7 +36,7 @@ STEP = 1.25
 """By how much + and - change the rate."""
 
 WHILE_RUNNING = ("stop", "rate", "faster")
-IDLE = (("", "n starts a run: requests at a rate, on the vPLMs that there are."),)
+IDLE = (("", "<start:n> starts a run: requests at a rate, on the vPLMs that there are."),)
 
 
 class LoadScreen(ModeScreen):
@@ -45,7 +45,7 @@ class LoadScreen(ModeScreen):
         "Open-loop load on the vPLMs, from a process of its own: a request leaves when it is due, "
         "whatever the answers take, and its latency counts from then. The rate may be changed "
         "meanwhile. A run goes on in the other modes, ends with the application, and is kept "
-        "when it has ended; mark two with space to compare them."
+        "when it has ended; mark two with <mark:space> to compare them."
     )
     CSS_PATH = assets_dir() / "styles" / "load.tcss"
     AUTO_FOCUS = "#runs-table"
@@ -59,10 +59,16 @@ class LoadScreen(ModeScreen):
             "faster(1)",
             key_display="+",
             show=False,
+            id="faster",
             tooltip="Raise the rate by a quarter",
         ),
         Binding(
-            "minus", "faster(-1)", key_display="-", show=False, tooltip="Lower the rate by a fifth"
+            "minus",
+            "faster(-1)",
+            key_display="-",
+            show=False,
+            id="slower",
+            tooltip="Lower the rate by a fifth",
         ),
         Binding("d", "describe", "Describe", show=False, tooltip="All that is kept of the run"),
         Binding("x", "delete_run", "Delete", show=False, tooltip="Delete the kept run"),
@@ -77,7 +83,7 @@ class LoadScreen(ModeScreen):
             RUNS,
             lambda run: run.id,
             id="runs",
-            empty="No runs yet.\nPress n to start one; it is kept when it ends.",
+            empty="No runs yet.\nPress <start:n> to start one; it is kept when it ends.",
         )
         self.request = LoadRequest()
         self.shown: LoadRun | None = None
@@ -196,7 +202,7 @@ class LoadScreen(ModeScreen):
         if len(pair) == 2:
             self.app.push_screen(LoadComparison(*pair))
         else:
-            self.notify("Mark two kept runs with space, then press v.")
+            self.notify("Mark two kept runs with <mark:space>, then press <compare:v>.")
 
     @changes
     @work

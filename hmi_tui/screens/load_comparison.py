@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 
 from engine.client import assets_dir
 from hmi_tui.figures import shorten
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.load.comparison import COMPARED, CompareRow, compare
 from hmi_tui.load.run import LoadRun
@@ -41,7 +42,9 @@ class LoadComparison(Named, ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="comparison") as window:
             window.border_title = "Compare two runs"
-            window.border_subtitle = "ratio: the second by the first · esc closes"
+            window.border_subtitle = hint(
+                self, "ratio: the second by the first · <dismiss:esc> closes"
+            )
             yield self.table
 
     def on_mount(self) -> None:

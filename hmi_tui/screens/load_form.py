@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pydantic import Field as Value
 
 from engine.schema import LoadRequest, Request
-from hmi_tui.screens.domain_forms import file_at
 from hmi_tui.screens.form import Form, Values
+from hmi_tui.typed_files import file_at
 from hmi_tui.widgets.field import Field
 
 

@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from engine.client import assets_dir
 from hmi_tui import figures
+from hmi_tui.hints import hint
 from hmi_tui.log.line import FLOORS
 from hmi_tui.log.tail import LogTail, Reading
 from hmi_tui.screens.facts import Facts
@@ -23,8 +24,8 @@ from hmi_tui.widgets.log_view import LogView
 
 POLL_S = 0.25
 HINTS = {
-    "filter": "part of a line · enter keeps, esc clears",
-    "search": "text to find · enter goes there, n further up, N down",
+    "filter": "part of a line · enter keeps, <back:esc> clears",
+    "search": "text to find · enter goes there, <again-up:n> further up, <again-down:N> down",
 }
 
 
@@ -41,8 +42,14 @@ class LogsScreen(ModeScreen):
         Binding("l", "level", "Level", tooltip="All; from info, warning or error on"),
         Binding("s", "search", "Search", tooltip="Go to a text and mark it; esc ends the search"),
         Binding("f", "follow", "Follow", tooltip="Stay at the newest line, or no longer"),
-        Binding("n", "again(-1)", show=False, tooltip="Further up to the text that was searched"),
-        Binding("N", "again(1)", show=False, tooltip="Further down to it"),
+        Binding(
+            "n",
+            "again(-1)",
+            show=False,
+            id="again-up",
+            tooltip="Further up to the text that was searched",
+        ),
+        Binding("N", "again(1)", show=False, id="again-down", tooltip="Further down to it"),
         Binding("c", "copy", show=False, tooltip="Copy the line"),
         Binding("d", "describe", show=False, tooltip="The whole entry; its lines as written"),
         Binding("escape", "back", show=False, tooltip="Clear: the search, the filter, the level"),
@@ -112,7 +119,7 @@ class LogsScreen(ModeScreen):
         pane.border_subtitle = f"{where}{figures.count(len(view.shown))} · {state}"
         empty = self._problem or f"The log is empty so far: {self.tail.path}"
         if view.lines:
-            empty = "No line passes the filter; esc clears it."
+            empty = "No line passes the filter; <back:esc> clears it."
         if empty != view.empty:
             view.empty = empty
             view.refresh()
@@ -128,7 +135,7 @@ class LogsScreen(ModeScreen):
     def _ask(self, what: Literal["filter", "search"], text: str) -> None:
         box = self.query_one("#log-text", Input)
         self.asked = what
-        box.placeholder = HINTS[what]
+        box.placeholder = hint(self, HINTS[what])
         with box.prevent(Input.Changed):
             box.value = text
         self.add_class("-asking")
@@ -151,7 +158,7 @@ class LogsScreen(ModeScreen):
         if self.view.sought:
             self._seek(self.view.sought, way)
         else:
-            self.notify("Nothing is searched yet: s.")
+            self.notify("Nothing is searched yet: <search:s>.")
 
     def _seek(self, text: str, way: int) -> None:
         if not self.view.seek(text, way) and text:

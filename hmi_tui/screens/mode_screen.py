@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from engine.client import AsyncClient, Call, calls
 from hmi_tui.keys import Named
 from hmi_tui.read_only import destination
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.banner import Banner
+from hmi_tui.widgets.key_bar import KeyBar
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.top_bar import TopBar
 
@@ -48,7 +48,7 @@ class ModeScreen(Named, Screen[None]):
         yield TopBar(self.MODE)
         yield Banner()
         yield from self.body()
-        yield Footer(show_command_palette=False)
+        yield KeyBar(read_only=self.hmi.read_only)
 
     def take(self, snapshot: Snapshot, age: float) -> None:
         """Show a snapshot, in the bars and in the body."""

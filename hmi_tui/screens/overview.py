@@ -34,15 +34,16 @@ class OverviewScreen(ModeScreen):
     )
     CSS_PATH = assets_dir() / "styles" / "overview.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "scroll(1)", "Down", show=False, tooltip="Scroll down"),
-        Binding("up,k", "scroll(-1)", "Up", show=False, tooltip="Scroll up"),
+        Binding("down,j", "scroll(1)", "Down", show=False, id="down", tooltip="Scroll down"),
+        Binding("up,k", "scroll(-1)", "Up", show=False, id="up", tooltip="Scroll up"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012
 
     def body(self) -> Iterable[Widget]:
         left = Vertical(MemoryPanel(), TiersPanel(), ProblemsPanel(), id="left")
-        right = Vertical(DomainsPanel(), BusyPanel(), JobsPanel(), id="right")
-        figures = Horizontal(left, Vertical(TrafficPanel(), right, id="rest"), id="figures")
+        middle = Vertical(TrafficPanel(), JobsPanel(), id="middle")
+        right = Vertical(DomainsPanel(), BusyPanel(), id="right")
+        figures = Horizontal(left, Vertical(middle, right, id="rest"), id="figures")
         curves = Horizontal(*(RatePanel(MEASURES[number]) for number in DRAWN), id="curves")
         yield VerticalScroll(figures, curves, id="panels", can_focus=False)
 

@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from engine.client import AsyncClient
 from engine.schema import Vplm
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.paging import Page, Query
 from hmi_tui.widgets.paged_view import PagedView
@@ -37,13 +38,16 @@ class Picker(Named, ModalScreen[Vplm | None]):
             lambda v: v.id,
             sort="id",
             id="picker-table",
-            empty="No vPLM yet. Press esc, then 2 and n to create one.",
+            empty="No vPLM yet. Press <dismiss:esc>, then <open-tenants:2> and <new:n> to create "
+            "one.",
         )
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker") as window:
             window.border_title = "Choose a vPLM"
-            window.border_subtitle = "type some of its letters · enter chooses · esc gives up"
+            window.border_subtitle = hint(
+                self, "type some of its letters · enter chooses · <dismiss:esc> gives up"
+            )
             yield Input(placeholder="letters of its name, in order", compact=True)
             yield self.table
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.widget import Widget
 
 from engine.client import AsyncClient, Call, NotFound, assets_dir, calls
-from engine.schema import SlotMap, SpanFeed
 from hmi_tui import figures
+from hmi_tui.hints import hint
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
+from hmi_tui.screens.slot_facts import slot_facts
 from hmi_tui.screens.trace_form import trace_form
 from hmi_tui.snapshot import Snapshot
+from hmi_tui.timeline.activity import SPANS_READ, Activity, read_activity
 from hmi_tui.timeline.lanes import within
 from hmi_tui.timeline.recording import Batch, Recording
 from hmi_tui.timeline.summary import summarise
@@ -29,30 +29,20 @@ from hmi_tui.widgets.lane_view import LaneView
 from hmi_tui.widgets.shares_panel import SharesPanel, in_short
 from hmi_tui.widgets.slot_grid import SlotGrid
 
-SPANS_READ = 4096
-SLOTS_READ = 2048
-"""At a tick; as many cells as a large terminal has room for."""
-EMPTY = "No batch yet: ask a vPLM (6) or put load on (8)."
+EMPTY = "No batch yet: ask a vPLM (<open-playground:6>) or put load on (<open-load:8>)."
 OLDER = "This engine tells no spans; it is older than the application. Restart it: hmi stop, hmi."
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """What the engine said at a tick; no spans while the picture is held."""
-
-    spans: SpanFeed | None
-    slots: SlotMap
 
 
 class PipelineScreen(ModeScreen):
     MODE = "pipeline"
     ABOUT = (
-        "↑ and ↓ choose a batch, enter describes it. "
+        "<up:↑> and <down:↓> choose a batch, <choose:enter> describes it. "
         "Each lane shows when its stage worked: the fuller a cell, the busier that moment. "
         "Neighbouring batches differ in shade, the chosen one is drawn as ◆ in all lanes. "
         "Stages overlap when two of retrieve, load and compute work at once; compute is idle when "
         "none of its workers has a batch. A slot is room for one adapter on the device; it is hot "
-        "when batches ask for that adapter often."
+        "when batches ask for that adapter often; tab goes to the slots, <choose:enter> "
+        "says whose one is."
     )
     CSS_PATH = assets_dir() / "styles" / "pipeline.tcss"
     AUTO_FOCUS = "#lanes"
@@ -63,15 +53,30 @@ class PipelineScreen(ModeScreen):
             "plus,equals_sign",
             "zoom(1)",
             "Zoom",
+            id="zoom-in",
             key_display="+",
             tooltip="Zoom in, as the wheel does",
         ),
-        Binding("minus", "zoom(-1)", key_display="-", show=False, tooltip="Zoom out"),
+        Binding(
+            "minus", "zoom(-1)", key_display="-", show=False, id="zoom-out", tooltip="Zoom out"
+        ),
         Binding("s", "save_trace", "Save trace", tooltip="Save a trace to a file, as hmi trace"),
-        Binding("left", "scroll_time(-1)", show=False, tooltip="Scroll to what was earlier"),
-        Binding("right", "scroll_time(1)", show=False, tooltip="Scroll to what was later"),
+        Binding(
+            "left",
+            "scroll_time(-1)",
+            show=False,
+            id="scroll-back",
+            tooltip="Scroll to what was earlier",
+        ),
+        Binding(
+            "right",
+            "scroll_time(1)",
+            show=False,
+            id="scroll-on",
+            tooltip="Scroll to what was later",
+        ),
         Binding("end", "newest", show=False, tooltip="Follow the newest"),
-        Binding("d", "describe", show=False, tooltip="All about the batch"),
+        Binding("d", "describe", show=False, tooltip="All about the batch, or the slot"),
         Binding("escape", "let_go", "Let go", show=False, tooltip="Let go of the chosen batch"),
     ]
 
@@ -91,11 +96,8 @@ class PipelineScreen(ModeScreen):
         yield Horizontal(self.detail, self.shares, self.grid, id="below")
 
     async def look(self, client: AsyncClient) -> object:
-        """What is new since the last look, unless the picture is held; and the slots."""
         try:
-            after = self.recording.last
-            spans = await client.spans(after, SPANS_READ) if self.view.live else None
-            return Activity(spans, await client.slots(limit=SLOTS_READ))
+            return await read_activity(client, self.recording.last, live=self.view.live)
         except NotFound:
             return OLDER
 
@@ -137,11 +139,11 @@ class PipelineScreen(ModeScreen):
         view = self.view
         summary = summarise(within(self.recording.bars(), view.begin, view.end))
         span = figures.seconds(view.span)
-        until = _clock(view.end)
+        until = figures.clock(view.end)
         self.lanes.border_title = (
             f"Last {span} · ▶ live"
             if view.live
-            else f"{span} until {until} · ‖ held, space goes on"
+            else hint(self, f"{span} until {until} · ‖ held, <pause:space> goes on")
         )
         self.lanes.border_subtitle = in_short(summary)
         self.lanes.tell(self.recording, view, self.chosen)
@@ -208,12 +210,32 @@ class PipelineScreen(ModeScreen):
         self._show()
 
     @on(LaneView.Chosen)
+    def _batch_entered(self) -> None:
+        self._describe_batch()
+
+    @on(SlotGrid.Chosen)
+    def _slot_entered(self, event: SlotGrid.Chosen) -> None:
+        self._describe_slot(event.slot)
+
     def action_describe(self) -> None:
+        """The slot if the cursor is among them, else the batch."""
+        if self.grid.has_focus and self.grid.current is not None:
+            self._describe_slot(self.grid.current)
+        else:
+            self._describe_batch()
+
+    @work(group="slot", exclusive=True)
+    async def _describe_slot(self, number: int) -> None:
+        with self.hmi.complaining():
+            slot = await self.client.slot(number)
+            self.app.push_screen(Facts(f"Slot {number}", slot_facts(slot), slot.adapter or ""))
+
+    def _describe_batch(self) -> None:
         batch = self.current
         if batch is None:
             self.notify(EMPTY)
             return
-        when = ("ended", _clock(batch.end))
+        when = ("ended", figures.clock(batch.end))
         self.app.push_screen(Facts(f"Batch {batch.number}", [when, *batch_facts(batch)]))
 
     def action_save_trace(self) -> None:
@@ -226,7 +248,3 @@ class PipelineScreen(ModeScreen):
     @on(MouseScrollDown)
     def _further(self) -> None:
         self.action_zoom(-1)
-
-
-def _clock(instant: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(instant))

@@ -71,7 +71,7 @@ def vplm_facts(vplm: Vplm) -> list[Fact]:
             "accuracy",
             f"{figures.share(vplm.accuracy, 1)} held out"
             if vplm.accuracy is not None
-            else "not trained yet; t trains it",
+            else "not trained yet; <train_vplm:t> trains it",
         ),
         ("version", str(vplm.version)),
         ("tier", vplm.tier + (", pinned" if vplm.pinned else "")),

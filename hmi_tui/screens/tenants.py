@@ -24,6 +24,7 @@ from hmi_tui.screens.tenant_forms import (
     tenant_form,
     vplm_form,
 )
+from hmi_tui.screens.versions import Versions
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
@@ -41,7 +42,7 @@ class TenantsScreen(ModeScreen):
     MODE = "tenants"
     ABOUT = (
         "Tenants at the left, the vPLMs of the chosen one at the right. New, delete and change "
-        "act on the list that has the cursor. Mark several vPLMs with space."
+        "act on the list that has the cursor. Mark several vPLMs with <mark:space>."
     )
     CSS_PATH = assets_dir() / "styles" / "tenants.tcss"
     AUTO_FOCUS = "#tenants-table"
@@ -55,6 +56,7 @@ class TenantsScreen(ModeScreen):
         Binding("d", "describe", "Describe", show=False, tooltip="All that is known of the row"),
         Binding("a", "all", "All tenants", show=False, tooltip="The vPLMs of all tenants"),
         Binding("r", "rotate_key", "Rotate key", show=False, tooltip="A new key for the tenant"),
+        Binding("v", "versions", "Versions", show=False, tooltip="Versions; roll the vPLM back"),
         Binding("t", "train_vplm", "Train", show=False, tooltip="Train the vPLM"),
         Binding("o", "try_vplm", "Try", show=False, tooltip="Ask the vPLM in the playground"),
     ]
@@ -67,7 +69,7 @@ class TenantsScreen(ModeScreen):
             lambda t: t.name,
             id="tenants",
             sort="name",
-            empty="No tenants yet.\nn creates one.",
+            empty="No tenants yet.\n<new:n> creates one.",
         )
         self.vplms: Listing[Vplm] = Listing(
             "vPLMs",
@@ -75,7 +77,7 @@ class TenantsScreen(ModeScreen):
             lambda v: v.id,
             id="vplms",
             sort="id",
-            empty="No vPLMs here yet.\nPress tab to come here, then n to create one or many.",
+            empty="No vPLMs here yet.\nPress tab to come here, then <new:n> to create one or many.",
         )
         self.facts = FactList()
         self.owner: str | None = None
@@ -124,7 +126,9 @@ class TenantsScreen(ModeScreen):
         row: Any = event.row
         name = None if row is None else row.name
         self.query_one("#tenant-facts").border_title = name or "Tenant"
-        self.facts.tell(tenant_facts(row) if row else (("", "No tenant yet; n creates one."),))
+        self.facts.tell(
+            tenant_facts(row) if row else (("", "No tenant yet; <new:n> creates one."),)
+        )
         if name != self.owner or self._shown == "":
             self.owner = name
             self._show_vplms(name)
@@ -296,6 +300,12 @@ class TenantsScreen(ModeScreen):
             what = ids[0] if len(ids) == 1 else f"{len(ids)} vPLMs"
             self.notify(f"{'Pinned' if pin else 'Unpinned'} {what}.", markup=False)
         self._changed(tenants_too=False)
+
+    @work
+    async def action_versions(self) -> None:
+        vplm = self.vplms.table.current
+        if vplm is not None and await self.app.push_screen_wait(Versions(self.client, vplm.id)):
+            self._changed()
 
     @changes
     async def action_train_vplm(self) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 
-from engine.client import AsyncClient, BadInput, Conflict
+from engine.client import AsyncClient, BadInput
 from hmi_tui.screens.form import Form, Values
-from hmi_tui.timeline.files import VIEWER, check_folder, write_trace
+from hmi_tui.timeline.files import VIEWER, write_trace
+from hmi_tui.typed_files import new_file
 from hmi_tui.widgets.field import Field
 
 LONGEST_S = 3600
@@ -24,25 +24,14 @@ def trace_form(client: AsyncClient, seconds: float = 30.0) -> Form:
     )
 
     async def save(values: Values) -> str:
-        file = _new_file(values["file"])
+        file = new_file(values["file"], "trace.json")
         drawn = values["picture"] == "yes"
-        svg = _new_file(str(file.with_suffix(".svg"))) if drawn else None
+        svg = new_file(str(file.with_suffix(".svg")), "trace.svg") if drawn else None
         trace = await client.trace(_seconds(values["seconds"]))
         await asyncio.to_thread(write_trace, trace, file, svg)
         return f"Saved {file}. Open it in {VIEWER} (drag it in) or chrome://tracing."
 
     return Form("Save a trace", fields, save, "Save")
-
-
-def _new_file(text: str) -> Path:
-    """BadInput or Conflict if a new file of this name cannot be made."""
-    if not text:
-        raise BadInput("A file is wanted.", remedy="Name one, such as trace.json.")
-    path = Path(text).expanduser()
-    check_folder(path)
-    if path.exists():
-        raise Conflict(f"There is {path} already.", remedy="Name a file that is not there yet.")
-    return path
 
 
 def _seconds(text: str) -> float:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from engine.client import AsyncClient, BadInput
 from engine.schema import TrainRequest
 from hmi_tui.hyperparameters import hyperparameters
-from hmi_tui.screens.domain_forms import file_at
 from hmi_tui.screens.form import Form, Values
+from hmi_tui.typed_files import file_at
 from hmi_tui.widgets.field import Field
 
 SUFFIXES = (".jsonl", ".json", ".csv")
@@ -39,9 +39,15 @@ def train_form(client: AsyncClient, vplm: str, accepted: Callable[[str], None]) 
             if name in TrainRequest.model_fields and value
         }
         request = TrainRequest.model_validate(chosen | {"dataset": dataset_name(path.name)})
-        await client.vplm(request.vplm)
+        task = (await client.vplm(request.vplm)).task
         receipt = await client.put_dataset(
-            tenant, request.dataset, path, text=values["text"], label=values["label"]
+            tenant,
+            request.dataset,
+            path,
+            text=values["text"],
+            label=values["label"],
+            task=task,
+            text_pair=values["text_pair"],
         )
         job = await client.train(request)
         accepted(job.id)
@@ -52,6 +58,7 @@ def train_form(client: AsyncClient, vplm: str, accepted: Callable[[str], None]) 
         Field("data", "Data file", hint=".jsonl or .csv, or with .gz", kind="file"),
         Field("text", "Text column", "text"),
         Field("label", "Label column", "label"),
+        Field("text_pair", "Pair column", "text_pair", "the second text, where two are read"),
         *(
             Field(
                 one.name,

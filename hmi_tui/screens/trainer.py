@@ -50,7 +50,7 @@ class TrainerScreen(ModeScreen):
     ABOUT = (
         "Training and rebuild jobs, newest first. Training changes a vPLM's adapter and head only; "
         "it goes on answering meanwhile, and the new version takes over when it is done. Mark "
-        "jobs with space to see their curves side by side."
+        "jobs with <mark:space> to see their curves side by side."
     )
     CSS_PATH = assets_dir() / "styles" / "trainer.tcss"
     AUTO_FOCUS = "#jobs-table"
@@ -69,8 +69,8 @@ class TrainerScreen(ModeScreen):
             JOBS,
             lambda j: j.id,
             id="jobs",
-            empty="No jobs yet.\nPress n to train a vPLM on a file of labelled texts; "
-            "if there is none yet, press 2 and create it.",
+            empty="No jobs yet.\nPress <start:n> to train a vPLM on a file of labelled texts; "
+            "if there is none yet, press <open-tenants:2> and create it.",
         )
         self.facts = FactList(id="job-facts")
         self.loss = CurvePlot("Loss", id="loss")
@@ -142,7 +142,7 @@ class TrainerScreen(ModeScreen):
     def _show(self, job: Job | None) -> None:
         self.job = job
         self.facts.border_title = "Job" if job is None else f"{job.type} {job.subject}"
-        self.facts.tell(short_facts(job) if job else (("", "Choose a job, or press n."),))
+        self.facts.tell(short_facts(job) if job else (("", "Choose a job, or press <start:n>."),))
         line = self.query_one(ProgressLine)
         line.display = job is not None and not job.ended
         line.job = job

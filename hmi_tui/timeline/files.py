@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.client import BadInput, HmiError
+from engine.client import HmiError
 from engine.schema import Trace
 from hmi_tui.timeline.lanes import bars
 from hmi_tui.timeline.svg import draw
 
 VIEWER = "https://ui.perfetto.dev"
-
-
-def check_folder(path: Path | None) -> None:
-    """BadInput, before the engine is asked, if `path` cannot be written."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise BadInput(
-            f"There is no folder {path.absolute().parent}.",
-            remedy="Name a file in a folder that exists.",
-        )
 
 
 def write_trace(trace: Trace, file: Path, svg: Path | None = None) -> None:

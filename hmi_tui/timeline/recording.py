@@ -31,6 +31,8 @@ class Batch:
     """Tokens without a table row; None if no table was asked."""
     largest: Mapping[str, int]
     """The tenants with most texts in it."""
+    vplms: Mapping[str, int]
+    """Likewise the vPLMs."""
     seconds: Mapping[str, float]
 
 
@@ -114,5 +116,6 @@ def _batches(spans: Iterable[LaneSpan]) -> Iterable[Batch]:
             tenants=one.tenants or 0,
             misses=retrieve.misses if retrieve else None,
             largest=compute.largest if compute else {},
+            vplms=compute.vplms if compute else {},
             seconds={lane: span.seconds for lane, span in lanes.items()},
         )

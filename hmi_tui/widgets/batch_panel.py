@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from hmi_tui import figures, tones
+from hmi_tui.hints import hint
 from hmi_tui.timeline.recording import Batch
 from hmi_tui.widgets.fact_list import Fact
 from hmi_tui.widgets.panel import Panel, bar_line, muted
@@ -30,7 +31,12 @@ class BatchPanel(Panel):
         if batch is not None:
             took = figures.seconds(batch.end - batch.start)
             self.border_title = f"Batch {batch.number}{'' if chosen else ', the newest'} · {took}"
-        self.border_subtitle = "enter says more · esc lets go" if chosen else "↑ ↓ choose"
+        self.border_subtitle = hint(
+            self,
+            "<choose:enter> says more · <let_go:esc> lets go"
+            if chosen
+            else "<up:↑> <down:↓> choose",
+        )
         self.refresh()
 
     def lines(self, width: int) -> Sequence[Content]:
@@ -87,10 +93,21 @@ def batch_facts(batch: Batch) -> list[Fact]:
         ("tokens", tokens(batch)),
         ("tenants", figures.count(batch.tenants)),
         *((f"  {tenant}", _texts(count)) for tenant, count in batch.largest.items()),
+        *_models(batch),
     ]
     for stage in STAGES:
         seconds = batch.seconds.get(stage, 0.0)
         part = figures.share(seconds / took, 1) if took > 0 else figures.NOTHING
         facts.append((stage, f"{figures.seconds(seconds)}, {part}"))
     facts.append(("all", f"{figures.seconds(took)}, from its oldest text's arrival to its end"))
+    return facts
+
+
+def _models(batch: Batch) -> list[Fact]:
+    """The adapters by whose they are; older engines give the number alone."""
+    more = batch.models - len(batch.vplms)
+    facts: list[Fact] = [("adapters", figures.count(batch.models))]
+    facts += ((f"  {vplm}", _texts(count)) for vplm, count in batch.vplms.items())
+    if batch.vplms and more > 0:
+        facts.append(("  and more", f"of {figures.count(more)} other adapters"))
     return facts

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from hmi_tui import figures, tones
+from hmi_tui.hints import hint
 from hmi_tui.widgets.panel import Panel, muted
 
 SHOWN = 2
@@ -21,7 +22,9 @@ class BusyPanel(Panel):
         if status is None:
             return [muted("Nothing was read yet.")]
         if not status.busiest:
-            return [muted("Nobody asks just now; press 6 to ask a vPLM.")]
+            return [
+                muted(hint(self, "Nobody asks just now; press <open-playground:6> to ask a vPLM."))
+            ]
         names = max(8, width - 27)
         waiting = {each.tenant: each.texts for each in status.queue.busiest or ()}
         lines = [muted(f"{'tenant':<{names}}{'req/s':>9}{'p99':>9}{'waiting':>9}")]

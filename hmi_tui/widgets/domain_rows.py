@@ -142,6 +142,6 @@ def domain_facts(domain: Domain) -> list[tuple[str, str]]:
         ("backed off", _part(domain, domain.backed_off)),
         ("encoder", domain.encoder),
         ("updates", figures.update_rule(domain.policy)),
-        ("corpus", corpus if domain.corpus_bytes else "none; u uploads one"),
+        ("corpus", corpus if domain.corpus_bytes else "none; <upload_corpus:u> uploads one"),
         ("vPLMs", figures.count(domain.vplms)),
     ]

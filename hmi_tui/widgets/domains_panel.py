@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from hmi_tui import figures, tones
+from hmi_tui.hints import hint
 from hmi_tui.widgets.panel import Panel, bar_line, muted
 
 SHOWN = 8
@@ -21,7 +22,7 @@ class DomainsPanel(Panel):
             return [muted("Nothing was read yet.")]
         if all(domain.epoch == 0 for domain in status.domains):
             return [
-                muted("No table yet: press 3, choose a"),
+                muted(hint(self, "No table yet: press <open-domains:3>, choose a")),
                 muted("domain, upload text, rebuild."),
             ]
         busiest = sorted(status.domains, key=lambda d: -(d.hits + d.misses))
@@ -36,5 +37,7 @@ class DomainsPanel(Panel):
                 else Content.assemble((f"{name:<15}", tones.MUTED), ("not asked yet", tones.MUTED))
             )
         if len(busiest) > shown:
-            lines.append(muted(f"and {len(busiest) - shown} more; press 3"))
+            lines.append(
+                muted(hint(self, f"and {len(busiest) - shown} more; press <open-domains:3>"))
+            )
         return lines

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from hmi_tui import tones
+from hmi_tui.hints import hint
 from hmi_tui.tones import STYLES, Tone
 
 Fact = tuple[str, str] | tuple[str, str, Tone]
@@ -37,7 +38,9 @@ class FactList(Widget):
         names = max((len(fact[0]) for fact in self._facts), default=0)
         room = max(8, self.content_size.width - names - 2)
         return Content("\n").join(
-            line for fact in self._facts for line in _lines(fact, names, room)
+            line
+            for fact in self._facts
+            for line in _lines((fact[0], hint(self, fact[1]), *fact[2:]), names, room)
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from hmi_tui import figures
+from hmi_tui.hints import hint
 from hmi_tui.widgets.panel import Panel, bar_line, muted
 
 
@@ -18,7 +19,7 @@ class JobsPanel(Panel):
         if status is None:
             return [muted("Nothing was read yet.")]
         if not status.jobs:
-            return [muted("None under way; press 5 to train.")]
+            return [muted(hint(self, "None under way; press <open-trainer:5> to train."))]
         lines = []
         for job in status.jobs[:4]:
             name = f"{job.type} {job.subject}"
@@ -30,5 +31,7 @@ class JobsPanel(Panel):
             names = min(len(name), max(16, width - 28))
             lines.append(bar_line(name, job.progress, value, width, names=names, values=12))
         if len(status.jobs) > 4:
-            lines.append(muted(f"and {len(status.jobs) - 4} more; press 5"))
+            lines.append(
+                muted(hint(self, f"and {len(status.jobs) - 4} more; press <open-trainer:5>"))
+            )
         return lines

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from hmi_tui import figures
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.timeline.cells import CellRow, bands, fill_cells, glyphs, labels, lane_heights
 from hmi_tui.timeline.lanes import LANES, Bar
@@ -115,7 +116,7 @@ class LaneView(Named, Widget, can_focus=True):
         if self.recording.batches:
             yield self._axis(width, base)
         else:
-            said = textwrap.wrap(self.empty, max(10, width + NAMES - 4))
+            said = textwrap.wrap(hint(self, self.empty), max(10, width + NAMES - 4))
             top = len(said) + 2
             yield from self._plain(["", *(f"  {line}" for line in said), ""], base)
         heights = lane_heights(LANES, height - top)

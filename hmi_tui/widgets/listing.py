@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from hmi_tui.figures import age, count
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.paging import Row
 from hmi_tui.widgets.columns import Column
@@ -58,7 +59,7 @@ class Listing(Named, StillFrame, Vertical, Generic[Row]):
 
     def compose(self) -> ComposeResult:
         yield self.table
-        yield Input(placeholder="part of a name · enter keeps, esc clears", compact=True)
+        yield Input(compact=True)
 
     def retitle(self, title: str) -> None:
         if title != self.title:
@@ -67,6 +68,9 @@ class Listing(Named, StillFrame, Vertical, Generic[Row]):
 
     def action_filter(self) -> None:
         self.add_class("-filtering")
+        self.query_one(Input).placeholder = hint(
+            self, "part of a name · enter keeps, <clear:esc> clears"
+        )
         self.query_one(Input).focus()
 
     def action_clear(self) -> None:

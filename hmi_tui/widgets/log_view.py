@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -16,12 +15,13 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
-from hmi_tui.log.line import Level, LogLine, Wanted, contains, entry_around, read_line
+from hmi_tui.log.line import Level, LogLine, Wanted
+from hmi_tui.log.lines import LogLines
 from hmi_tui.widgets.columns import fit
+from hmi_tui.widgets.matches import marked
 
-KEPT = 10_000
-"""Lines; the oldest go first."""
 WIDE = 110
 """Cells from which the date and the thousandths are shown too."""
 
@@ -77,23 +77,27 @@ class LogView(Named, ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.lines: list[LogLine] = []
-        self.shown: list[LogLine] = []
-        self.wanted = Wanted()
+        self.lines = LogLines()
         self.sought = ""
         self.following = True
         self.empty = ""
         self._number = 0
         """Of the line under the cursor."""
-        self._next = 0
 
     # -- what it shows ---------------------------------------------------------------------
 
     @property
+    def shown(self) -> Sequence[LogLine]:
+        return self.lines.shown
+
+    @property
+    def wanted(self) -> Wanted:
+        return self.lines.wanted
+
+    @property
     def cursor(self) -> int:
         """The index in `shown`; of the next line if the cursor's own is not shown."""
-        index = bisect_left(self.shown, self._number, key=lambda line: line.number)
-        return max(0, min(index, len(self.shown) - 1))
+        return self.lines.index(self._number)
 
     @property
     def current(self) -> LogLine | None:
@@ -102,28 +106,19 @@ class LogView(Named, ScrollView, can_focus=True):
     @property
     def entry(self) -> Sequence[LogLine]:
         """All lines of the entry under the cursor."""
-        here = self.current
-        if here is None:
-            return ()
-        return entry_around(self.lines, here.number - self.lines[0].number)
+        return () if self.current is None else self.lines.entry(self.current)
 
     def append(self, texts: Sequence[str]) -> None:
         """Take in new lines of the file."""
-        fresh = []
-        before = self.lines[-1] if self.lines else None
-        for text in texts:
-            before = read_line(self._next, text, before)
-            fresh.append(before)
-            self._next += 1
-        self.lines += fresh
-        self.shown += filter(self.wanted.has, fresh)
-        self._forget_the_oldest()
+        gone = self.lines.append(texts)
+        if gone and not self.following:
+            # The lines in view stay where they are on the screen.
+            self.scroll_to(y=max(0, self._first - gone), animate=False, force=True)
         self._settle()
 
     def want(self, wanted: Wanted) -> None:
         """Show what passes this filter, the cursor as near as may be to where it was."""
-        self.wanted = wanted
-        self.shown = [line for line in self.lines if wanted.has(line)]
+        self.lines.want(wanted)
         self._settle()
         if self.shown:
             self._go(self.cursor)
@@ -135,30 +130,16 @@ class LogView(Named, ScrollView, can_focus=True):
         """
         fresh, self.sought = text != self.sought, text
         self.refresh()
-        count, here = len(self.shown), self.cursor
-        for step in range(0 if fresh else 1, count + 1 if count else 0):
-            index = (here + way * step) % count
-            if text and contains(self.shown[index], text):
-                self.following = False
-                self._go(index)
-                return True
-        return False
+        found = self.lines.find(text, self.cursor, way, fresh=fresh)
+        if found is None:
+            return False
+        self.following = False
+        self._go(found)
+        return True
 
     def follow(self, following: bool) -> None:
         self.following = following
         self._settle()
-
-    def _forget_the_oldest(self) -> None:
-        over = len(self.lines) - KEPT
-        if over <= 0:
-            return
-        del self.lines[:over]
-        first = self.lines[0].number
-        gone = bisect_left(self.shown, first, key=lambda line: line.number)
-        del self.shown[:gone]
-        if not self.following:
-            # The lines in view stay where they are on the screen.
-            self.scroll_to(y=max(0, self._first - gone), animate=False, force=True)
 
     def _settle(self) -> None:
         self.virtual_size = Size(self.size.width, len(self.shown))
@@ -232,7 +213,7 @@ class LogView(Named, ScrollView, can_focus=True):
         width, base = self.size.width, self.rich_style
         index = self._first + y
         if not self.shown:
-            parts = self.empty.split("\n")
+            parts = hint(self, self.empty).split("\n")
             said = [line for part in parts for line in textwrap.wrap(part, max(10, width - 4))]
             text = said[y - 1] if 0 < y <= len(said) else ""
             return self._plain("  " + text, width, base + self._style("log--muted"))
@@ -259,18 +240,8 @@ class LogView(Named, ScrollView, can_focus=True):
         return segments + self._marked(rest, width - 2 - len(clock) - 8, base)
 
     def _marked(self, text: str, width: int, style: Style) -> list[Segment]:
-        """`text` with what is sought marked in it."""
-        text = fit(text, max(1, width), "left")
-        if not self.sought:
-            return [Segment(text, style)]
-        lowered, sought = text.lower(), self.sought.lower()
         match = style + self._style("log--match")
-        segments, at = [], 0
-        while (found := lowered.find(sought, at)) >= 0:
-            end = found + len(sought)
-            segments += [Segment(text[at:found], style), Segment(text[found:end], match)]
-            at = end
-        return [*segments, Segment(text[at:], style)]
+        return marked(fit(text, max(1, width), "left"), self.sought, style, match)
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(name, partial=True)

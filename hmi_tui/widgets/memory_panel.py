@@ -28,7 +28,8 @@ class MemoryPanel(Panel):
         if status.backbone is not None and width >= 44:
             model = status.backbone
             text = f"{model.name}: {model.layers} layers, {model.split} from tables, {model.dtype}"
-            lines.append(muted(figures.shorten(text, width)))
+            told = Content(figures.shorten(text, width) if short else text)
+            lines += [muted(line.plain.rstrip()) for line in told.wrap(width)]
         return lines
 
 

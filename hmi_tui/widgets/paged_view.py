@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Generic
+from typing import Generic
 
 from textual.geometry import Size
-from textual.message import Message
 from textual.scroll_view import ScrollView
 
 from engine.client import HmiError
 from hmi_tui.keys import Named
 from hmi_tui.paging import Page, Pages, Query, Row, Source, fixed
+from hmi_tui.widgets.view_message import NewestOnly, ViewMessage
 
 
 async def _nothing(_: Query) -> Page[Row]:
@@ -22,46 +22,14 @@ async def _nothing(_: Query) -> Page[Row]:
 class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
     """Rows of type Row, the first line a header. At most one read is under way."""
 
-    class Moved(Message):
+    class Moved(NewestOnly):
         """The cursor is on another row, or there is none any more."""
 
-        def __init__(self, view: PagedView[Any], row: Any) -> None:
-            super().__init__()
-            self.view = view
-            self.row = row
-
-        @property
-        def control(self) -> PagedView[Any]:
-            return self.view
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, PagedView.Moved) and message.view is self.view
-
-    class Chosen(Message):
+    class Chosen(ViewMessage):
         """Enter or a second click on a row."""
 
-        def __init__(self, view: PagedView[Any], row: Any) -> None:
-            super().__init__()
-            self.view = view
-            self.row = row
-
-        @property
-        def control(self) -> PagedView[Any]:
-            return self.view
-
-    class Changed(Message):
+    class Changed(NewestOnly):
         """Position, number of rows, filter, order or marks changed."""
-
-        def __init__(self, view: PagedView[Any]) -> None:
-            super().__init__()
-            self.view = view
-
-        @property
-        def control(self) -> PagedView[Any]:
-            return self.view
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, PagedView.Changed) and message.view is self.view
 
     def __init__(
         self, key_of: Callable[[Row], str], sort: str | None, id: str | None = None

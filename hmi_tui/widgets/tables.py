@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from engine.schema import Adapter, DomainEpoch, Job, NgramEntry, Tenant, Vplm
+from engine.schema import Adapter, DomainEpoch, Job, NgramEntry, Tenant, Vplm, VplmVersion
 from hmi_tui import figures
 from hmi_tui.tones import Tone
 from hmi_tui.widgets.columns import Cell, Column, at_hand
@@ -53,8 +53,16 @@ def outcome(job: Job) -> str:
 TENANTS: tuple[Column[Tenant], ...] = (
     Column("tenant", lambda t: t.name, 10, grow=1, sort="name", key="N"),
     Column("vPLMs", lambda t: figures.count(t.vplms), 6, "right", sort="vplms", key="V"),
-    Column("req/s", lambda t: figures.rate(t.requests_per_s), 6, "right", rank=1),
-    Column("p99", lambda t: figures.seconds(t.p99_s), 6, "right", rank=2),
+    Column(
+        "req/s",
+        lambda t: figures.rate(t.requests_per_s),
+        6,
+        "right",
+        rank=1,
+        sort="requests_per_s",
+        key="R",
+    ),
+    Column("p99", lambda t: figures.seconds(t.p99_s), 6, "right", rank=2, sort="p99_s", key="P"),
     Column(
         "stored",
         lambda t: figures.size(t.stored_bytes),
@@ -68,7 +76,13 @@ TENANTS: tuple[Column[Tenant], ...] = (
 )
 
 COST: Column[Tenant] = Column(
-    "cost", lambda t: figures.money(t.cost.total) if t.cost else "", 8, "right", rank=4
+    "cost",
+    lambda t: figures.money(t.cost.total) if t.cost else "",
+    8,
+    "right",
+    rank=4,
+    sort="cost",
+    key="C",
 )
 """Where config.toml has a tariff."""
 
@@ -150,6 +164,23 @@ EPOCHS: tuple[Column[DomainEpoch], ...] = (
     _epoch_column("hit rate", lambda e: figures.share(e.hit_rate, 1), 9, "H", lambda e: e.hit_rate),
     _epoch_column("age", lambda e: since(e.published_at), 5, "C", lambda e: e.published_at),
     Column("state", lambda e: "serves" if e.replaced_at is None else "replaced", 8, grow=1),
+)
+
+VERSIONS: tuple[Column[VplmVersion], ...] = (
+    at_hand("version", lambda v: str(v.version), 7, "V", lambda v: v.version, align="right"),
+    at_hand(
+        "accuracy",
+        lambda v: figures.share(v.accuracy, 1),
+        9,
+        "A",
+        lambda v: v.accuracy,
+        align="right",
+    ),
+    at_hand("age", lambda v: since(v.published_at), 5, "C", lambda v: v.published_at),
+    Column("by", lambda v: v.origin, 9),
+    Column("from", lambda v: v.source, 12, grow=2, rank=1),
+    Column("size", lambda v: figures.size(v.bytes), 8, "right", rank=2),
+    Column("state", lambda v: ("serves", "good") if v.serving else "kept", 7, grow=1),
 )
 
 NGRAMS: tuple[Column[NgramEntry], ...] = (

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.strip import Strip
 
+from hmi_tui.hints import hint
 from hmi_tui.paging import Row
 from hmi_tui.widgets.columns import GAP, MARGIN, Column, fit, lay_out
 from hmi_tui.widgets.paged_view import PagedView
@@ -178,7 +179,7 @@ class VirtualTable(PagedView[Row]):
         if self.total or not (self.loaded or self.error):
             return Strip.blank(width, base)
         muted = base + self.get_component_rich_style("table--muted", partial=True)
-        text = self.error or (f"Nothing matches {self.q!r}." if self.q else self.empty)
+        text = self.error or (f"Nothing matches {self.q!r}." if self.q else hint(self, self.empty))
         lines = [
             line
             for part in text.split("\n")

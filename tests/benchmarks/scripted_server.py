@@ -1,24 +1,31 @@
 """The scripted engine on a real socket, for measuring the application without an engine's load.
 
-python -m tests.benchmarks.scripted_server SOCKET --vplms 10000
+    python -m tests.benchmarks.scripted_server SOCKET --vplms 10000
+
+It ends when its stdin does, so that it never outlives the measurement that started it.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from engine.schema import Rates, Status
+from engine.schema import DomainEpochs, NgramPage, Rates, Slot, SpanFeed, Status
 from tests.hmi_tui.app.busy import busy_engine
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
+from tests.hmi_tui.app.span_documents import BEAT_S, batches
 from tests.hmi_tui.cli.fake_engine import Asked, FakeEngine
 
 T = TypeVar("T")
+
+SPANS_OF_A_BATCH = 4
 
 NOTHING_ASKED = Rates(
     window_s=30,
@@ -45,7 +52,8 @@ def result(answer: Coroutine[Any, Any, T]) -> T:
 
 
 def serve(socket: Path, engine: ScriptedEngine, *, live: bool) -> FakeEngine:
-    """Answers for the overview and for the lists; the figures of a `live` one change each time."""
+    """Answers for what the modes show; the figures of a `live` one change each time, and batches
+    go through it."""
     began, lock = time.time(), threading.Lock()
 
     def status(_: Asked) -> Status:
@@ -55,6 +63,15 @@ def serve(socket: Path, engine: ScriptedEngine, *, live: bool) -> FakeEngine:
         more = {} if live else {"rates": NOTHING_ASKED, "jobs": []}
         return now.model_copy(update={"engine": told, "time": time.time(), **more})
 
+    def spans(asked: Asked) -> SpanFeed:
+        with lock:
+            through = len(engine.spans_told) // SPANS_OF_A_BATCH
+            due = int((time.time() - began) / BEAT_S) if live else 0
+            engine.spans_told += batches(through + 1, due)
+            after = asked.query.get("after")
+            limit = int(asked.query.get("limit", 1024))
+            return result(engine.spans(None if after is None else int(after), limit))
+
     def listed(asked: Asked) -> dict[str, Any]:
         """The query's parameters as the client's methods take them."""
         return {**asked.query, "limit": int(asked.query.get("limit", 100))}
@@ -63,7 +80,34 @@ def serve(socket: Path, engine: ScriptedEngine, *, live: bool) -> FakeEngine:
     server.on("GET", "/v1/status", status)
     server.on("GET", "/v1/tenants", lambda asked: result(engine.tenants(**listed(asked))))
     server.on("GET", "/v1/vplms", lambda asked: result(engine.vplms(**listed(asked))))
+    server.on("GET", "/v1/adapters", lambda asked: result(engine.adapters(**listed(asked))))
+    server.on("GET", "/v1/jobs", lambda asked: result(engine.jobs(**listed(asked))))
+    server.on("GET", "/v1/spans", spans)
+    server.on("GET", "/v1/slots", lambda _: result(engine.slots()))
+    for number in range(1, engine.slot_map.slots + 1):
+        server.on("GET", f"/v1/slots/{number}", partial(_slot, engine, number))
+    for job in engine.job_rows:
+        server.on("GET", f"/v1/jobs/{job.id}", job)
+    for domain in engine.domain_rows:
+        path = f"/v1/domains/{domain.name}"
+        server.on("GET", f"{path}/ngrams", partial(_ngrams, engine, domain.name))
+        server.on("GET", f"{path}/epochs", partial(_epochs, engine, domain.name))
+    for vplm in engine.vplm_rows[:1]:
+        server.on("GET", f"/v1/vplms/{vplm.id}", vplm)
+    server.on("POST", "/v1/classify", lambda asked: result(engine.classify(**asked.json)))
     return server
+
+
+def _slot(engine: ScriptedEngine, number: int, _: Asked) -> Slot:
+    return result(engine.slot(number))
+
+
+def _ngrams(engine: ScriptedEngine, name: str, _: Asked) -> NgramPage:
+    return result(engine.ngrams(name))
+
+
+def _epochs(engine: ScriptedEngine, name: str, _: Asked) -> DomainEpochs:
+    return result(engine.epochs(name))
 
 
 @click.command()
@@ -71,8 +115,8 @@ def serve(socket: Path, engine: ScriptedEngine, *, live: bool) -> FakeEngine:
 @click.option("--vplms", type=int, default=10_000, show_default=True)
 @click.option("--live/--still", default=True, show_default=True, help="Whether figures change.")
 def main(socket: Path, vplms: int, live: bool) -> None:
-    with serve(socket, busy_engine(vplms), live=live) as server:
-        server.stopped.wait()
+    with serve(socket, busy_engine(vplms), live=live):
+        sys.stdin.read()
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import sys
 import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -54,6 +55,23 @@ class Terminal:
         while self._read(max(0.0, end - time.perf_counter())):
             pass
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as a closed window or a lost connection does."""
+        os.close(self._master)
+        self._master = -1
+
+    def ended(self, timeout: float) -> int:
+        """Wait for the application's end; its exit code. Raises psutil.TimeoutExpired."""
+        return int(self.process.wait(timeout))
+
+    def end(self) -> None:
+        """Whatever state it is in."""
+        with suppress(psutil.NoSuchProcess):
+            self.process.kill()
+        self.process.wait()
+        if self._master >= 0:
+            self.hang_up()
+
     def cpu_s(self) -> float:
         """Seconds of CPU that the application has taken."""
         times = self.process.cpu_times()
@@ -72,18 +90,27 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    arguments: Sequence[str], size: tuple[int, int], environment: Mapping[str, str]
+    arguments: Sequence[str],
+    size: tuple[int, int],
+    environment: Mapping[str, str],
+    *,
+    deaf: bool = False,
+    command: Sequence[str] = COMMAND,
 ) -> Iterator[Terminal]:
-    """Run `hmi ARGUMENTS...` in a pty of `size` columns and rows; it is ended at the end."""
+    """Run `hmi ARGUMENTS...`, or another `command`, in a pty of `size` columns and rows.
+
+    It is ended at the end. A `deaf` one ignores SIGHUP from its start, as under nohup.
+    """
     began = time.perf_counter()
     pid, master = pty.fork()
     if pid == 0:
         columns, rows = size
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        os.execve(COMMAND[0], [*COMMAND, *arguments], {**os.environ, **environment})
+        if deaf:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.execve(command[0], [*command, *arguments], {**os.environ, **environment})
+    one = Terminal(pid, master, began)
     try:
-        yield Terminal(pid, master, began)
+        yield one
     finally:
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
-        os.close(master)
+        one.end()

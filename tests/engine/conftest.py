@@ -18,6 +18,7 @@ from engine.knowledge.hplm import Hplm
 from engine.knowledge.view import TableView
 from engine.model.backbone import Backbone, load_backbone
 from engine.model.bridge import Bridge
+from engine.model.decoder import Decoder, load_decoder
 from engine.model.ngram_encoder import NgramEncoder
 
 WORDS = [
@@ -58,6 +59,54 @@ def write_checkpoint(folder: Path, layers: int) -> Path:
     assert len(tokenizer) == len(WORDS)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def decoder_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder of the GPT-2 family: 4 layers of 32, 4 heads, tokens of bytes."""
+    folder = tmp_path_factory.mktemp("decoder")
+    transformers: Any = importlib.import_module("transformers")
+    tokenizers: Any = importlib.import_module("tokenizers")
+    bpe = tokenizers.ByteLevelBPETokenizer()
+    bpe.train_from_iterator([" ".join(WORDS)], vocab_size=300, special_tokens=["<|endoftext|>"])
+    bpe.save(str(folder / "tokenizer.json"))
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        eos_token="<|endoftext|>",
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=len(tokenizer),
+        n_embd=32,
+        n_layer=4,
+        n_head=4,
+        n_positions=48,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    model = transformers.GPT2LMHeadModel(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def decoder(decoder_checkpoint: Path) -> Decoder:
+    return load_decoder(decoder_checkpoint, split=2)
+
+
+@pytest.fixture(scope="session")
+def decoder_hplm(decoder: Decoder) -> Hplm:
+    """A causal one whose bridge has learnt something about positions."""
+    torch.manual_seed(3)
+    made = Hplm.untrained(decoder)
+    with torch.no_grad():
+        for parameter in (*made.encoder.parameters(), *made.bridge.parameters()):
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return made.freeze()
 
 
 @pytest.fixture(scope="session")

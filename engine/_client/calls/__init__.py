@@ -6,11 +6,13 @@ A file a resource, as in engine.api.routes. A new route is one function in its r
 from __future__ import annotations
 
 from engine._client.calls.adapters import AdapterCalls
+from engine._client.calls.backbones import BackboneCalls
 from engine._client.calls.domains import DomainCalls
 from engine._client.calls.engine import EngineCalls
 from engine._client.calls.inference import InferenceCalls
 from engine._client.calls.jobs import JobCalls
 from engine._client.calls.tenants import TenantCalls
+from engine._client.calls.versions import VersionCalls
 from engine._client.calls.vplms import VplmCalls
 
 
@@ -18,7 +20,9 @@ class Calls(
     EngineCalls,
     TenantCalls,
     DomainCalls,
+    BackboneCalls,
     VplmCalls,
+    VersionCalls,
     AdapterCalls,
     JobCalls,
     InferenceCalls,

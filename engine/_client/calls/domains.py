@@ -54,6 +54,12 @@ class DomainCalls:
 
     @Asks
     @staticmethod
+    def corpus(name: str) -> Call[CorpusReceipt]:
+        """How large its text is, and its checksum."""
+        return Call("GET", f"/v1/domains/{segment(name)}/corpus", reader(CorpusReceipt))
+
+    @Asks
+    @staticmethod
     def put_corpus(name: str, data: uploads.Texts) -> Call[CorpusReceipt]:
         """Stream text, a document a line; paths ending in .gz are sent decompressed."""
         return Call(

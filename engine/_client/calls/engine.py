@@ -6,7 +6,7 @@ import json
 
 from engine._client.ask import Asks, Follows
 from engine._client.call import Call, Stream, nothing, query, reader
-from engine.schema import Event, SlotMap, SpanFeed, Status, Trace, Version
+from engine.schema import Event, Slot, SlotMap, SpanFeed, Status, Trace, Version
 
 
 class EngineCalls:
@@ -56,6 +56,12 @@ class EngineCalls:
     def slots(first: int = 1, limit: int = 1024) -> Call[SlotMap]:
         """What is in the device's slots from `first` on, by heat; at most 4,096 at once."""
         return Call("GET", "/v1/slots", reader(SlotMap), query(first=first, limit=limit))
+
+    @Asks
+    @staticmethod
+    def slot(number: int) -> Call[Slot]:
+        """What is in one slot, and whose it is. NotFound."""
+        return Call("GET", f"/v1/slots/{number}", reader(Slot))
 
     @Asks
     @staticmethod

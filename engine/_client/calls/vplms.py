@@ -9,6 +9,7 @@ from engine._client.ask import Asks
 from engine._client.call import Call, json_body, nothing, query, reader, vplm_path
 from engine.schema import (
     BulkCreated,
+    Created,
     Miss,
     Mode,
     Vplm,
@@ -42,8 +43,9 @@ class VplmCalls:
 
     @Asks
     @staticmethod
-    def create_vplm(request: VplmCreate) -> Call[Vplm]:
-        return Call("POST", "/v1/vplms", reader(Vplm), content=json_body(request))
+    def create_vplm(request: VplmCreate) -> Call[Created]:
+        """The answer says what it starts from."""
+        return Call("POST", "/v1/vplms", reader(Created), content=json_body(request))
 
     @Asks
     @staticmethod

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from engine.api.port import Engine
-from engine.schema import SlotMap, SpanFeed, Trace, TraceEvent
+from engine.schema import Slot, SlotMap, SpanFeed, Trace, TraceEvent
 
 PIECE = 512
 """Events written at a time: a trace of thousands holds up no request for long."""
@@ -54,6 +54,11 @@ def slots(
     limit: Annotated[int, Query(ge=1, le=MAX_SLOTS)] = 1024,
 ) -> SlotMap:
     return appliance.slots(first, limit)
+
+
+@router.get("/v1/slots/{slot}", summary="What is in one slot, and which vPLMs it is of")
+def one_slot(appliance: Engine, slot: int) -> Slot:
+    return appliance.slot(slot)
 
 
 def pieces(events: Iterable[TraceEvent]) -> Iterator[str]:

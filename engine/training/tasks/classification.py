@@ -1,4 +1,4 @@
-"""One label for each text."""
+"""One label for each text, or pair of texts."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from torch.nn import functional as F
 
 from engine.model.backbone import Backbone
 from engine.model.packing import Packing
-from engine.model.reading import Reading, read_texts
+from engine.model.reading import Reading, Text, read_texts
 from engine.training.confusion import confusion
 from engine.training.per_class import per_class
 from engine.training.tasks.task import Score
 
 
 class Classification:
-    """Rows of (text, label), every label one of `labels`."""
+    """Rows of (text or pair, label), every label one of `labels`."""
 
     metric = "accuracy"
+    scale = None
 
     def __init__(
         self,
         labels: tuple[str, ...],
-        rows: Sequence[tuple[str, str]],
+        rows: Sequence[tuple[Text, str]],
         class_weights: str = "none",
     ) -> None:
         order = {label: i for i, label in enumerate(labels)}

@@ -42,6 +42,12 @@ class Task(Protocol):
     """The own metric in words, as in "held-out accuracy"."""
 
     @property
+    def scale(self) -> Tensor | None:
+        """(2, C) to keep with the head, where its answers are not the targets themselves; see
+        AdapterWeights."""
+        ...
+
+    @property
     def outputs(self) -> int:
         """C, the rows of its head."""
         ...

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.errors import HmiError
 from engine.knowledge.retrieve import Damage
+from engine.serving.work import TaskName
 from engine.training.checkpoint import Origin
 from engine.training.report import TrainReport
 
@@ -49,6 +50,7 @@ class JobFiles:
     """
 
     id: str
+    task: TaskName
     labels: tuple[str, ...]
     dataset: str
     knowledge: KnowledgeFiles
@@ -127,8 +129,6 @@ class Ended:
     failure: Failure | None = None
     released: bool = False
     before: float | None = None
-    missing: tuple[str, ...] = ()
-    """Labels that no row of the dataset has."""
 
 
 @dataclass(frozen=True, slots=True)

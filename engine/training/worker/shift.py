@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
 from engine.errors import Cancelled, Damaged, HmiError
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
@@ -18,7 +19,7 @@ from engine.training.group import Group, evaluate
 from engine.training.learner import Learner
 from engine.training.report import TrainReport
 from engine.training.states import Shelf
-from engine.training.tasks.classification import Classification
+from engine.training.tasks.choice import task_of
 from engine.training.worker.knowledge import identity, open_knowledge
 from engine.training.worker.messages import Ended, Failure, JobFiles, News, Site, Told
 from engine.training.worker.orders import Orders
@@ -47,7 +48,6 @@ class _Pupil:
     learner: Learner | None = None
     start: AdapterWeights | None = None
     before: float | None = None
-    missing: tuple[str, ...] = ()
     told: float = 0.0
 
 
@@ -119,7 +119,8 @@ class Shift:
         elif learner.ended and not learner.due:
             try:
                 weights = learner.outcome()
-                write_whole(pupil.job.result, save(weights.to(torch.float16).tensors()))
+                made = replace(weights.to(torch.float16), scale=learner.task.scale)
+                write_whole(pupil.job.result, save(made.tensors()))
                 self._end(pupil, None)
             except (HmiError, StoreError) as error:
                 self._end(pupil, error)
@@ -134,13 +135,13 @@ class Shift:
         try:
             self._check(pupil)
             rows = list(self._datasets.rows(job.dataset))
-            pupil.missing = tuple(sorted(set(job.labels) - {label for _, label in rows}))
-            pupil.start = self._start(job)
+            pupil.start = replace(self._start(job), scale=None)
             plan = job.origin.plan
+            task = task_of(job.task, job.labels, rows, plan.class_weights)
             pupil.learner = Learner(
                 self._backbone,
                 open_knowledge(job.knowledge, self._tables, self._backbone),
-                Classification(job.labels, rows, plan.class_weights),
+                task,
                 plan,
                 pupil.report,
                 tick=lambda: self._say(pupil),
@@ -148,7 +149,7 @@ class Shift:
                 shelf=Shelf(self._site.states, identity(job.knowledge)),
             )
             if job.current is not None:
-                current = self._read(job.current)
+                current = in_units(self._read(job.current), task.scale)
                 pupil.before = evaluate(self._backbone, pupil.learner, current).value
         except _Released:
             raise
@@ -208,7 +209,6 @@ class Shift:
                 pupil.report,
                 failure,
                 before=pupil.before,
-                missing=pupil.missing,
             )
         )
 
@@ -225,3 +225,13 @@ def _cancelled() -> Cancelled:
 
 def _unforeseen(error: Exception) -> HmiError:
     return HmiError(f"{type(error).__name__}: {error}.", remedy="The engine's log has the details.")
+
+
+def in_units(weights: AdapterWeights, scale: Tensor | None) -> AdapterWeights:
+    """An adapter whose head answers in the targets' units, as one that answers in units of
+    `scale`."""
+    head, bias = weights.served_head()
+    if scale is not None:
+        mean, unit = scale.float()
+        head, bias = head / unit[:, None], (bias - mean) / unit
+    return replace(weights, head=head, head_bias=bias, scale=None)

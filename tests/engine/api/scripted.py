@@ -12,10 +12,14 @@ from engine.schema import (
     Adapter,
     AdapterCheck,
     AdapterPage,
+    Backbone,
+    BackboneImport,
+    BackboneList,
     BulkCreated,
     ClassifyRequest,
     ClassifyResponse,
     CorpusReceipt,
+    Created,
     DatasetReceipt,
     DeviceStatus,
     Domain,
@@ -24,6 +28,9 @@ from engine.schema import (
     DomainEpochs,
     DomainTree,
     DomainUpdate,
+    Embedding,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
     EngineStatus,
     HostStatus,
     Job,
@@ -34,14 +41,30 @@ from engine.schema import (
     ModelList,
     NgramEntry,
     NgramPage,
+    Numbers,
     Prediction,
+    PredictRequest,
+    PredictResponse,
+    PromoteRequest,
+    Published,
+    PublishRequest,
     QueueStatus,
     Quota,
     RebuildCost,
     RebuildRequest,
+    RollbackRequest,
+    Slot,
     SlotMap,
+    Span,
     SpanFeed,
+    Starter,
+    StarterPage,
+    StarterPublish,
     Status,
+    TaggedText,
+    TagRequest,
+    TagResponse,
+    Task,
     Tenant,
     TenantCreate,
     TenantCreated,
@@ -57,6 +80,8 @@ from engine.schema import (
     VplmCreate,
     VplmPage,
     VplmPatch,
+    VplmVersion,
+    VplmVersions,
 )
 from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
@@ -125,6 +150,58 @@ VPLM = Vplm(
     accuracy=None,
     requests=0,
     created_at=1.0,
+)
+CREATED = Created(**VPLM.model_dump(), started_from="random", head="random")
+PUBLISHED = Published(**VPLM.model_dump(), note="as it was")
+VERSIONS = VplmVersions(
+    vplm="acme/polarity",
+    data=[
+        VplmVersion(
+            version=1,
+            adapter="ab",
+            rank=64,
+            bytes=10,
+            accuracy=None,
+            origin="created",
+            source="random",
+            domain="reviews",
+            published_at=1.0,
+            serving=True,
+        )
+    ],
+    keeps=10,
+)
+STARTER = Starter(
+    id="polarity:1",
+    owner=None,
+    name="polarity",
+    version=1,
+    adapter="ab",
+    labels=["negative", "positive"],
+    domain="reviews",
+    mode="plot",
+    accuracy=0.9,
+    task="is it praise",
+    data="",
+    note="",
+    source="acme/polarity:1",
+    published_at=1.0,
+)
+BACKBONE = Backbone(
+    id="small:1",
+    name="small",
+    version=1,
+    origin="imported",
+    family="bert",
+    sha256="cd",
+    layers=4,
+    split=2,
+    hidden=32,
+    bytes=10,
+    folder="/x",
+    serving=False,
+    vplms=0,
+    domains=[],
 )
 ADAPTER = Adapter(
     id="ab",
@@ -215,6 +292,18 @@ SLOTS = SlotMap(
     pinned=[3],
     held=[],
 )
+SLOT = Slot(slot=3, adapter="ab" * 32, heat=0.5, pinned=True, vplms=["acme/polarity"], users=1)
+
+_TIMING = Timing(
+    queue_s=0.0,
+    retrieve_s=0.0,
+    load_s=0.0,
+    compute_s=0.0,
+    hit_rate=1.0,
+    batch_size=1,
+    tier="device",
+    mode="plot",
+)
 
 
 class ScriptedAppliance:
@@ -282,6 +371,10 @@ class ScriptedAppliance:
         self._do("slots", first, limit)
         return SLOTS
 
+    def slot(self, number: int) -> Slot:
+        self._do("slot", number)
+        return SLOT
+
     def tenants(self, q: str, sort: str | None, limit: int, cursor: str | None) -> TenantPage:
         self._do("tenants", q, sort, limit, cursor)
         return TenantPage(data=[TENANT], total=1)
@@ -331,6 +424,10 @@ class ScriptedAppliance:
             self.upload_error = error
             raise
 
+    def corpus(self, name: str) -> CorpusReceipt:
+        self._do("corpus", name)
+        return CorpusReceipt(domain=name, lines=1, bytes=2, sha256="ab")
+
     def put_corpus(self, name: str, chunks: Iterator[bytes]) -> CorpusReceipt:
         self._do("put_corpus", name)
         self._take(chunks)
@@ -372,9 +469,9 @@ class ScriptedAppliance:
         self._do("vplm", id)
         return VPLM
 
-    def create_vplm(self, request: VplmCreate) -> Vplm:
+    def create_vplm(self, request: VplmCreate) -> Created:
         self._do("create_vplm", request)
-        return VPLM
+        return CREATED
 
     def create_vplms(self, request: VplmBulkCreate) -> BulkCreated:
         self._do("create_vplms", request)
@@ -386,6 +483,54 @@ class ScriptedAppliance:
 
     def remove_vplm(self, id: str) -> None:
         self._do("remove_vplm", id)
+
+    def versions(self, id: str) -> VplmVersions:
+        self._do("versions", id)
+        return VERSIONS
+
+    def roll_back(self, id: str, request: RollbackRequest) -> Published:
+        self._do("roll_back", id, request)
+        return PUBLISHED
+
+    def publish_adapter(self, id: str, request: PublishRequest) -> Published:
+        self._do("publish_adapter", id, request)
+        return PUBLISHED
+
+    def promote(self, id: str, request: PromoteRequest) -> Published:
+        self._do("promote", id, request)
+        return PUBLISHED
+
+    def starters(
+        self, q: str, tenant: str | None, sort: str | None, limit: int, cursor: str | None
+    ) -> StarterPage:
+        self._do("starters", q, tenant, sort, limit, cursor)
+        return StarterPage(data=[STARTER], total=1)
+
+    def starter(self, id: str, tenant: str | None) -> Starter:
+        self._do("starter", id, tenant)
+        return STARTER
+
+    def publish_starter(self, request: StarterPublish) -> Starter:
+        self._do("publish_starter", request)
+        return STARTER
+
+    def remove_starter(self, id: str) -> None:
+        self._do("remove_starter", id)
+
+    def backbones(self) -> BackboneList:
+        self._do("backbones")
+        return BackboneList(data=[BACKBONE])
+
+    def backbone(self, id: str) -> Backbone:
+        self._do("backbone", id)
+        return BACKBONE
+
+    def import_backbone(self, request: BackboneImport) -> Backbone:
+        self._do("import_backbone", request)
+        return BACKBONE
+
+    def remove_backbone(self, id: str) -> None:
+        self._do("remove_backbone", id)
 
     def adapters(
         self, q: str, sort: str | None, limit: int, cursor: str | None, unused: bool = False
@@ -418,9 +563,18 @@ class ScriptedAppliance:
         return self.file
 
     def put_dataset(
-        self, tenant: str, name: str, chunks: Iterator[bytes], format: str, text: str, label: str
+        self,
+        tenant: str,
+        name: str,
+        chunks: Iterator[bytes],
+        format: str,
+        text: str,
+        label: str,
+        task: Task,
+        pair: str,
     ) -> DatasetReceipt:
-        self._do("put_dataset", tenant, name, format, text, label)
+        more = () if (task, pair) == ("classify", "text_pair") else (task, pair)
+        self._do("put_dataset", tenant, name, format, text, label, *more)
         self._take(chunks)
         return DatasetReceipt(
             tenant=tenant, name=name, rows=2, labels={"a": 1, "b": 1}, bytes=len(self.received)
@@ -442,6 +596,41 @@ class ScriptedAppliance:
         self._do("cancel_job", id)
         return self.job_now
 
+    async def tag(self, request: TagRequest) -> TagResponse:
+        self._do("tag", request)
+        span = Span(start=0, end=5, label="PER", score=0.9, text="Alice")
+        return TagResponse(
+            id="t1",
+            created=1,
+            model=request.model,
+            data=[TaggedText(index=0, spans=[span])],
+            labels=["PER"],
+            usage=Usage(prompt_tokens=3, total_tokens=3),
+            timing=_TIMING,
+        )
+
+    async def predict(self, request: PredictRequest) -> PredictResponse:
+        self._do("predict", request)
+        return PredictResponse(
+            id="p1",
+            created=1,
+            model=request.model,
+            data=[Numbers(index=0, values=[3.25])],
+            outputs=["stars"],
+            usage=Usage(prompt_tokens=3, total_tokens=3),
+            timing=_TIMING,
+        )
+
+    async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
+        self._do("embed", request)
+        vector = "AACAPwAAAAA=" if request.encoding_format == "base64" else [1.0, 0.0]
+        return EmbeddingsResponse(
+            data=[Embedding(index=0, embedding=vector)],
+            model=request.model,
+            usage=Usage(prompt_tokens=3, total_tokens=3),
+            timing=_TIMING,
+        )
+
     async def classify(self, request: ClassifyRequest) -> ClassifyResponse:
         self._do("classify", request)
         if self.hold:
@@ -459,16 +648,7 @@ class ScriptedAppliance:
             data=[prediction],
             labels=["negative", "positive"],
             usage=Usage(prompt_tokens=3, total_tokens=3),
-            timing=Timing(
-                queue_s=0.0,
-                retrieve_s=0.0,
-                load_s=0.0,
-                compute_s=0.0,
-                hit_rate=1.0,
-                batch_size=1,
-                tier="device",
-                mode="plot",
-            ),
+            timing=_TIMING,
         )
 
     def models(self) -> ModelList:

@@ -17,6 +17,7 @@ ROUTES: list[tuple[str, str, object, int, str]] = [
     ("GET", "/v1/trace?seconds=5", None, 200, "trace"),
     ("GET", "/v1/spans?after=5&limit=9", None, 200, "spans"),
     ("GET", "/v1/slots?first=2&limit=9", None, 200, "slots"),
+    ("GET", "/v1/slots/3", None, 200, "slot"),
     ("GET", "/v1/tenants?q=a&sort=-name&limit=1000", None, 200, "tenants"),
     ("POST", "/v1/tenants", {"name": "acme"}, 201, "create_tenant"),
     ("GET", "/v1/tenants/acme", None, 200, "tenant"),
@@ -39,6 +40,21 @@ ROUTES: list[tuple[str, str, object, int, str]] = [
     ("GET", "/v1/vplms/acme/polarity", None, 200, "vplm"),
     ("PATCH", "/v1/vplms/acme/polarity", {"pin": True}, 200, "change_vplm"),
     ("DELETE", "/v1/vplms/acme/polarity", None, 204, "remove_vplm"),
+    ("GET", "/v1/vplms/acme/polarity/versions", None, 200, "versions"),
+    ("POST", "/v1/vplms/acme/polarity/versions", {"adapter": "ab"}, 201, "publish_adapter"),
+    ("POST", "/v1/vplms/acme/polarity/rollback", {"version": 1}, 200, "roll_back"),
+    ("POST", "/v1/vplms/acme/polarity/promote", {"to": "live"}, 200, "promote"),
+    ("GET", "/v1/starters?tenant=acme", None, 200, "starters"),
+    ("POST", "/v1/starters", {"name": "po", "vplm": "acme/polarity"}, 201, "publish_starter"),
+    ("GET", "/v1/starters/po", None, 200, "starter"),
+    ("GET", "/v1/starters/acme/po:1", None, 200, "starter"),
+    ("DELETE", "/v1/starters/po:1", None, 204, "remove_starter"),
+    ("DELETE", "/v1/starters/acme/po", None, 204, "remove_starter"),
+    ("GET", "/v1/backbones", None, 200, "backbones"),
+    ("POST", "/v1/backbones", {"path": "/x"}, 201, "import_backbone"),
+    ("GET", "/v1/backbones/small:1", None, 200, "backbone"),
+    ("DELETE", "/v1/backbones/small:1", None, 204, "remove_backbone"),
+    ("GET", "/v1/domains/reviews/corpus", None, 200, "corpus"),
     ("GET", "/v1/adapters", None, 200, "adapters"),
     ("GET", "/v1/adapters/ab", None, 200, "adapter"),
     ("GET", "/v1/adapters?unused=true", None, 200, "adapters"),
@@ -156,3 +172,53 @@ def test_the_answer_of_classify_has_the_documented_shape(engine: Running) -> Non
     }
     assert set(answer["timing"]) >= {"queue_s", "retrieve_s", "load_s", "compute_s", "tier"}
     assert scripted.VPLM.id not in answer["id"]
+
+
+def test_spans_numbers_and_vectors_have_routes_of_their_own(engine: Running) -> None:
+    with engine.http() as http:
+        spans = http.post("/v1/tag", json={"model": "a/b", "input": "Alice left"}).json()
+        pair = {"text": "x", "text_pair": "y"}
+        numbers = http.post("/v1/predict", json={"model": "a/b", "input": ["x", pair]}).json()
+        vector = http.post("/v1/embeddings", json={"model": "a/b", "input": "x", "user": "u"})
+        packed = http.post(
+            "/v1/embeddings", json={"model": "a/b", "input": "x", "encoding_format": "base64"}
+        ).json()
+    span = {"start": 0, "end": 5, "label": "PER", "score": 0.9, "text": "Alice"}
+    assert spans["data"] == [{"index": 0, "spans": [span], "truncated": False}]
+    assert numbers["data"][0]["values"] == [3.25]
+    document = vector.json()
+    assert document["object"] == "list"
+    assert document["data"][0] == {
+        "object": "embedding",
+        "index": 0,
+        "embedding": [1.0, 0.0],
+        "truncated": False,
+    }
+    assert document["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
+    assert packed["data"][0]["embedding"] == "AACAPwAAAAA="
+
+
+@pytest.mark.parametrize(
+    ("path", "input", "told"),
+    [
+        ("embeddings", [1, 2], "token ids"),
+        ("embeddings", [[1, 2]], "token ids"),
+        ("tag", {"text": "a", "text_pair": "b"}, "give a text or a list of texts"),
+        ("predict", {"text": "a"}, "give a pair of texts as"),
+        ("classify", [{"text": "a", "text_pair": " "}], "input[0] is empty"),
+    ],
+)
+def test_input_that_a_route_does_not_take_is_refused_in_words(
+    engine: Running, path: str, input: object, told: str
+) -> None:
+    with engine.http() as http:
+        answer = http.post(f"/v1/{path}", json={"model": "a/b", "input": input})
+    assert answer.status_code == 422
+    assert told in answer.json()["detail"]
+
+
+def test_a_datasets_task_and_second_column_reach_the_engine(engine: Running) -> None:
+    with engine.http() as http:
+        where = "/v1/tenants/acme/datasets/d?task=pair&text_pair=second"
+        assert http.put(where, content=b"{}").status_code == 200
+    assert engine.appliance.calls[-1][1][-2:] == ("pair", "second")

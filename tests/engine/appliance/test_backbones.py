@@ -58,7 +58,9 @@ def test_an_imported_backbone_serves_after_its_folder_is_gone(
     with opened(chosen) as appliance:
         serving = appliance.backbone("taller:1")
         assert serving.serving
-        assert appliance.status().backbone.name == "taller"
+        told = appliance.status().backbone
+        assert told is not None
+        assert told.name == "taller"
         make_tenant(appliance)
         make_vplm(appliance, mode="exact")
         assert len(probs(appliance, "acme/a")[0]) == 2

@@ -75,7 +75,7 @@ def slow_inspection(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event
 
     monkeypatch.setattr(TableFiles, "verify", late)
     monkeypatch.setattr(
-        "engine.appliance.core.TableInspection", partial(TableInspection, at_once=-1)
+        "engine.appliance.stack.TableInspection", partial(TableInspection, at_once=-1)
     )
     yield go
     go.set()

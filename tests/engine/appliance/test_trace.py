@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from engine.appliance import Appliance
-from engine.schema import TraceEvent, VplmPatch
+from engine.errors import NotFound
+from engine.schema import Slot, TraceEvent, VplmPatch
 from tests.engine.appliance.small import (
     TEXTS,
     classify,
@@ -28,6 +29,7 @@ class OverlappedBatch:
     tokens: int = 9
     models: int = 2
     tenants: tuple[tuple[str, int], ...] = (("acme", 2),)
+    vplms: tuple[tuple[str, int], ...] = (("acme/a", 2),)
     lookups: tuple[()] = ()
     oldest: float = 100.0
     taken: float = 101.0
@@ -152,3 +154,26 @@ def test_slots_beyond_the_last_one_are_not_told(appliance: Appliance) -> None:
     slots = appliance.slots(1, 4096).slots
     assert len(appliance.slots(slots, 10).heat) == 1
     assert appliance.slots(slots + 1, 10).heat == []
+
+
+def test_a_slot_tells_whose_it_is(appliance: Appliance) -> None:
+    made = make_vplm(appliance)
+    make_vplm(appliance, "acme/twin", adapter=made.adapter)
+    classify(appliance, "acme/a", "dull")
+    appliance.change_vplm("acme/a", VplmPatch(pin=True))
+    heat = appliance.slots(1, 4096).heat
+    (number,) = [at for at, each in enumerate(heat, 1) if each is not None]
+    told = appliance.slot(number)
+    assert (told.slot, told.adapter, told.pinned) == (number, made.adapter, True)
+    assert (told.vplms, told.users) == (["acme/a", "acme/twin"], 2)
+    assert told.heat == heat[number - 1]
+
+
+def test_a_free_slot_is_nobodys_and_one_that_is_not_there_is_not_found(
+    appliance: Appliance,
+) -> None:
+    slots = appliance.slots(1, 1).slots
+    assert appliance.slot(slots) == Slot(slot=slots)
+    for number in (0, slots + 1):
+        with pytest.raises(NotFound, match=f"no slot {number}"):
+            appliance.slot(number)

@@ -7,7 +7,7 @@ import pytest
 from engine.appliance import Appliance
 from engine.appliance.usage import Usage, month_of, month_start
 from engine.config import Settings
-from store.errors import NoSpace
+from store.errors import BadInput, NoSpace
 from tests.engine.appliance.small import classify, core_of, make_tenant, make_vplm, opened
 
 
@@ -83,3 +83,36 @@ def test_what_cannot_be_written_down_is_kept(
     usage.note("nobody", "nobody/x")
     usage.save()
     assert "nobody" not in usage.requests()
+
+
+def test_tenants_are_sorted_by_what_was_measured_and_by_what_it_costs(
+    appliance: Appliance,
+) -> None:
+    core_of(appliance).settings.paths.config.write_text("[tariff]\nthousand_requests = 1000\n")
+    for name, asks in (("busy", 3), ("calm", 1), ("idle", 0)):
+        make_tenant(appliance, name)
+        make_vplm(appliance, f"{name}/a")
+        for _ in range(asks):
+            classify(appliance, f"{name}/a", "dull")
+
+    def names(sort: str, q: str = "") -> list[str]:
+        return [tenant.name for tenant in appliance.tenants(q, sort, 10, None).data]
+
+    assert names("-requests_per_s") == ["busy", "calm", "acme", "idle"]
+    assert names("requests_per_s") == ["acme", "idle", "calm", "busy"]
+    assert names("-cost") == ["busy", "calm", "acme", "idle"]
+    by_p99 = [one.p99_s for one in appliance.tenants("", "p99_s", 10, None).data]
+    assert by_p99[:2] == sorted(by_p99[:2], key=lambda p99: p99 or 0)
+    assert by_p99[2:] == [None, None], "those that nobody asked come last either way"
+    assert names("-p99_s")[2:] == ["acme", "idle"]
+    assert names("-cost", "l") == ["calm", "idle"]
+    first = appliance.tenants("", "-cost", 1, None)
+    assert ([one.name for one in first.data], first.total) == (["busy"], 4)
+    rest = appliance.tenants("", "-cost", 9, first.next_cursor)
+    assert [one.name for one in rest.data] == ["calm", "acme", "idle"]
+
+
+def test_an_order_that_nobody_knows_names_those_that_there_are(appliance: Appliance) -> None:
+    with pytest.raises(BadInput, match="cannot be sorted by 'colour'") as caught:
+        appliance.tenants("", "colour", 10, None)
+    assert {"cost", "p99_s", "weight"} <= set(caught.value.remedy.replace(",", "").split())

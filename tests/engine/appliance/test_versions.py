@@ -12,6 +12,7 @@ from engine.appliance.source import store_adapters
 from engine.config import Settings
 from engine.errors import BadInput, Conflict
 from engine.model.adapters import random_adapter
+from engine.model.reading import read_texts
 from engine.schema import (
     ClassifyRequest,
     PromoteRequest,
@@ -137,10 +138,10 @@ async def test_a_request_that_waits_is_answered_by_the_version_that_took_it(
     model = core.models.take("acme/a")
     roll_back(appliance, "acme/a", 1)
     # As one that was accepted just before the rollback and is served after it.
-    rows = core.backbone.tokenize(["a good film"])
+    readings = read_texts(core.backbone, ["a good film"])
     ticket = Ticket(1, core.tiers.tier(model.adapter))
-    [outcome] = await appliance._ask(model, "plot", rows, ticket, False)
-    assert outcome.probs == pytest.approx(before.data[0].probs, abs=0.03)
+    [outcome] = await appliance._ask(model, "plot", readings, ticket, False)
+    assert outcome.values == pytest.approx(before.data[0].probs, abs=0.03)
     assert core.models.take("acme/a").version == 3
 
 

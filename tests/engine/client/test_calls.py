@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, assert_type
 
 import pytest
@@ -9,9 +10,15 @@ import pytest
 from engine.client import AsyncClient, Call, Client, calls, checked
 from engine.errors import BadInput, Refused
 from engine.schema import (
+    BackboneImport,
+    Card,
     DomainUpdate,
+    PromoteRequest,
+    PublishRequest,
     Quota,
     RebuildRequest,
+    RollbackRequest,
+    StarterPublish,
     Tenant,
     TenantCreate,
     TenantPatch,
@@ -25,6 +32,7 @@ from tests.engine.api.running import Running
 
 VPLM = VplmCreate(tenant="acme", name="polarity", labels=["negative", "positive"])
 BULK = VplmBulkCreate(tenant="acme", name="m", count=1, labels=["a", "b"])
+OFFER = StarterPublish(name="po", vplm="acme/polarity", owner="acme", card=Card(task="t"))
 TRAIN = TrainRequest(vplm="acme/polarity", dataset="sst2")
 
 # What is called, what the appliance is asked, and what comes back.
@@ -34,6 +42,7 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
     (lambda c: c.spans(), ("spans", (None, 1024)), scripted.SPANS),
     (lambda c: c.spans(0, 9).data, ("spans", (0, 9)), scripted.SPANS.data),
     (lambda c: c.slots(2, 9), ("slots", (2, 9)), scripted.SLOTS),
+    (lambda c: c.slot(3), ("slot", (3,)), scripted.SLOT),
     (
         lambda c: c.tenants("ac", 5, "7", "-name").data[0],
         ("tenants", ("ac", "-name", 5, "7")),
@@ -103,7 +112,7 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
         1,
     ),
     (lambda c: c.vplm("acme/polarity"), ("vplm", ("acme/polarity",)), scripted.VPLM),
-    (lambda c: c.create_vplm(VPLM), ("create_vplm", (VPLM,)), scripted.VPLM),
+    (lambda c: c.create_vplm(VPLM), ("create_vplm", (VPLM,)), scripted.CREATED),
     (lambda c: c.create_vplms(BULK), ("create_vplms", (BULK,)), ["acme/m-00001"]),
     (
         lambda c: c.change_vplm("acme/polarity", pin=False),
@@ -115,6 +124,40 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
         ("change_vplm", ("acme/polarity", VplmPatch(mode="exact", miss="backoff"))),
         scripted.VPLM,
     ),
+    (lambda c: c.versions("acme/polarity"), ("versions", ("acme/polarity",)), scripted.VERSIONS),
+    (
+        lambda c: c.roll_back("acme/polarity", 3),
+        ("roll_back", ("acme/polarity", RollbackRequest(version=3))),
+        scripted.PUBLISHED,
+    ),
+    (
+        lambda c: c.publish_adapter("acme/polarity", "ab"),
+        ("publish_adapter", ("acme/polarity", PublishRequest(adapter="ab"))),
+        scripted.PUBLISHED,
+    ),
+    (
+        lambda c: c.promote("acme/polarity", "live"),
+        ("promote", ("acme/polarity", PromoteRequest(to="live"))),
+        scripted.PUBLISHED,
+    ),
+    (
+        lambda c: c.starters("po", "acme", 5, "7", "name").data,
+        ("starters", ("po", "acme", "name", 5, "7")),
+        [scripted.STARTER],
+    ),
+    (lambda c: c.starter("polarity:1"), ("starter", ("polarity:1", None)), scripted.STARTER),
+    (lambda c: c.starter("acme/po"), ("starter", ("acme/po", None)), scripted.STARTER),
+    (lambda c: c.publish_starter(OFFER), ("publish_starter", (OFFER,)), scripted.STARTER),
+    (lambda c: c.remove_starter("acme/po:2"), ("remove_starter", ("acme/po:2",)), None),
+    (lambda c: c.backbones(), ("backbones", ()), [scripted.BACKBONE]),
+    (lambda c: c.backbone("small:1"), ("backbone", ("small:1",)), scripted.BACKBONE),
+    (
+        lambda c: c.import_backbone(Path("/x"), split=2),
+        ("import_backbone", (BackboneImport(path="/x", split=2),)),
+        scripted.BACKBONE,
+    ),
+    (lambda c: c.remove_backbone("small"), ("remove_backbone", ("small",)), None),
+    (lambda c: c.corpus("reviews").sha256, ("corpus", ("reviews",)), "ab"),
     (lambda c: c.remove_vplm("acme/polarity"), ("remove_vplm", ("acme/polarity",)), None),
     (lambda c: c.adapters().bytes, ("adapters", ("", None, 100, None)), 10),
     (lambda c: c.adapter("ab"), ("adapter", ("ab",)), scripted.ADAPTER),

@@ -41,14 +41,12 @@ Start = Callable[..., Distillation]
 
 
 def _bits(backbone: Backbone) -> dict[str, Tensor]:
-    e = backbone.embeddings
     weights = {
         f"{layer}.{name}": t
         for layer, tensors in enumerate(backbone.layers)
         for name, t in tensors.tensors().items()
     }
-    weights |= {"word": e.word, "position": e.position, "segment": e.segment}
-    weights |= {"norm": e.norm, "norm_bias": e.norm_bias}
+    weights |= backbone.embeddings.tensors()
     return {name: t.clone() for name, t in weights.items()}
 
 
@@ -111,14 +109,14 @@ def test_it_ends_when_its_time_is_over(start: Start) -> None:
 def test_what_is_held_out_is_not_learnt(start: Start) -> None:
     run = start()
     learnt: set[int] = set()
-    errors = run._errors
+    learn = run._learnt
 
-    def spy(batch: list[int], mask: float, *others: Any, low: bool) -> list[Tensor]:
+    def spy(batch: list[int], mask: float, *others: Any, low: bool) -> Any:
         if mask:
             learnt.update(batch)
-        return errors(batch, mask, *others, low=low)
+        return learn(batch, mask, *others, low=low)
 
-    run._errors = spy  # type: ignore[method-assign, assignment]
+    run._learnt = spy  # type: ignore[method-assign, assignment]
     run.run(lambda _: None)
     assert learnt
     assert not learnt & set(run._held_out)
@@ -130,15 +128,15 @@ def test_layer_k_alone_is_looked_at_first_then_every_upper_layer_too(
 ) -> None:
     run = start(low=0.5, tokens=2_000)
     seen: list[tuple[float, int]] = []
-    errors = run._errors
+    learn = run._learnt
 
-    def spy(batch: list[int], mask: float, *others: Any, low: bool) -> list[Tensor]:
-        found = errors(batch, mask, *others, low=low)
+    def spy(batch: list[int], mask: float, *others: Any, low: bool) -> Any:
+        found = learn(batch, mask, *others, low=low)
         if mask:
-            seen.append((run.share, len(found)))
+            seen.append((run.share, len(found.errors)))
         return found
 
-    run._errors = spy  # type: ignore[method-assign, assignment]
+    run._learnt = spy  # type: ignore[method-assign, assignment]
     run.run(lambda _: None)
     upper = backbone.shape.layers - backbone.split
     assert {count for share, count in seen if share < 0.5} == {1}

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.model.backbone import Backbone
-from engine.model.centre import finish
+from engine.model.layers import finish
 from engine.model.ngram_encoder import NgramEncoder
 from engine.model.token_projections import TokenProjections
 

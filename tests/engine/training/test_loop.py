@@ -76,13 +76,12 @@ def test_sgd_lowers_the_loss(backbone: Backbone, knowledge: Knowledge) -> None:
 def test_training_changes_nothing_but_adapter_and_head(
     backbone: Backbone, knowledge: Knowledge
 ) -> None:
-    e = backbone.embeddings
     frozen = {
         f"layer {i} {name}": t
         for i, layer in enumerate(backbone.layers)
         for name, t in layer.tensors().items()
     }
-    frozen |= {"word": e.word, "position": e.position, "segment": e.segment, "norm": e.norm}
+    frozen |= backbone.embeddings.tensors()
     for part in (knowledge.encoder, knowledge.bridge):
         frozen |= {f"{type(part).__name__} {name}": t for name, t in part.state_dict().items()}
     before = {name: t.clone() for name, t in frozen.items()}

@@ -27,6 +27,7 @@ from engine.schema import (
     TierStatus,
     TokenOrigin,
     Vplm,
+    VplmVersion,
 )
 
 NOW = time.time()
@@ -143,6 +144,25 @@ def some_tokens() -> list[TokenOrigin]:
         TokenOrigin(text="about", source="backed_off", node="general"),
         TokenOrigin(text="mem", source="cached", node=None),
         TokenOrigin(text="##es", source="computed", node=None),
+    ]
+
+
+def some_versions() -> list[VplmVersion]:
+    """Three, the newest first; the newest serves."""
+    return [
+        VplmVersion(
+            version=number,
+            adapter=f"{number:064x}",
+            rank=64,
+            bytes=400_000,
+            accuracy=None if number == 1 else 0.8 + 0.05 * number,
+            origin="created" if number == 1 else "trained",
+            source="random" if number == 1 else f"job-{number}",
+            domain="reviews",
+            published_at=NOW - 86_400 * (4 - number),
+            serving=number == 3,
+        )
+        for number in (3, 2, 1)
     ]
 
 

@@ -24,10 +24,12 @@ from engine.schema import (
     AdapterPage,
     ClassifyResponse,
     CorpusReceipt,
+    Cost,
     DatasetReceipt,
     DeviceStatus,
     Domain,
     DomainEpochs,
+    Input,
     Job,
     JobAccepted,
     JobPage,
@@ -37,13 +39,16 @@ from engine.schema import (
     NgramPage,
     Prediction,
     Problem,
+    Published,
     QueueStatus,
     Quota,
     RebuildCost,
     RebuildRequest,
+    Slot,
     SlotMap,
     SpanFeed,
     Status,
+    Task,
     Tenant,
     TenantCreated,
     TenantPage,
@@ -56,6 +61,8 @@ from engine.schema import (
     VplmBulkCreate,
     VplmCreate,
     VplmPage,
+    VplmVersion,
+    VplmVersions,
 )
 from tests.hmi_tui.app.engine_documents import (
     NOW,
@@ -67,10 +74,11 @@ from tests.hmi_tui.app.engine_documents import (
     sha,
     some_epochs,
     some_tokens,
+    some_versions,
     tenant,
     vplm,
 )
-from tests.hmi_tui.app.span_documents import no_slots
+from tests.hmi_tui.app.span_documents import a_slot, no_slots
 
 T = TypeVar("T", Tenant, Vplm, Adapter)
 
@@ -81,6 +89,7 @@ class ScriptedEngine:
 
     tenant_rows: list[Tenant] = field(default_factory=list)
     vplm_rows: list[Vplm] = field(default_factory=list)
+    version_rows: list[VplmVersion] = field(default_factory=some_versions)
     domain_rows: list[Domain] = field(default_factory=list)
     job_rows: list[Job] = field(default_factory=list)
     spare_adapters: list[Adapter] = field(default_factory=list)
@@ -172,6 +181,10 @@ class ScriptedEngine:
         self._answer()
         return self.slot_map
 
+    async def slot(self, number: int) -> Slot:
+        self._answer("slot", number)
+        return a_slot(self.slot_map, number)
+
     async def trace(self, seconds: float = 30.0) -> Trace:
         self._answer("trace", seconds)
         return Trace(events=[])
@@ -234,6 +247,18 @@ class ScriptedEngine:
             if row.id == id:
                 return row
         raise NotFound(f'There is no vPLM "{id}".', remedy="hmi vplm ls lists them.")
+
+    async def versions(self, id: str) -> VplmVersions:
+        self._answer()
+        return VplmVersions(vplm=id, data=self.version_rows, keeps=10)
+
+    async def roll_back(self, id: str, version: int) -> Published:
+        self._answer("roll_back", id, version)
+        old = next(row for row in self.version_rows if row.version == version)
+        made = old.model_copy(update={"version": 4, "origin": "rollback", "serving": True})
+        before = [row.model_copy(update={"serving": False}) for row in self.version_rows]
+        self.version_rows = [made, *before]
+        return Published(**(await self.vplm(id)).model_dump() | {"version": 4})
 
     async def create_vplm(self, request: VplmCreate) -> Vplm:
         self._answer("create_vplm", request)
@@ -388,9 +413,17 @@ class ScriptedEngine:
     # -- jobs ------------------------------------------------------------------------------
 
     async def put_dataset(
-        self, tenant: str, name: str, path: Path, text: str = "text", label: str = "label"
+        self,
+        tenant: str,
+        name: str,
+        path: Path,
+        text: str = "text",
+        label: str = "label",
+        task: Task = "classify",
+        text_pair: str = "text_pair",
     ) -> DatasetReceipt:
-        self._answer("put_dataset", tenant, name, path, text, label)
+        more = () if (task, text_pair) == ("classify", "text_pair") else (task, text_pair)
+        self._answer("put_dataset", tenant, name, path, text, label, *more)
         if "bad" in name:
             raise BadInput(f'Line 1 has no column "{text}".', remedy="Name it in Text column.")
         return DatasetReceipt(tenant=tenant, name=name, rows=2, labels={"a": 1, "b": 1}, bytes=9)
@@ -429,7 +462,7 @@ class ScriptedEngine:
     # -- answers ---------------------------------------------------------------------------
 
     async def classify(
-        self, model: str, input: str | list[str], mode: Mode | None = None, explain: bool = False
+        self, model: str, input: Input | list[str], mode: Mode | None = None, explain: bool = False
     ) -> ClassifyResponse:
         self._answer("classify", model, input, mode)
         asked = await self.vplm(model)
@@ -449,7 +482,7 @@ class ScriptedEngine:
                     label=asked.labels[-1],
                     probs=probs,
                     num_classes=size,
-                    truncated=len(input) > 1000,
+                    truncated=isinstance(input, str) and len(input) > 1000,
                 )
             ],
             labels=asked.labels,
@@ -483,14 +516,7 @@ class ScriptedEngine:
         found = [row for row in rows if q in getattr(row, name)]
         if sort:
             key = sort.lstrip("-")
-            found.sort(
-                key=lambda row: (
-                    (getattr(row, key) is not None, getattr(row, key) or 0)
-                    if not isinstance(getattr(row, key), str)
-                    else (True, getattr(row, key))
-                ),
-                reverse=sort.startswith("-"),
-            )
+            found.sort(key=lambda row: _figure(row, key), reverse=sort.startswith("-"))
         start = int(cursor or 0)
         following = start + limit
         return (
@@ -498,3 +524,11 @@ class ScriptedEngine:
             len(found),
             str(following) if following < len(found) else None,
         )
+
+
+def _figure(row: object, key: str) -> tuple[bool, Any]:
+    """What a row is sorted by; what it lacks comes before all that there is."""
+    value = getattr(row, key)
+    if isinstance(value, Cost):
+        value = value.total
+    return value is not None, value if value is not None else 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.schema import LaneSpan, SlotMap
-from tests.hmi_tui.app.engine_documents import NOW
+from engine.schema import LaneSpan, Slot, SlotMap
+from tests.hmi_tui.app.engine_documents import NOW, sha
 
 BEAT_S = 0.2
 """Between two batches; each is computed for twice as long."""
@@ -32,6 +32,7 @@ def batch(number: int) -> list[LaneSpan]:
             tenants=5,
             misses=100 if lane == "retrieve" else None,
             largest={"acme": 7, "globex": 2} if lane == "compute" else {},
+            vplms={"acme/polarity": 7, "globex/desk": 2} if lane == "compute" else {},
         )
         for lane, (begin, seconds) in parts.items()
     ]
@@ -68,4 +69,21 @@ def slot_map() -> SlotMap:
 def no_slots() -> SlotMap:
     return slot_map().model_copy(
         update={"resident": 0, "heat": [None] * 80, "pinned": [], "held": []}
+    )
+
+
+def a_slot(slots: SlotMap, number: int) -> Slot:
+    """One slot of the map; the n-th is acme/model-n's, and free ones are nobody's."""
+    heat = slots.heat[number - slots.first]
+    if heat is None:
+        return Slot(slot=number)
+    vplm = f"acme/model-{number:05d}"
+    return Slot(
+        slot=number,
+        adapter=sha(vplm),
+        heat=heat,
+        pinned=number in slots.pinned,
+        held=number in slots.held,
+        vplms=[vplm],
+        users=1,
     )

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from engine.client import Paths
 from hmi_tui.widgets.virtual_table import VirtualTable
 from tests.hmi_tui.app.engine_documents import a_spare_adapter, sha
@@ -70,12 +72,30 @@ async def test_an_adapter_is_saved_to_a_new_file_only(
         await pilot.press("s")
         await fill(pilot, file=str(target))
         await pilot.press("enter")
-        await sees(pilot, "exists already.")
+        await sees(pilot, "Name a file that is not there yet.")
         assert target.read_bytes() == b"precious"
         target.unlink()
         await pilot.press("enter")
         await sees(pilot, "Saved")
         assert target.read_bytes() == b"tensors"
+
+
+async def test_without_a_name_an_adapter_is_not_saved_and_what_is_missing_is_said(
+    paths: Paths, engine: ScriptedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a long name would be broken in two by the form
+    async with open_app(paths, engine, "adapters").run_test(size=WIDE) as pilot:
+        await sees(pilot, "acme/polarity")
+        await pilot.press("s")
+        for typed, said in (
+            ("", "The name of the file is missing. Type one, such as"),
+            (".", ". is a folder. Name a file in it"),
+            ("none/a", "There is no folder"),
+        ):
+            await fill(pilot, file=typed)
+            await pilot.press("enter")
+            await sees(pilot, said)
+    assert engine.called("adapter_file") == []
 
 
 async def test_marked_adapters_are_verified_and_the_damaged_named(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+import hmi_tui.hints
 from engine.client import Paths
 from hmi_tui.app import HmiApp
 from hmi_tui.config_file import ConfigFile
-from hmi_tui.keys import chosen_keys, is_key, places
+from hmi_tui.hints import MARK, shown, with_keys
+from hmi_tui.keys import Named, chosen_keys, is_key, normal, own_bindings, places
+from hmi_tui.screens.by_mode import screen_class
 from hmi_tui.screens.confirm import Confirm
 from tests.hmi_tui.app.screens import WIDE, footer_keys, open_app, sees, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
@@ -27,8 +31,7 @@ def write(paths: Paths) -> Write:
 
 
 def read(paths: Paths, engine: ScriptedEngine) -> tuple[dict[str, str], list[str]]:
-    app = open_app(paths, engine)
-    modes = {mode: app.mode_class(mode) for mode in HmiApp.MODES}
+    modes = {mode: screen_class(mode) for mode in HmiApp.MODES}
     chosen, wrong = chosen_keys(ConfigFile.read(paths.config), places(modes))
     return chosen, [str(one) for one in wrong]
 
@@ -133,5 +136,77 @@ def test_a_key_is_one_that_a_terminal_sends(key: str, known: bool) -> None:
 
 @pytest.mark.parametrize("mode", list(HmiApp.MODES))
 def test_every_key_of_a_mode_has_a_name(paths: Paths, engine: ScriptedEngine, mode: str) -> None:
-    found = {mode: open_app(paths, engine).mode_class(mode)}
+    found = {mode: screen_class(mode)}
     assert all(binding.id for place in places(found) for binding in place.bindings)
+
+
+@pytest.mark.parametrize("mode", list(HmiApp.MODES))
+def test_one_name_is_of_one_action_of_a_mode(mode: str) -> None:
+    own = own_bindings(screen_class(mode))
+    actions: dict[str, set[str]] = {}
+    for binding in own:
+        actions.setdefault(str(binding.id), set()).add(binding.action)
+    assert {name: found for name, found in actions.items() if len(found) > 1} == {}
+
+
+def marks() -> Iterator[tuple[Path, str, str]]:
+    """File, action's name and usual key of all advice in the application's sources."""
+    sources = Path(hmi_tui.hints.__file__).parent
+    for file in sorted(sources.rglob("*.py")):
+        if file.name != "hints.py":
+            for name, usual in MARK.findall(file.read_text(encoding="utf-8")):
+                yield file.relative_to(sources), name, usual
+
+
+def test_all_advice_names_an_action_and_its_usual_key() -> None:
+    for mode in HmiApp.MODES:
+        screen_class(mode)
+    usual: dict[str, set[str]] = {}
+    for binding in (one for kind in Named.NAMED for one in own_bindings(kind)):
+        keys = usual.setdefault(str(binding.id), set())
+        keys |= {shown(normal(key.strip())) for key in binding.key.split(",")}
+        keys |= set((binding.key_display or "").split())
+    found = list(marks())
+    assert len(found) > 30
+    arrows = {"↑": "up", "↓": "down"}
+    wrong = [
+        (file, name, key) for file, name, key in found
+        if arrows.get(key, key) not in usual.get(name, ())
+    ]  # fmt: skip
+    assert wrong == []
+
+
+async def test_advice_names_the_chosen_keys(paths: Paths, write: Write) -> None:
+    write(
+        '[keys]\nopen-tenants = "f2"\nnew = "ctrl+n"\nstart_engine = "f9"\n'
+        'dismiss = ["f10", "escape"]\nstart = "f4"\nleave = "f8"\n'
+    )
+    app = open_app(paths, ScriptedEngine())
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await until(pilot, lambda: app.chosen_keys, "the config")
+        await sees(pilot, "Press f2, then ctrl+n: create a tenant")
+        await pilot.press("f2")
+        await sees(pilot, "ctrl+n creates one.")
+        await pilot.press("ctrl+u")
+        await sees(pilot, "f10 closes")
+        await pilot.press("f10", "5")
+        await sees(pilot, "Press f4 to train")
+        await pilot.press("6")
+        await sees(pilot, "No vPLM yet: f8, then f2 and ctrl+n create one")
+        await pilot.press("f8", "9")
+        await sees(pilot, "background (f9)")
+
+
+def test_what_looks_like_advice_and_names_no_action_is_left_alone() -> None:
+    text = "press <new:n>, not <b:bold> or <new: n>, a < b > c"
+    assert with_keys(text, {}) == "press n, not <b:bold> or <new: n>, a < b > c"
+    assert with_keys(text, {"new": "f8,ctrl+n"}).startswith("press f8, not <b:bold>")
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("escape", "esc"), ("question_mark", "?"), ("plus", "+"), ("f5", "f5"), ("ctrl+s", "ctrl+s"),
+     ("space", "space"), ("enter", "enter"), ("a", "a")],
+)  # fmt: skip
+def test_a_key_is_said_as_texts_have_it(key: str, said: str) -> None:
+    assert shown(key) == said

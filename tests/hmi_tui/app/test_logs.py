@@ -5,7 +5,6 @@ from textual.pilot import Pilot
 
 from engine.client import Paths
 from hmi_tui.screens.logs import LogsScreen
-from hmi_tui.widgets import log_view
 from hmi_tui.widgets.log_view import LogView
 from tests.hmi_tui.app.screens import WIDE, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
@@ -198,7 +197,7 @@ async def test_rotation_and_emptying_are_lived_through(log: Paths, engine: Scrip
 async def test_a_bounded_number_of_lines_is_kept_and_the_view_stays_in_place(
     paths: Paths, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_view, "KEPT", 100)
+    monkeypatch.setattr("hmi_tui.log.lines.KEPT", 100)
     write(paths, *map(info, range(80)))
     async with open_app(paths, engine, "logs").run_test() as pilot:
         await sees(pilot, "80 of 80")
@@ -206,7 +205,7 @@ async def test_a_bounded_number_of_lines_is_kept_and_the_view_stays_in_place(
         await sees(pilot, "› 04:00:00 INFO    engine: entry number 60", "held")  # noqa: RUF001
         before = text_of(pilot).split("\n")[10][:60]
         write(paths, *map(info, range(80, 120)))
-        await until(pilot, lambda: view_of(pilot)._next == 120, "all lines")
+        await until(pilot, lambda: view_of(pilot).lines._next == 120, "all lines")
         assert len(view_of(pilot).lines) == len(view_of(pilot).shown) == 100
         await until(pilot, lambda: text_of(pilot).split("\n")[10][:60] == before, "the same line")
 

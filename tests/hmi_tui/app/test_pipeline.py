@@ -132,6 +132,7 @@ async def test_a_batch_is_told_in_full(paths: Paths, engine: ScriptedEngine) -> 
         )
         await sees(pilot, "100 ms", "50 ms", "10 ms", "350 ms")
         await pilot.press("up", "enter")
+        await sees(pilot, "acme/polarity", "globex/desk", "of 3 other adapters")
         await sees(pilot, "globex", "7 texts", "350 ms, 63.6 %", "550 ms, from its oldest text")
 
 
@@ -189,7 +190,7 @@ async def test_a_trace_that_cannot_be_saved_keeps_the_form_open(
         await pilot.press("s")
         for bad, complaint in (
             ({"file": there.name}, "there.json already"),
-            ({"file": ""}, "A file is wanted."),
+            ({"file": ""}, "The name of the file is missing."),
             ({"file": "none/t.json"}, "There is no folder"),
             ({"seconds": "long"}, "'long' is no number of seconds."),
             ({"seconds": "9999"}, "'9999' is no number of seconds."),

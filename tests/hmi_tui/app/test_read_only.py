@@ -13,7 +13,16 @@ from hmi_tui.read_only import destination, is_changing
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.form import Form
 from hmi_tui.screens.mode_screen import ModeScreen
-from tests.hmi_tui.app.screens import WIDE, open_app, sees, until
+from tests.hmi_tui.app.screens import (
+    NARROW,
+    WIDE,
+    Size,
+    footer_keys,
+    open_app,
+    sees,
+    text_of,
+    until,
+)
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
 ONLY_ASKS = {"classify", "spans", "verify_adapter"}
@@ -112,3 +121,28 @@ async def test_a_trace_may_be_saved(paths: Paths, engine: ScriptedEngine) -> Non
         await sees(pilot, "Batch 40, the newest")
         await pilot.press("s")
         await sees(pilot, "Save a trace")
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_that_nothing_is_changed_stays_on_the_screen(
+    paths: Paths, engine: ScriptedEngine, size: Size
+) -> None:
+    app = open_app(paths, engine, read_only=True)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await sees(pilot, "● up", "screenshot")
+        app.clear_notifications()
+        for mode in HmiApp.MODES:
+            await app.action_open(mode)
+            await sees(pilot, "READ-ONLY")
+            last = text_of(pilot).split("\n")[-1]
+            assert last.rstrip().endswith("READ-ONLY")
+            await until(pilot, lambda: footer_keys(pilot), "a footer")
+        await pilot.press("question_mark")
+        await sees(pilot, "Help", "READ-ONLY")
+
+
+async def test_without_the_flag_there_is_no_such_sign(paths: Paths, engine: ScriptedEngine) -> None:
+    async with open_app(paths, engine).run_test() as pilot:
+        await sees(pilot, "● up")
+        await until(pilot, lambda: footer_keys(pilot), "a footer")
+        assert "READ-ONLY" not in text_of(pilot)

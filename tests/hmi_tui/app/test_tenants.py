@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from textual.pilot import Pilot
 from textual.widgets import Select
 
 from engine.client import Paths
-from engine.schema import Cost, Quota, Vplm
+from engine.schema import Cost, Quota, Tenant, Vplm
 from hmi_tui.screens.playground import PlaygroundScreen
 from hmi_tui.screens.tenants import TenantsScreen
+from hmi_tui.widgets.virtual_table import VirtualTable
 from tests.hmi_tui.app.engine_documents import tenant, vplm
 from tests.hmi_tui.app.screens import NARROW, WIDE, fill, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
@@ -319,3 +321,57 @@ async def test_a_vplm_says_when_it_was_last_used(paths: Paths, engine: ScriptedE
     engine.vplm_rows[0] = vplm("acme", "polarity", last_used=time.time() - 7300)
     async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
         await sees(pilot, " used", "2 h", "never")
+
+
+async def test_tenants_are_sorted_by_rate_delay_and_cost(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    def cost(total: float) -> Cost:
+        return Cost(currency="EUR", storage=0, requests=0, training=0, total=total)
+
+    engine.tenant_rows = [
+        tenant("calm", requests_per_s=1.0, p99_s=0.9, cost=cost(2)),
+        tenant("busy", requests_per_s=9.0, p99_s=0.1, cost=cost(1)),
+        tenant("idle", requests_per_s=0.0, p99_s=0.5, cost=cost(3)),
+    ]
+    app = open_app(paths, engine, "tenants")
+    async with app.run_test(size=WIDE) as pilot:
+        await sees(pilot, "busy", " cost ")
+        table = screen_of(pilot).tenants.table
+        for key, order in (
+            ("R", "idle calm busy"),
+            ("P", "busy idle calm"),
+            ("C", "busy calm idle"),
+        ):
+            await pilot.press(key)
+            await until(pilot, partial(shown, table, order), f"{key}: {order}")
+            await pilot.press(key)
+            backwards = " ".join(reversed(order.split()))
+            await until(pilot, partial(shown, table, backwards), f"{key} again: {backwards}")
+
+
+def shown(table: VirtualTable[Tenant], order: str) -> bool:
+    rows = [table._pages.row(n) for n in range(table.total)]
+    return order == " ".join(row.name for row in rows if row is not None)
+
+
+async def test_a_vplm_is_rolled_back_once_that_is_confirmed(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "tenants").run_test(notifications=True) as pilot:
+        await sees(pilot, "acme/model-00001")
+        await pilot.press("tab", "v")
+        await sees(pilot, "Versions of acme/", "95.0 %", "90.0 %", "serves")
+        await pilot.press("r")
+        await sees(pilot, "is at version 3 already")
+        await pilot.press("down")
+        await sees(pilot, "trained, from job-2")
+        await pilot.press("r")
+        await sees(pilot, "back to version 2?", "as version 3 (accuracy 95.0 %)")
+        await pilot.press("n")
+        await sees(pilot, "Versions of acme/")
+        assert engine.called("roll_back") == []
+        await pilot.press("r", "y")
+        await sees(pilot, "is at version 4.")
+        [(_, version)] = engine.called("roll_back")
+        assert version == 2

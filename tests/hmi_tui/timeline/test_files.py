@@ -7,7 +7,8 @@ import pytest
 
 from engine.client import BadInput, HmiError
 from engine.schema import Trace
-from hmi_tui.timeline.files import check_folder, write_trace
+from hmi_tui.timeline.files import write_trace
+from hmi_tui.typed_files import check_folder
 
 EMPTY = Trace(events=[])
 

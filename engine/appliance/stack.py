@@ -1,0 +1,114 @@
+"""What belongs to one backbone and no other: all whose shape, or whose rows, are its own.
+
+An engine has one of these. The rest of it (catalogue, queue, tenants, jobs) knows no shape.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from engine.appliance.inspection import TableInspection
+from engine.appliance.source import BlobSource
+from engine.config import Settings
+from engine.errors import HmiError
+from engine.knowledge.encoder_file import general_hplm, load_hplm
+from engine.knowledge.hplm import Hplm
+from engine.knowledge.retrieve import Damage
+from engine.knowledge.row_cache import RowCache
+from engine.knowledge.traffic_file import TrafficLedger
+from engine.knowledge.tree import DomainTree
+from engine.memory.arena import AdapterArena
+from engine.memory.tiers import AdapterTiers
+from engine.model.adapters import AdapterShape
+from engine.model.backbone import Backbone, load_backbone, pick_dtype
+from store.blobs import BlobStore
+from store.rows import DomainRow
+from store.tables import TableFiles
+from store.traffic_files import TrafficFiles
+
+log = logging.getLogger(__name__)
+
+ARENA_RANK = 64
+"""The rank of the arena's slots, and so the highest a vPLM may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """Where what a stack reads lies; shared by all there may be."""
+
+    blobs: BlobStore
+    tables: TableFiles
+    traffic: TrafficFiles
+    domains: Callable[[], list[DomainRow]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """A loaded backbone, the tree of domains in its shape with the rows computed lately, and the
+    arena with the tiers of adapters that fit it."""
+
+    folder: Path | None
+    """Where the backbone was loaded from; None for the bundled one."""
+    backbone: Backbone
+    row_cache: RowCache
+    tree: DomainTree
+    ledger: TrafficLedger
+    inspection: TableInspection
+    adapter_shape: AdapterShape
+    tiers: AdapterTiers
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path | None,
+        settings: Settings,
+        shelves: Shelves,
+        device: torch.device,
+        phase: Callable[[str], None],
+    ) -> Stack:
+        """Load everything; `phase` hears what. Raises HmiError or StoreError."""
+        phase("loading the backbone")
+        backbone = load_backbone(
+            folder, device=device, dtype=pick_dtype(device), split=settings.split
+        )
+        phase("loading the general encoder")
+        general, damage = _general(backbone, settings, shelves)
+        phase("opening the tables")
+
+        def own_hplm(blob: str) -> Hplm:
+            return load_hplm(shelves.blobs.path(blob), backbone).to(device)
+
+        row_cache = RowCache(settings.table_cache, backbone.shape.hidden)
+        tree = DomainTree(shelves.tables, general.to(device), damage, row_cache, own_hplm)
+        tree.load(shelves.domains())
+        ledger = TrafficLedger(shelves.traffic, tree, backbone.checkpoint.sha256)
+        ledger.load()
+        inspection = TableInspection(shelves.tables, tree)
+        inspection.begin()
+        for found in {knowledge.damage for knowledge in tree.all()}:
+            if found is not None:
+                log.error("%s %s", found.detail, found.remedy)
+        phase("laying out the adapter arena")
+        upper = backbone.shape.layers - backbone.split
+        adapter_shape = AdapterShape(upper, backbone.shape.hidden, ARENA_RANK)
+        arena = AdapterArena(adapter_shape, settings.device_cache, device, backbone.dtype)
+        tiers = AdapterTiers(BlobSource(shelves.blobs, backbone), arena, settings.host_cache)
+        return cls(folder, backbone, row_cache, tree, ledger, inspection, adapter_shape, tiers)
+
+
+def _general(
+    backbone: Backbone, settings: Settings, shelves: Shelves
+) -> tuple[Hplm, Damage | None]:
+    """The root's own if it was trained here, else --encoder's or ours."""
+    for row in shelves.domains():
+        if row.parent is None and row.encoder is not None:
+            try:
+                return load_hplm(shelves.blobs.path(row.encoder), backbone), None
+            except HmiError as error:
+                log.error("the trained general encoder is not used: %s %s", error, error.remedy)
+    return general_hplm(settings.encoder, backbone)

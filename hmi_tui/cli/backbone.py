@@ -1,0 +1,115 @@
+"""`hmi backbone`: pretrained models that vPLMs rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hmi_tui.cli.grammar import Branch, connect, flag, say
+from hmi_tui.cli.output import instant, listing, readable, record, show, table
+from hmi_tui.cli.pretrain import pretrain
+from hmi_tui.figures import NOTHING, size
+
+if TYPE_CHECKING:
+    from engine.schema import Backbone
+
+
+@click.group(cls=Branch)
+def backbone() -> None:
+    """Backbones: the pretrained models that all vPLMs share.
+
+    One serves at a time; hmi serve --backbone NAME[:VERSION] or DIR chooses it.
+    """
+
+
+backbone.add_command(pretrain)
+
+
+@backbone.command()
+@readable
+def ls() -> None:
+    """List backbones, the one that serves first."""
+    with connect() as client:
+        found = client.backbones()
+    show(listing(found), [one.id for one in found], lambda: _table(found))
+
+
+@backbone.command("show")
+@click.argument("id", metavar="NAME[:VERSION]")
+@readable
+def show_one(id: str) -> None:
+    """Show one backbone."""
+    with connect() as client:
+        found = client.backbone(id)
+    show(found, [found.id], lambda: record(_pairs(found)))
+
+
+@backbone.command("import")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@flag("--name", help="What to call it; left out, as the folder is called.")
+@flag(
+    "--split",
+    type=click.IntRange(1),
+    help="How many of its layers are to come from tables; left out, half of them.",
+)
+@readable
+def import_one(folder: Path, name: str | None, split: int | None) -> None:
+    """Copy a checkpoint's folder into the store.
+
+    Of it come config.json, model.safetensors and the tokenizer's files.
+    """
+    with connect() as client:
+        made = client.import_backbone(folder.absolute(), name, split)
+    show(made, [made.id], lambda: made.id)
+    say(f"hmi serve --backbone {made.id} --split {made.split} serves it.")
+
+
+@backbone.command()
+@click.argument("ids", metavar="NAME[:VERSION]...", nargs=-1, required=True)
+def rm(ids: tuple[str, ...]) -> None:
+    """Remove imported backbones that nothing uses."""
+    with connect() as client:
+        for one in ids:
+            client.remove_backbone(one)
+            click.echo(one)
+
+
+def _table(backbones: Sequence[Backbone]) -> str:
+    heads = ("", "BACKBONE", "FAMILY", ">LAYERS", ">SPLIT", ">HIDDEN", ">BYTES", ">VPLMS", "SHA256")
+    return table(
+        heads,
+        (
+            (
+                "*" if one.serving else "",
+                one.id,
+                one.family,
+                str(one.layers),
+                str(one.split),
+                str(one.hidden),
+                size(one.bytes),
+                str(one.vplms),
+                one.sha256[:12],
+            )
+            for one in backbones
+        ),
+    )
+
+
+def _pairs(one: Backbone) -> list[tuple[str, str]]:
+    return [
+        ("id", one.id),
+        ("origin", one.origin),
+        ("family", one.family),
+        ("serves", "yes" if one.serving else "no"),
+        ("layers", f"{one.layers}, {one.split} of them from tables"),
+        ("hidden", str(one.hidden)),
+        ("bytes", size(one.bytes)),
+        ("sha256", one.sha256),
+        ("vPLMs", str(one.vplms)),
+        ("domains", ", ".join(one.domains) or NOTHING),
+        ("folder", one.folder),
+        ("imported", instant(one.imported_at)),
+    ]
