@@ -29,7 +29,7 @@ class Trainings:
         backbone = core.backbone
         self.process = TrainingProcess(
             Site(
-                backbone=core.backbone_folder,
+                backbone=backbone.checkpoint.folder,
                 split=backbone.split,
                 device=str(backbone.device),
                 dtype=str(backbone.dtype).removeprefix("torch."),
