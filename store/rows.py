@@ -195,7 +195,12 @@ class JobRow:
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
     """`labels` maps a label to its rows; `path_name` is what `DatasetFiles` knows it by; `task` is
-    what its rows can teach."""
+    what its rows can teach.
+
+    Of its rows, `duplicates` say again what an earlier one said, `conflicts` have a text that also
+    stands with another label, `too_long` are longer than the backbone reads; None where nobody
+    counted.
+    """
 
     tenant: str
     name: str
@@ -205,4 +210,7 @@ class DatasetRow:
     sha256: str
     path_name: str
     created_at: float
+    duplicates: int | None = None
+    conflicts: int | None = None
+    too_long: int | None = None
     task: str = "classify"

@@ -197,15 +197,6 @@ class VplmRows:
         """
         return int(self._connections.value(sql, values))
 
-    def stored_bytes_by_tenant(self) -> dict[str, int]:
-        """As `stored_bytes`, of every tenant with a vPLM, in one query."""
-        sql = """
-            select tenant, sum(bytes) as bytes
-            from (select distinct tenant, adapter from vplms) join adapters on id = adapter
-            group by tenant
-        """
-        return {row["tenant"]: row["bytes"] for row in self._connections.query(sql)}
-
 
 def _key(vplm: str) -> Key:
     tenant, slash, name = vplm.partition("/")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from engine.appliance.core import Core
 from engine.appliance.models import task_name
+from engine.appliance.quota import Allowance
+from engine.appliance.source import adapter_bytes
 from engine.errors import BadInput
+from engine.model.adapters import AdapterShape
 from engine.schema import TrainRequest
 from engine.training.data import check_labels
 from engine.training.tasks.choice import check_learns
@@ -43,3 +48,20 @@ def labels_without_rows(vplm: VplmRow, dataset: DatasetRow) -> tuple[str, ...]:
     if vplm.task == "regression":
         return ()
     return tuple(label for label in vplm.labels if label not in dataset.labels)
+
+
+def check_room(core: Core, vplm: VplmRow) -> None:
+    """Refused if the tenant's quota has no room for what training would publish."""
+    shape = AdapterShape(core.adapter_shape.layers, core.adapter_shape.hidden, vplm.rank)
+    more = adapter_bytes(core.backbone, shape, vplm.domain, vplm.labels, "train")
+    freed = sum(core.catalogue.adapters.bytes_of(_leaving(core, vplm)).values())
+    allowance = Allowance.of(core.catalogue, vplm.tenant)
+    allowance.check(more - freed, 0, "the trained adapter takes")
+
+
+def _leaving(core: Core, vplm: VplmRow) -> set[str]:
+    """Adapters that the tenant keeps no longer once the vPLM has another version."""
+    versions = core.catalogue.versions.of(vplm.tenant, vplm.name)
+    going = Counter(row.adapter for row in versions[core.settings.keep_versions - 1 :])
+    uses = core.catalogue.holdings.uses
+    return {each for each, count in going.items() if uses(vplm.tenant, each) == count}

@@ -1,64 +1,20 @@
-"""Calls about datasets and jobs."""
+"""Calls about jobs, and training itself."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
-from engine.appliance.learnable import check_learnable, check_request
+from engine.appliance.learnable import check_learnable, check_request, check_room
 from engine.appliance.training_party import checkpoint_of
 from engine.appliance.trainings import Trainings
 from engine.errors import BadInput
-from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
-from engine.serving.work import TaskName
-from engine.training.data import Format, read_rows
-from store.rows import DatasetRow, JobRow
+from engine.schema import Job, JobAccepted, JobPage, Point, TrainRequest
+from store.rows import JobRow
 
 
 class TrainingCalls(Calls):
     _trainings: Trainings | None = None
-
-    def put_dataset(
-        self,
-        tenant: str,
-        name: str,
-        chunks: Iterator[bytes],
-        format: Format,
-        text: str,
-        label: str,
-        task: TaskName = "classify",
-        pair: str = "text_pair",
-    ) -> DatasetReceipt:
-        core = self._core
-        core.catalogue.tenants.get(tenant)
-        info = core.datasets.put(tenant, name, read_rows(chunks, format, text, label, task, pair))
-        row = DatasetRow(
-            tenant,
-            name,
-            info.rows,
-            info.labels,
-            info.bytes,
-            info.sha256,
-            info.path_name,
-            time.time(),
-            task,
-        )
-        try:
-            replaced = core.catalogue.datasets.put(row)
-        except BaseException:
-            core.datasets.remove(info.path_name)
-            raise
-        if replaced is not None:
-            core.datasets.remove(replaced.path_name)
-        return DatasetReceipt(
-            tenant=tenant,
-            name=name,
-            task=task,
-            rows=info.rows,
-            labels=info.labels,
-            bytes=info.bytes,
-        )
 
     def train(self, request: TrainRequest) -> JobAccepted:
         core = self._core
@@ -66,6 +22,7 @@ class TrainingCalls(Calls):
         dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
         check_learnable(core, vplm, dataset)
         check_request(request, vplm)
+        check_room(core, vplm)
         limit = core.adapter_shape.rank
         if request.rank is not None and request.rank > limit:
             raise BadInput(

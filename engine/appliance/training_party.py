@@ -57,6 +57,7 @@ class _Member:
     context: JobContext
     request: TrainRequest
     vplm: VplmRow
+    dataset: DatasetRow
     files: JobFiles
     missing: tuple[str, ...]
     replaced: int = 0
@@ -159,7 +160,7 @@ class TrainingParty:
             result=folder / f"{context.id}.result",
             origin=Origin(dataset.sha256, start, plan),
         )
-        return _Member(context, request, vplm, files, labels_without_rows(vplm, dataset))
+        return _Member(context, request, vplm, dataset, files, labels_without_rows(vplm, dataset))
 
     def _lend(self, dataset: DatasetRow) -> str:
         """Let the process read these very rows, whoever replaces the dataset meanwhile."""
@@ -247,9 +248,16 @@ class TrainingParty:
         try:
             tensors = load_file(member.files.result)
             result = TrainingResult(
-                member.vplm, member.context.id, news.report, news.before, member.missing, tensors
+                member.vplm,
+                member.dataset,
+                member.request,
+                member.context.id,
+                news.report,
+                news.before,
+                member.missing,
+                tensors,
             )
-            message, found = publish_trained(self._core, result, force=member.request.force)
+            message, found = publish_trained(self._core, result)
         except (HmiError, StoreError) as error:
             self._leave(member, Outcome("failed", str(error)))
         else:

@@ -6,7 +6,7 @@ older client reads a newer engine. Bytes are integers, times seconds, instants U
 
 from __future__ import annotations
 
-from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage
+from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage, Provenance
 from engine.schema.backbones import Backbone, BackboneImport, BackboneList
 from engine.schema.base import (
     MAX_COUNT,
@@ -55,6 +55,8 @@ from engine.schema.inference import (
 from engine.schema.jobs import (
     ClassReport,
     Confusion,
+    Dataset,
+    DatasetPage,
     DatasetReceipt,
     Job,
     JobAccepted,
@@ -88,6 +90,7 @@ from engine.schema.status import (
     TierStatus,
     Version,
 )
+from engine.schema.storage import Collected, Stock, Storage, StoredKind
 from engine.schema.tasks import (
     Embedding,
     EmbeddingsRequest,
@@ -154,10 +157,13 @@ __all__ = [
     "ClassReport",
     "ClassifyRequest",
     "ClassifyResponse",
+    "Collected",
     "Confusion",
     "CorpusReceipt",
     "Cost",
     "Created",
+    "Dataset",
+    "DatasetPage",
     "DatasetReceipt",
     "DeviceProcess",
     "DeviceStatus",
@@ -202,6 +208,7 @@ __all__ = [
     "Prediction",
     "Problem",
     "PromoteRequest",
+    "Provenance",
     "PublishRequest",
     "Published",
     "QueueStatus",
@@ -219,6 +226,9 @@ __all__ = [
     "StarterPage",
     "StarterPublish",
     "Status",
+    "Stock",
+    "Storage",
+    "StoredKind",
     "TagRequest",
     "TagResponse",
     "TaggedText",

@@ -34,7 +34,7 @@ class Asked:
         return json.loads(self.body)
 
 
-Document = BaseModel | dict[str, Any] | list[BaseModel] | None
+Document = BaseModel | dict[str, Any] | list[BaseModel] | bytes | None
 Answer = Document | Callable[[Asked], Document]
 
 
@@ -140,6 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif isinstance(answer, list):
             kind = "text/event-stream"
             body = b"".join(f"data: {one.model_dump_json()}\n\n".encode() for one in answer)
+        elif isinstance(answer, bytes):
+            kind, body = "application/octet-stream", answer
         elif isinstance(answer, BaseModel):
             body = answer.model_dump_json().encode()
         else:
