@@ -16,6 +16,7 @@ from engine._client.blocking import Client
 from engine._client.call import Call
 from engine._client.calls import Calls
 from engine._client.curl import curl
+from engine._client.folders import unpack as unpack_folder
 from engine._client.lean import LeanAnswer, LeanClient, LeanTiming
 from engine._client.uploads import corpus_digest
 from engine._client.waiting import AsyncClient
@@ -73,4 +74,5 @@ __all__ = [
     "corpus_digest",
     "curl",
     "parse_size",
+    "unpack_folder",
 ]

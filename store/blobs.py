@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 
 from store import files
 from store.errors import BadInput, Damaged, NotFound
+from store.files import GRACE_S, Measured
+from store.leases import Leases
 from store.tensors import Tensors, pack, unpack
 
 Content = bytes
@@ -57,7 +61,13 @@ class BlobStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._leases = Leases()
         files.make_folder(root)
+
+    def keeping(self) -> AbstractContextManager[None]:
+        """Until the block ends nobody removes what this thread stores in it, nor what it found in
+        place. Whoever enters in the catalogue what it stores does both inside."""
+        return self._leases.keeping()
 
     def put(
         self, tensors: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str]
@@ -120,15 +130,45 @@ class BlobStore:
             raise _missing(blob) from None
 
     def delete(self, blob: str) -> None:
-        """Remove it. NotFound."""
-        if not files.remove_file(self.path(blob)):
-            raise _missing(blob)
+        """Remove it, unless another thread is storing the same just now: then it is theirs.
+        NotFound."""
+        path = self.path(blob)
+        with self._leases.removing(blob) as free:
+            if free and not files.remove_file(path):
+                raise _missing(blob)
 
     def ids(self) -> Iterator[str]:
         """Every blob's id, in order."""
         for folder in sorted(self._folders()):
             names = sorted(path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}"))
             yield from (name for name in names if _ID.fullmatch(name))
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Every blob's id and bytes, in no order; those that go meanwhile are left out."""
+        for folder in self._folders():
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = entry.name.removesuffix(_SUFFIX)
+                    with suppress(FileNotFoundError):
+                        if _ID.fullmatch(name):
+                            yield name, entry.stat(follow_symlinks=False).st_size
+
+    def collect(self, known: Callable[[], set[str]], grace: float = GRACE_S) -> Measured:
+        """Remove blobs that are not among `known` and older than `grace` seconds; what went.
+
+        Safe while others store: see `keeping`. Those who store outside it, and other processes,
+        have `grace` to enter what they stored.
+        """
+        found, gone = [blob for blob, _ in self.sizes()], Measured()
+        with self._leases.collecting(known) as is_garbage:
+            for blob in found:
+                path = self.path(blob)
+                with self._leases.removing(blob), suppress(FileNotFoundError):
+                    about = path.stat()
+                    if is_garbage(blob) and about.st_mtime <= time.time() - grace:
+                        path.unlink()
+                        gone += Measured(1, about.st_size)
+        return gone
 
     def sweep(self, known: set[str]) -> int:
         """Remove unfinished files and blobs that are not in `known`; how many went.
@@ -169,8 +209,10 @@ class BlobStore:
         """Hand the bytes to the kernel, which is told to begin with them; no fsync yet."""
         info = BlobInfo(hashlib.sha256(data).hexdigest(), len(data))
         final = self.path(info.id)
-        if _holds(final, data):
-            return _Written(info, None)
+        with self._leases.taking(info.id):
+            if _holds(final, data):
+                os.utime(final)
+                return _Written(info, None)
         unfinished = files.temporary(final.parent)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
         with files.disk_errors(final):

@@ -16,6 +16,7 @@ from store.connections import Connections
 from store.dataset_rows import DatasetRows
 from store.domain_rows import DomainRows
 from store.epoch_rows import EpochRows
+from store.holdings import Holdings
 from store.job_rows import JobRows
 from store.rows import AdapterRow, DatasetRow, DomainRow, JobRow, TenantRow, VplmRow
 from store.starter_rows import StarterRows
@@ -56,6 +57,7 @@ class Catalogue:
         self.datasets = DatasetRows(self._connections)
         self.usage = UsageRows(self._connections)
         self.epochs = EpochRows(self._connections)
+        self.holdings = Holdings(self._connections)
 
     def blob_ids(self) -> set[str]:
         """Every blob the catalogue knows, adapters and encoders: what `BlobStore.sweep` keeps."""

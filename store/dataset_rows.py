@@ -6,15 +6,22 @@ import sqlite3
 
 from store.connections import Connections
 from store.rows import DatasetRow
-from store.rowset import RowSet, TableKind
+from store.rowset import Filter, RowSet, TableKind, containing
 from store.tenant_rows import TENANTS
 
 DATASETS = TableKind(
     table="datasets",
     key=("tenant", "name"),
     noun="dataset",
-    remedy="Upload it first; hmi train does so with the file it is given.",
-    sorts={"name": "name"},
+    remedy="Upload it first (hmi dataset put); hmi train does so with the file it is given.",
+    sorts={
+        "name": "name",
+        "rows": "rows",
+        "bytes": "bytes",
+        "created_at": "created_at",
+        "duplicates": "duplicates",
+        "conflicts": "conflicts",
+    },
 )
 
 
@@ -50,6 +57,18 @@ class DatasetRows:
         if tenant is None:
             return self._rows.where("true order by tenant, name")
         return self._rows.where("tenant = ? order by name", [tenant])
+
+    def page(
+        self, tenant: str, q: str = "", sort: str | None = None, limit: int = 100, offset: int = 0
+    ) -> tuple[list[DatasetRow], int]:
+        """A tenant's datasets with `q` in the name, and how many there are."""
+        filters: list[Filter] = [("tenant = ?", tenant), *containing("name", q)]
+        return self._rows.page(filters, sort, limit, offset)
+
+    def find(self, tenant: str, name: str) -> DatasetRow | None:
+        """None if there is none."""
+        found = self._rows.where("tenant = ? and name = ?", [tenant, name])
+        return found[0] if found else None
 
     def remove(self, tenant: str, name: str) -> DatasetRow:
         """What it was; its file can go. NotFound."""

@@ -15,6 +15,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,9 @@ from store.errors import BadInput, NoSpace
 
 DEBRIS = ".tmp-"
 """How the names of unfinished files and folders begin."""
+
+GRACE_S = 3600.0
+"""How long what nothing refers to is left alone: somebody may be about to refer to it."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -175,6 +179,34 @@ def sweep(folder: Path) -> int:
         else:
             entry.unlink()
     return len(debris)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """So many files, and their bytes together."""
+
+    files: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Measured) -> Measured:
+        return Measured(self.files + other.files, self.bytes + other.bytes)
+
+
+def measure(path: Path) -> Measured:
+    """What is at and below `path`; nothing if it is not there, or is removed meanwhile."""
+    try:
+        if not path.is_dir():
+            return Measured(1, path.stat().st_size)
+        found = Measured()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    found += measure(Path(entry.path))
+                else:
+                    found += Measured(1, entry.stat(follow_symlinks=False).st_size)
+    except FileNotFoundError:
+        return Measured()
+    return found
 
 
 class Incoming:

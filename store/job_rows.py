@@ -59,6 +59,15 @@ class JobRows:
             [type, subject],
         )
 
+    def reading(self, tenant: str, dataset: str) -> list[JobRow]:
+        """Trainings of a tenant's vPLMs on one of its datasets that wait or run, oldest first."""
+        return self._rows.where(
+            "type = 'train' and substr(subject, 1, ?) = ? "
+            "and json_extract(params, '$.dataset') = ? "
+            "and state in ('queued', 'running') order by created_at",
+            [len(tenant) + 1, f"{tenant}/", dataset],
+        )
+
     def training_seconds(self, since: float) -> dict[str, float]:
         """Seconds that trainings begun after `since` took, by tenant; failed ones do not count."""
         sql = """

@@ -257,3 +257,9 @@ def m009_starting_points_and_backbones(db: Database) -> None:
         union all select adapter, owner as tenant from starters
         """,
     )
+
+
+@MIGRATIONS()
+def m011_what_was_counted_in_a_dataset(db: Database) -> None:
+    for counted in ("duplicates", "conflicts", "too_long"):
+        db.table("datasets").add_column(counted, int)

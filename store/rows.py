@@ -193,7 +193,12 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """`labels` maps a label to its rows; `path_name` is what `DatasetFiles` knows it by."""
+    """`labels` maps a label to its rows; `path_name` is what `DatasetFiles` knows it by.
+
+    Of its rows, `duplicates` say again what an earlier one said, `conflicts` have a text that also
+    stands with another label, `too_long` are longer than the backbone reads; None where nobody
+    counted.
+    """
 
     tenant: str
     name: str
@@ -203,3 +208,6 @@ class DatasetRow:
     sha256: str
     path_name: str
     created_at: float
+    duplicates: int | None = None
+    conflicts: int | None = None
+    too_long: int | None = None

@@ -11,7 +11,9 @@ The folder gets its name when everything in it is on disk, so a table that can b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +90,18 @@ class TableFiles:
             return []
         return sorted(int(path.name) for path in folder.iterdir() if _is_table(path))
 
+    def measure(self, keep: set[tuple[str, int]]) -> tuple[files.Measured, files.Measured]:
+        """Tables that are in `keep`, and those that are not."""
+        kept = stray = files.Measured()
+        for folder in self._root.glob("*/*"):
+            if _is_table(folder):
+                found = files.measure(folder)
+                if (folder.parent.name, int(folder.name)) in keep:
+                    kept += found
+                else:
+                    stray += found
+        return kept, stray
+
     def remove(self, domain: str, epoch: int | None = None) -> None:
         """Remove one epoch, or all and the domain's folder. Nothing happens if it is not there."""
         if epoch is None:
@@ -96,6 +110,25 @@ class TableFiles:
             folder = self.folder(domain, epoch)
         if folder.is_dir():
             files.remove_folder(folder)
+
+    def collect(
+        self, keep: Callable[[], set[tuple[str, int]]], grace: float = files.GRACE_S
+    ) -> files.Measured:
+        """Remove tables that are not in `keep` and older than `grace` seconds; what went.
+
+        Whoever writes one makes it its domain's at once, so an old one that is nobody's stays so.
+        """
+        found, gone = list(self._root.glob("*/*")), files.Measured()
+        kept = keep()
+        for folder in found:
+            with suppress(FileNotFoundError):
+                if not _is_table(folder) or (folder.parent.name, int(folder.name)) in kept:
+                    continue
+                if folder.stat().st_mtime <= time.time() - grace:
+                    measured = files.measure(folder)
+                    files.remove_folder(folder)
+                    gone += measured
+        return gone
 
     def sweep(self, keep: set[tuple[str, int]]) -> int:
         """Remove unfinished tables and those that are not in `keep`; how many went.

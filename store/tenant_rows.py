@@ -19,6 +19,9 @@ TENANTS = TableKind(
         "created_at": "created_at",
         "stored_bytes": "(select coalesce(sum(bytes), 0) from adapters where id in "
         "(select adapter from adapter_uses where tenant = tenants.name))",
+        "used_bytes": "(select coalesce(sum(bytes), 0) from adapters where id in "
+        "(select adapter from adapter_uses where tenant = tenants.name)) + "
+        "(select coalesce(sum(bytes), 0) from datasets where tenant = tenants.name)",
         "vplms": "(select count(*) from vplms where tenant = tenants.name)",
     },
 )

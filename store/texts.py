@@ -6,14 +6,17 @@ import hashlib
 import json
 import re
 import secrets
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from store import files
 from store.errors import BadInput, BadText, Damaged, NotFound
+from store.leases import Leases
 from store.lines import LineChecker
 
 _PATH_NAME = re.compile(r"([^/]+)/([^/]+)")
@@ -105,26 +108,49 @@ class CorpusFiles:
 class DatasetFiles:
     """Datasets below `root`: a folder for each tenant, JSON lines of [text, label].
 
+    Safe to use from several threads.
+
     Every `put` makes a new file, so a job that reads the one before is not disturbed; the
     catalogue says which file is the dataset.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._leases = Leases()
         files.make_folder(root)
 
-    def put(self, tenant: str, name: str, rows: Iterable[tuple[str, str]]) -> DatasetInfo:
-        """Store rows of (text, label) as they come. BadText if there are none or one is no text."""
+    def keeping(self) -> AbstractContextManager[None]:
+        """Until the block ends nobody removes what this thread stores in it: the catalogue knows it
+        by then."""
+        return self._leases.keeping()
+
+    def put(
+        self,
+        tenant: str,
+        name: str,
+        rows: Iterable[tuple[str, str]],
+        allow: Callable[[int], None] = lambda _: None,
+    ) -> DatasetInfo:
+        """Store rows of (text, label) as they come. BadText if there are none or one is no text.
+
+        `allow` hears how large the file will be before each row is written, and raises if that is
+        too large; then nothing stays.
+        """
+        allow(0)
         folder = self._root / files.check_name("tenant", tenant)
         files.check_name("dataset", name)
         labels: Counter[str] = Counter()
         with files.Incoming(folder) as incoming:
             for number, (text, label) in enumerate(rows, start=1):
-                incoming.write(_encoded(text, label, number))
+                row = _encoded(text, label, number)
+                allow(incoming.bytes + len(row))
+                incoming.write(row)
                 labels[label] += 1
             if not labels:
                 raise BadText(f'The dataset "{name}" has no rows.', remedy="Give at least one row.")
-            final = incoming.commit(f"{name}.{secrets.token_hex(8)}.jsonl")
+            file = f"{name}.{secrets.token_hex(8)}.jsonl"
+            with self._leases.taking(f"{tenant}/{file}"):
+                final = incoming.commit(file)
             return DatasetInfo(
                 rows=labels.total(),
                 labels=dict(labels),
@@ -147,6 +173,32 @@ class DatasetFiles:
     def remove(self, path_name: str) -> None:
         """Nothing happens if there is none."""
         files.remove_file(self._path(path_name))
+
+    def path(self, path_name: str) -> Path:
+        """Where that dataset is, or would be."""
+        return self._path(path_name)
+
+    def path_names(self) -> Iterator[tuple[str, int]]:
+        """Every dataset's path name and bytes, in no order, but for those that go meanwhile."""
+        for path in self._root.glob("*/*.jsonl"):
+            with suppress(FileNotFoundError):
+                yield f"{path.parent.name}/{path.name}", path.stat().st_size
+
+    def collect(
+        self, known: Callable[[], set[str]], grace: float = files.GRACE_S
+    ) -> files.Measured:
+        """Remove datasets whose path name is not among `known` and that are older than `grace`
+        seconds; what went. Safe while others store."""
+        found, gone = [name for name, _ in self.path_names()], files.Measured()
+        with self._leases.collecting(known) as is_garbage:
+            for name in found:
+                path = self._path(name)
+                with self._leases.removing(name), suppress(FileNotFoundError):
+                    about = path.stat()
+                    if is_garbage(name) and about.st_mtime <= time.time() - grace:
+                        path.unlink()
+                        gone += files.Measured(1, about.st_size)
+        return gone
 
     def sweep(self, known: set[str]) -> int:
         """Remove what was half-written and files whose path name is not in `known`."""

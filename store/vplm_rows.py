@@ -181,6 +181,11 @@ class VplmRows:
         sql = "adapter = ? order by tenant, name"
         return [row.id for row in self._rows.where(sql, [adapter])]
 
+    def pinned(self, adapter: str) -> bool:
+        """Whether a vPLM that answers with an adapter is pinned, however many there are."""
+        sql = "select exists (select 1 from vplms where adapter = ? and pinned)"
+        return bool(self._connections.value(sql, [adapter]))
+
     def stored_bytes(self, tenant: str | None = None) -> int:
         """Bytes of the adapters (each once) of all that one tenant keeps, or all do: versions of
         vPLMs and starting points."""
@@ -190,15 +195,6 @@ class VplmRows:
             where id in (select adapter from adapter_uses {users})
         """
         return int(self._connections.value(sql, values))
-
-    def stored_bytes_by_tenant(self) -> dict[str, int]:
-        """As `stored_bytes`, of every tenant with a vPLM, in one query."""
-        sql = """
-            select tenant, sum(bytes) as bytes
-            from (select distinct tenant, adapter from vplms) join adapters on id = adapter
-            group by tenant
-        """
-        return {row["tenant"]: row["bytes"] for row in self._connections.query(sql)}
 
 
 def _key(vplm: str) -> Key:

@@ -12,7 +12,9 @@ from engine._client.call import Call
 
 def curl(call: Call[Any], socket: Path) -> str:
     """The curl command that makes `call` over `socket`; what is streamed comes from its stdin."""
-    url = f"http://hmi{call.path}" + (f"?{urlencode(call.params)}" if call.params else "")
+    url = f"http://hmi{call.path}" + (
+        f"?{urlencode(call.params, doseq=True)}" if call.params else ""
+    )
     words = ["curl", "--unix-socket", str(socket), url]
     if call.method != ("GET" if call.content is None and call.chunks is None else "POST"):
         words += ["-X", call.method]

@@ -25,6 +25,7 @@ from engine.api.routes import (
     inference,
     jobs,
     starters,
+    storage,
     tenants,
     trace,
     vplms,
@@ -41,6 +42,7 @@ _TAGS = [
     {"name": "vplms", "description": "The tenants' models."},
     {"name": "starters", "description": "Published adapters that vPLMs may start from."},
     {"name": "adapters", "description": "The adapter store."},
+    {"name": "storage", "description": "What takes up the disk."},
     {"name": "datasets", "description": "Training data."},
     {"name": "jobs", "description": "Training and rebuilding."},
     {"name": "inference", "description": "Predictions."},
@@ -85,11 +87,13 @@ def create_app(
         vplms,
         starters,
         adapters,
+        storage,
         datasets,
         jobs,
         inference,
     ):
         app.include_router(routes.router)
+    app.include_router(adapters.hub)
     _describe_problems(app)
     return app
 

@@ -17,11 +17,13 @@ from engine.errors import Unavailable
 DRAIN = 64 << 20
 """Bytes of a refused body read to its end, so that the client gets to read the refusal."""
 
+ADAPTERS = "/v1/adapters"
+
 T = TypeVar("T")
 
 
 class BodyLimit:
-    """Refuses bodies over `max_upload` bytes (PUT) or `max_body` (all else) with 413."""
+    """Refuses bodies over `max_upload` bytes (uploads) or `max_body` (all else) with 413."""
 
     def __init__(self, app: ASGIApp, max_body: int, max_upload: int) -> None:
         self._app = app
@@ -32,7 +34,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._max_upload if scope["method"] == "PUT" else self._max_body
+        limit = self._max_upload if _is_upload(scope) else self._max_body
         declared = Headers(scope=scope).get("content-length", "")
         too_large = declared.isdigit() and int(declared) > limit
         taken = 0
@@ -47,6 +49,11 @@ class BodyLimit:
             return message
 
         await self._app(scope, receive_within_limit, send)
+
+
+def _is_upload(scope: Scope) -> bool:
+    """Texts and datasets are PUT; adapters are posted, for they get their names from us."""
+    return bool(scope["method"] == "PUT" or scope["path"].startswith(ADAPTERS))
 
 
 async def _drain(message: Message, receive: Receive) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 
 from engine.appliance.activity import ActivityCalls
-from engine.appliance.adapters import AdapterCalls
 from engine.appliance.backbones import BackboneCalls
 from engine.appliance.core import Core
+from engine.appliance.datasets import DatasetCalls
+from engine.appliance.hub import HubCalls
 from engine.appliance.inference import InferenceCalls
 from engine.appliance.starters import StarterCalls
 from engine.appliance.status import StatusCalls, queue_of, tiers_of
+from engine.appliance.storage import StorageCalls
 from engine.appliance.tenants import TenantCalls
 from engine.appliance.updates import UpdateWatch
 from engine.appliance.versions import VersionCalls
@@ -21,10 +23,12 @@ from engine.telemetry.metrics import Metrics
 
 class Appliance(
     TenantCalls,
+    HubCalls,
+    StorageCalls,
+    DatasetCalls,
     VersionCalls,
     StarterCalls,
     BackboneCalls,
-    AdapterCalls,
     InferenceCalls,
     StatusCalls,
     ActivityCalls,

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.provenance import provenance_metadata, provenance_of
+from engine.appliance.received import received, unpacked
 from engine.appliance.source import IMPORTED, PLACES_NAME, BlobSource
-from engine.errors import BadInput, HmiError, TooLarge
+from engine.errors import BadInput, HmiError
+from engine.model.adapters import AdapterShape, AdapterWeights
 from engine.schema import Adapter, AdapterCheck, AdapterPage
 from store.errors import NotFound, StoreError
 from store.rows import AdapterRow
-from store.tensors import unpack
 
-_LARGEST = 64 << 20
-"""Bytes of an adapter's file; ours have one, or with thousands of labels a few, MiB."""
+_LONGEST_NAME, _LONGEST_ORIGIN = 63, 128
+"""Characters of what a foreign file says of itself that are kept."""
 
 
 class AdapterCalls(Calls):
@@ -46,7 +48,7 @@ class AdapterCalls(Calls):
     def import_adapter(self, chunks: Iterator[bytes]) -> Adapter:
         """Take a file that an engine like this one wrote. BadInput for anything else."""
         core = self._core
-        arrays, about = _unpacked(chunks)
+        arrays, about = unpacked(received(chunks))
         try:
             weights = BlobSource(core.blobs, core.backbone).checked(arrays, about, "in the file")
         except HmiError as error:
@@ -55,44 +57,7 @@ class AdapterCalls(Calls):
                 remedy="Send a file that hmi adapter export wrote, for the same backbone.",
                 code=error.code,
             ) from error
-        fits = core.adapter_shape
-        if (weights.shape.layers, weights.shape.hidden) != (fits.layers, fits.hidden):
-            raise BadInput(
-                f"The adapter is for {weights.shape.layers} upper layers of "
-                f"{weights.shape.hidden}; here are {fits.layers} of {fits.hidden}.",
-                remedy="Start the engine with the --split that it was made for.",
-                code="adapter_mismatch",
-            )
-        if weights.shape.rank > fits.rank:
-            raise BadInput(
-                f"Rank {weights.shape.rank} does not fit: the arena's slots are made for rank "
-                f"{fits.rank}.",
-                remedy=f"Import adapters of a rank up to {fits.rank}.",
-                code="rank_too_high",
-            )
-        with core.changing:
-            info = core.blobs.put(arrays, about)
-            try:
-                return self.adapter(info.id)
-            except NotFound:
-                pass
-            kept = {name: about.get(name, "") for name in ("domain", "backbone_sha256", "labels")}
-            row = AdapterRow(
-                info.id,
-                info.bytes,
-                weights.shape.rank,
-                PLACES_NAME,
-                weights.labels,
-                IMPORTED,
-                kept | {"origin": about.get("created_by", "")},
-                time.time(),
-            )
-            try:
-                core.catalogue.adapters.add(row)
-            except BaseException:
-                core.forget_blob(info.id)
-                raise
-        return self._adapter(row)
+        return self._take(weights, arrays, about, about.get("created_by", ""))
 
     def verify_adapter(self, id: str) -> AdapterCheck:
         """Read its file, hash it again and look whether it could serve."""
@@ -109,6 +74,65 @@ class AdapterCalls(Calls):
         with core.changing:
             core.catalogue.adapters.remove(id)
             core.forget_blob(id)
+
+    def _take(
+        self,
+        weights: AdapterWeights,
+        arrays: Mapping[str, NDArray[np.generic]],
+        about: Mapping[str, str],
+        origin: str,
+    ) -> Adapter:
+        """Keep an adapter that came from elsewhere; one that is here already stays as it is.
+        BadInput if the arena has no slot for its shape."""
+        core = self._core
+        self._check_shape(weights.shape)
+        with core.changing, core.blobs.keeping():
+            info = core.blobs.put(arrays, about)
+            try:
+                return self.adapter(info.id)
+            except NotFound:
+                pass
+            named = about.get("labels", "")
+            kept = {
+                "domain": about.get("domain", "")[:_LONGEST_NAME],
+                "backbone_sha256": about.get("backbone_sha256", ""),
+                # Names that do not go with the head are no help to anybody.
+                "labels": named if len(named.split("\n")) == weights.labels else "",
+            }
+            row = AdapterRow(
+                info.id,
+                info.bytes,
+                weights.shape.rank,
+                PLACES_NAME,
+                weights.labels,
+                IMPORTED,
+                kept
+                | {"origin": origin[:_LONGEST_ORIGIN]}
+                | provenance_metadata(provenance_of(about)),
+                time.time(),
+            )
+            try:
+                core.catalogue.adapters.add(row)
+            except BaseException:
+                core.forget_blob(info.id)
+                raise
+        return self._adapter(row)
+
+    def _check_shape(self, shape: AdapterShape) -> None:
+        fits = self._core.adapter_shape
+        if (shape.layers, shape.hidden) != (fits.layers, fits.hidden):
+            raise BadInput(
+                f"The adapter is for {shape.layers} upper layers of {shape.hidden}; here are "
+                f"{fits.layers} of {fits.hidden}.",
+                remedy="Start the engine with the --split that it was made for.",
+                code="adapter_mismatch",
+            )
+        if shape.rank > fits.rank:
+            raise BadInput(
+                f"Rank {shape.rank} does not fit: the arena's slots are made for rank {fits.rank}.",
+                remedy=f"Import adapters of a rank up to {fits.rank}.",
+                code="rank_too_high",
+            )
 
     def _adapter(self, row: AdapterRow) -> Adapter:
         core = self._core
@@ -128,24 +152,5 @@ class AdapterCalls(Calls):
             backbone_sha256=row.metadata.get("backbone_sha256", ""),
             origin=row.metadata.get("origin", ""),
             label_names=named.split("\n") if named else [],
+            provenance=provenance_of(row.metadata),
         )
-
-
-def _unpacked(chunks: Iterator[bytes]) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
-    """Tensors and metadata of a file that comes in chunks."""
-    data = bytearray()
-    for chunk in chunks:
-        data += chunk
-        if len(data) > _LARGEST:
-            raise TooLarge(
-                f"The file has more than {_LARGEST >> 20} MiB; no adapter is that large.",
-                remedy="Send an adapter's safetensors file.",
-            )
-    try:
-        return unpack(np.frombuffer(data, dtype=np.uint8))
-    except ValueError as error:
-        raise BadInput(
-            f"The file is {error}.".replace("is not readable", "cannot be read"),
-            remedy="Send a file that hmi adapter export wrote.",
-            code="not_an_adapter",
-        ) from error

@@ -191,8 +191,7 @@ class Core:
 
     def pinned(self, adapter: str) -> bool:
         """Whether any vPLM that answers with the adapter is pinned."""
-        vplms = self.catalogue.vplms
-        return any(vplms.get(user).pinned for user in vplms.users_of(adapter))
+        return self.catalogue.vplms.pinned(adapter)
 
     def discard_adapter(self, adapter: str) -> None:
         """Remove an adapter that is known to have no users."""

@@ -133,7 +133,7 @@ class DomainCalls(Calls):
                 "rebuild",
                 name,
                 params,
-                lambda context: Rebuild(core, name, request, context).run(),
+                lambda context: Rebuild(core, name, request, context).run_kept(),
                 when_idle=False,
             )
         return JobAccepted(id=job)

@@ -43,6 +43,11 @@ class Rebuild:
         self._blob: str | None = self._before.encoder
         self._general: Hplm | None = None
 
+    def run_kept(self) -> dict[str, Any]:
+        """`run`; the encoder that it stores is safe from garbage collection until the domain's."""
+        with self._core.blobs.keeping():
+            return self.run()
+
     def run(self) -> dict[str, Any]:
         """Do it; the job's result. Raises Cancelled, BadInput or StoreError."""
         core, name, before = self._core, self._name, self._before

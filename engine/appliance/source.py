@@ -6,14 +6,18 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from engine.appliance.provenance import provenance_metadata
 from engine.errors import Damaged, Unavailable
-from engine.model.adapters import FORMAT, AdapterWeights
+from engine.model.adapters import FORMAT, AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import Backbone
+from engine.schema import Provenance
 from store.blobs import BlobInfo, BlobStore
 from store.errors import NotFound
 from store.rows import AdapterRow
+from store.tensors import pack
 
 PLACES_NAME = "attention,feed_forward"
 IMPORTED = "import"
@@ -75,23 +79,35 @@ def store_adapters(
     domain: str,
     labels: tuple[str, ...],
     created_by: str,
+    provenance: Provenance | None = None,
 ) -> list[AdapterRow]:
     """Write adapters (consumed one by one) and return the catalogue rows that describe them."""
+    origin = provenance_metadata(provenance)
     rank = count = 0
 
     def files() -> Iterator[tuple[Mapping[str, NDArray[np.generic]], Mapping[str, str]]]:
         nonlocal rank, count
         for weights in adapters:
             rank, count = weights.shape.rank, weights.labels
-            yield weights.arrays(), adapter_metadata(backbone, weights, domain, labels, created_by)
+            about = adapter_metadata(backbone, weights, domain, labels, created_by)
+            yield weights.arrays(), about | origin
 
     infos: list[BlobInfo] = blobs.put_many(files())
     now = time.time()
-    about = {"domain": domain, "backbone_sha256": backbone.checkpoint.sha256}
+    about = {"domain": domain, "backbone_sha256": backbone.checkpoint.sha256} | origin
     return [
         AdapterRow(info.id, info.bytes, rank, PLACES_NAME, count, created_by, about, now)
         for info in infos
     ]
+
+
+def adapter_bytes(
+    backbone: Backbone, shape: AdapterShape, domain: str, labels: tuple[str, ...], created_by: str
+) -> int:
+    """Bytes of the file that `store_adapters` would write for an adapter of this shape."""
+    any_weights = random_adapter(shape, len(labels), torch.Generator(), torch.float16)
+    metadata = adapter_metadata(backbone, any_weights, domain, labels, created_by)
+    return len(pack(any_weights.arrays(), metadata))
 
 
 def adapter_metadata(

@@ -30,10 +30,11 @@ def _costs(core: Core) -> Figure:
     tariff = core.tariff.now()
     if tariff is None:
         return _nothing
-    stored = core.catalogue.vplms.stored_bytes_by_tenant()
+    names = [row.name for row in core.catalogue.tenants.page(limit=-1)[0]]
+    held = core.catalogue.holdings.of_all(names)
     asked, trained = core.usage.requests(), core.usage.training_seconds()
     return lambda name: (
-        tariff.cost(stored.get(name, 0), asked.get(name, 0), trained.get(name, 0.0)).total
+        tariff.cost(held[name].bytes, asked.get(name, 0), trained.get(name, 0.0)).total
     )
 
 

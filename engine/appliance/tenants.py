@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.tenant_orders import MEASURED, measured
+from engine.model.backbone import REFERENCE_BYTES_PER_PARAMETER
 from engine.schema import Quota, Tenant, TenantCreate, TenantCreated, TenantPage, TenantPatch
 from store.errors import BadInput
 from store.rows import TenantRow
@@ -90,25 +91,35 @@ class TenantCalls(Calls):
         core = self._core
         rates, tariff = core.metrics.tenants(), core.tariff.now()
         asked, trained = core.usage.requests(), core.usage.training_seconds()
+        holdings = core.catalogue.holdings.of_all(row.name for row in rows)
         data: list[Tenant] = []
         for row in rows:
             rate = rates.get(row.name)
-            stored = core.catalogue.vplms.stored_bytes(row.name)
+            held = holdings[row.name]
+            heads = held.labels * (core.backbone.shape.hidden + 1) * REFERENCE_BYTES_PER_PARAMETER
+            dedicated = held.vplms * core.backbone.dedicated_bytes + heads
             requests, training = asked.get(row.name, 0), trained.get(row.name, 0.0)
             data.append(
                 Tenant(
                     name=row.name,
                     weight=row.weight,
                     quota=Quota.model_validate(row.quota),
-                    vplms=core.catalogue.vplms.count(row.name),
-                    stored_bytes=stored,
+                    vplms=held.vplms,
+                    stored_bytes=held.adapter_bytes,
                     created_at=row.created_at,
                     requests_per_s=0.0 if rate is None else rate.requests_per_s,
                     p50_s=None if rate is None else rate.p50_s,
                     p99_s=None if rate is None else rate.p99_s,
                     requests_month=requests,
                     training_month_s=training,
-                    cost=None if tariff is None else tariff.cost(stored, requests, training),
+                    cost=None if tariff is None else tariff.cost(held.bytes, requests, training),
+                    versions=held.versions,
+                    adapters=held.adapters,
+                    datasets=held.datasets,
+                    dataset_bytes=held.dataset_bytes,
+                    used_bytes=held.bytes,
+                    dedicated_bytes=dedicated,
+                    saved_bytes=max(0, dedicated - held.adapter_bytes),
                 )
             )
         return data

@@ -1,17 +1,19 @@
-"""Calls about datasets and jobs."""
+"""Calls about jobs, and training itself."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
 from typing import Any
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.publishing import Publication, publish
-from engine.appliance.source import store_adapters
+from engine.appliance.quota import Allowance
+from engine.appliance.source import adapter_bytes, store_adapters
 from engine.errors import Conflict
-from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, Point, TrainRequest
-from engine.training.data import Format, check_labels, read_rows
+from engine.model.adapters import AdapterShape
+from engine.schema import Job, JobAccepted, JobPage, Point, Provenance, TrainRequest
+from engine.training.data import check_labels
 from engine.training.jobs import JobContext
 from engine.training.loop import TrainPlan, TrainReport, train
 from engine.training.tasks.classification import Classification
@@ -19,49 +21,26 @@ from store.rows import AdapterRow, DatasetRow, JobRow, VplmRow
 
 
 class TrainingCalls(Calls):
-    def put_dataset(
-        self,
-        tenant: str,
-        name: str,
-        chunks: Iterator[bytes],
-        format: Format,
-        text: str,
-        label: str,
-    ) -> DatasetReceipt:
+    def _check_room(self, vplm: VplmRow) -> None:
+        """Refused if the tenant's quota has no room for what training would publish."""
         core = self._core
-        core.catalogue.tenants.get(tenant)
-        info = core.datasets.put(tenant, name, read_rows(chunks, format, text, label))
-        row = DatasetRow(
-            tenant,
-            name,
-            info.rows,
-            info.labels,
-            info.bytes,
-            info.sha256,
-            info.path_name,
-            time.time(),
-        )
-        try:
-            replaced = core.catalogue.datasets.put(row)
-        except BaseException:
-            core.datasets.remove(info.path_name)
-            raise
-        if replaced is not None:
-            core.datasets.remove(replaced.path_name)
-        return DatasetReceipt(
-            tenant=tenant, name=name, rows=info.rows, labels=info.labels, bytes=info.bytes
-        )
+        shape = AdapterShape(core.adapter_shape.layers, core.adapter_shape.hidden, vplm.rank)
+        more = adapter_bytes(core.backbone, shape, vplm.domain, vplm.labels, "train")
+        freed = sum(core.catalogue.adapters.bytes_of(self._leaving(vplm)).values())
+        allowance = Allowance.of(core.catalogue, vplm.tenant)
+        allowance.check(more - freed, 0, "the trained adapter takes")
 
     def train(self, request: TrainRequest) -> JobAccepted:
         core = self._core
         vplm = core.catalogue.vplms.get(request.vplm)
         dataset = core.catalogue.datasets.get(vplm.tenant, request.dataset)
         check_labels(dataset.labels, vplm.labels, vplm.id)
+        self._check_room(vplm)
         job = core.jobs.submit(
             "train",
             vplm.id,
             request.model_dump(),
-            lambda context: self._train(request, context),
+            lambda context: self._train_kept(request, context),
             when_idle=request.when == "idle",
         )
         return JobAccepted(id=job)
@@ -81,6 +60,19 @@ class TrainingCalls(Calls):
     def cancel_job(self, id: str) -> Job:
         self._core.jobs.cancel(id)
         return self.job(id)
+
+    def _leaving(self, vplm: VplmRow) -> set[str]:
+        """Adapters that the tenant keeps no longer once the vPLM has another version."""
+        core = self._core
+        versions = core.catalogue.versions.of(vplm.tenant, vplm.name)
+        going = Counter(row.adapter for row in versions[core.settings.keep_versions - 1 :])
+        uses = core.catalogue.holdings.uses
+        return {each for each, count in going.items() if uses(vplm.tenant, each) == count}
+
+    def _train_kept(self, request: TrainRequest, context: JobContext) -> dict[str, Any]:
+        """What it stores is safe from garbage collection until it is published."""
+        with self._core.blobs.keeping():
+            return self._train(request, context)
 
     def _train(self, request: TrainRequest, context: JobContext) -> dict[str, Any]:
         core = self._core
@@ -116,6 +108,7 @@ class TrainingCalls(Calls):
             context.cancelled,
         )
         accuracy = report.accuracy[-1][1]
+        self._check_room(vplm)
         stored = store_adapters(
             core.blobs,
             core.backbone,
@@ -123,6 +116,7 @@ class TrainingCalls(Calls):
             domain=vplm.domain,
             labels=vplm.labels,
             created_by=context.id,
+            provenance=_provenance(request, context.id, vplm, dataset, report),
         )
         row = self._publish(vplm, stored[0], accuracy)
         context.message = report.message
@@ -175,6 +169,27 @@ class TrainingCalls(Calls):
             started_at=row.started_at,
             finished_at=row.finished_at,
         )
+
+
+def _provenance(
+    request: TrainRequest, job: str, vplm: VplmRow, dataset: DatasetRow, report: TrainReport
+) -> Provenance:
+    return Provenance(
+        job=job,
+        vplm=vplm.id,
+        parent=vplm.adapter,
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_rows=dataset.rows,
+        mode="exact" if vplm.mode == "exact" else "plot",
+        hyperparameters=request.model_dump(exclude={"type", "vplm", "dataset", "when"}),
+        metrics={
+            "accuracy": report.accuracy[-1][1],
+            "loss": report.loss[-1][1],
+            "held_out_rows": report.held_out,
+            "steps": report.step,
+        },
+    )
 
 
 def _eta(row: JobRow, progress: float) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.appliance.publishing import Publication, publish
+from engine.appliance.quota import Allowance
 from engine.appliance.starting import check_label_count
 from engine.appliance.vplms import VplmCalls
 from engine.errors import BadInput, Conflict
@@ -69,6 +70,9 @@ class VersionCalls(VplmCalls):
                     remedy="Create a vPLM with the adapter's labels: hmi vplm create --adapter.",
                     code="labels_differ",
                 )
+            if not core.catalogue.holdings.uses(row.tenant, adapter.id):
+                allowance = Allowance.of(core.catalogue, row.tenant)
+                allowance.check(adapter.bytes, 0, "the adapter takes")
             source = f"adapter {adapter.id}"
             return self._published(row, Publication(adapter.id, None, "upload", source))
 

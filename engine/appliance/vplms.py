@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.models import miss_of
 from engine.appliance.publishing import forget_versions
-from engine.appliance.source import store_adapters
+from engine.appliance.quota import Allowance
+from engine.appliance.source import adapter_bytes, store_adapters
 from engine.appliance.starting import Start, start_of, weights_of
 from engine.errors import BadInput, Refused
+from engine.model.adapters import AdapterShape
 from engine.schema import (
     BulkCreated,
     Created,
@@ -51,14 +53,16 @@ class VplmCalls(Calls):
         return self._vplm(self._core.catalogue.vplms.get(id))
 
     def create_vplm(self, request: VplmCreate) -> Created:
-        start = self._create(request, [request.name])
+        with self._core.blobs.keeping():
+            start = self._create(request, [request.name])
         made = self.vplm(f"{request.tenant}/{request.name}")
         return Created(**made.model_dump(), started_from=start.source, head=start.head)
 
     def create_vplms(self, request: VplmBulkCreate) -> BulkCreated:
         numbers = range(request.first, request.first + request.count)
         names = [f"{request.name}-{i:05d}" for i in numbers]
-        start = self._create(request, names)
+        with self._core.blobs.keeping():
+            start = self._create(request, names)
         return BulkCreated(
             created=[f"{request.tenant}/{name}" for name in names],
             started_from=start.source,
@@ -106,6 +110,7 @@ class VplmCalls(Calls):
             core.catalogue.domains.get(spec.domain)
         self._check_quota(spec, len(names))
         start = start_of(core, spec)
+        self._check_bytes(spec, start, len(names))
         if start.shared is not None:
             with core.changing:
                 # Again, for it may have gone meanwhile.
@@ -142,6 +147,7 @@ class VplmCalls(Calls):
         """Enter vPLMs with `adapters`, of which `new` are not in the catalogue yet."""
         core, now = self._core, time.time()
         self._check_quota(spec, len(names))
+        self._check_bytes(spec, start, len(names))
         rows = [
             VplmRow(
                 spec.tenant,
@@ -184,6 +190,24 @@ class VplmCalls(Calls):
                 remedy=f"Remove some, or raise the quota (hmi tenant set {spec.tenant}).",
                 code="quota_exceeded",
             )
+
+    def _check_bytes(self, spec: VplmSpec, start: Start, more: int) -> None:
+        """Refused if the tenant's quota has no room for the adapters of `more` vPLMs."""
+        core = self._core
+        allowance = Allowance.of(core.catalogue, spec.tenant)
+        if allowance.limit is None:
+            return
+        if start.shared is not None:
+            if not core.catalogue.holdings.uses(spec.tenant, start.shared.id):
+                allowance.check(start.shared.bytes, 0, "the adapter takes")
+            return
+        fits = core.adapter_shape
+        rank = spec.rank if start.adapter is None else start.adapter.rank
+        shape = AdapterShape(fits.layers, fits.hidden, rank)
+        each = adapter_bytes(core.backbone, shape, start.domain, start.labels, start.source)
+        # Copies with a head in another order are all the same file.
+        count = 1 if start.head == "reordered" else more
+        allowance.check(count * each, 0, f"{count} adapters take" if count > 1 else "one takes")
 
     def _vplm(self, row: VplmRow, stored_bytes: int | None = None) -> Vplm:
         """`stored_bytes`: its adapter's, 0 if it was removed or replaced since the row was read;

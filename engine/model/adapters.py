@@ -97,6 +97,10 @@ class AdapterWeights:
         weights = cls(**{key: torch.from_numpy(np.asarray(a)) for key, a in arrays.items()})
         if weights.down.ndim != 4 or weights.head.ndim != 2:
             raise _not_an_adapter(name, "its arrays have the wrong number of dimensions")
+        if not all(t.dtype in (torch.float16, torch.float32) for t in weights.tensors().values()):
+            raise _not_an_adapter(name, "its arrays are not all float16 or float32")
+        if 0 in (*weights.down.shape, *weights.head.shape):
+            raise _not_an_adapter(name, "it is empty")
         shape, labels = weights.shape, weights.labels
         places = (shape.layers, len(PLACES))
         wanted = {

@@ -6,7 +6,7 @@ older client reads a newer engine. Bytes are integers, times seconds, instants U
 
 from __future__ import annotations
 
-from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage
+from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage, Provenance
 from engine.schema.backbones import Backbone, BackboneImport, BackboneList
 from engine.schema.base import (
     MAX_COUNT,
@@ -49,6 +49,8 @@ from engine.schema.inference import (
 )
 from engine.schema.jobs import (
     Confusion,
+    Dataset,
+    DatasetPage,
     DatasetReceipt,
     Job,
     JobAccepted,
@@ -82,6 +84,7 @@ from engine.schema.status import (
     TierStatus,
     Version,
 )
+from engine.schema.storage import Collected, Stock, Storage, StoredKind
 from engine.schema.tenants import (
     Cost,
     Quota,
@@ -133,10 +136,13 @@ __all__ = [
     "Card",
     "ClassifyRequest",
     "ClassifyResponse",
+    "Collected",
     "Confusion",
     "CorpusReceipt",
     "Cost",
     "Created",
+    "Dataset",
+    "DatasetPage",
     "DatasetReceipt",
     "DeviceProcess",
     "DeviceStatus",
@@ -173,6 +179,7 @@ __all__ = [
     "Prediction",
     "Problem",
     "PromoteRequest",
+    "Provenance",
     "PublishRequest",
     "Published",
     "QueueStatus",
@@ -189,6 +196,9 @@ __all__ = [
     "StarterPage",
     "StarterPublish",
     "Status",
+    "Stock",
+    "Storage",
+    "StoredKind",
     "Tenant",
     "TenantCreate",
     "TenantCreated",

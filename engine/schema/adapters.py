@@ -6,7 +6,24 @@ from typing import Literal
 
 from pydantic import Field
 
-from engine.schema.base import Answer, Tier
+from engine.schema.base import Answer, Mode, Tier
+
+
+class Provenance(Answer):
+    """Which training made an adapter, of what."""
+
+    job: str
+    vplm: str
+    parent: str
+    """The adapter that it started from."""
+    dataset: str
+    dataset_sha256: str
+    """Of the rows as the store keeps them."""
+    dataset_rows: int
+    mode: Mode
+    """In which its held-out rows were read."""
+    hyperparameters: dict[str, str | int | float | bool | None]
+    metrics: dict[str, float]
 
 
 class Adapter(Answer):
@@ -30,6 +47,8 @@ class Adapter(Answer):
     """Of an imported one: what its file says of who made it."""
     label_names: list[str] = Field(default_factory=list)
     """Of an imported one: the labels that its file names, in the head's order."""
+    provenance: Provenance | None = None
+    """None of one that no training made, or that does not say."""
 
 
 class AdapterPage(Answer):

@@ -18,6 +18,31 @@ class DatasetReceipt(Answer):
     bytes: int
 
 
+class Dataset(DatasetReceipt):
+    """A tenant's labelled texts. None stands for what was not counted when it was received."""
+
+    sha256: str = ""
+    """Of the rows as the store keeps them: what a trained adapter names as its data."""
+    created_at: float = 0.0
+    duplicates: int | None = None
+    """Rows that say again what an earlier one said."""
+    conflicts: int | None = None
+    """Rows whose text stands with another label elsewhere."""
+    too_long: int | None = None
+    """Texts longer than the backbone reads, which sees their beginning."""
+    held_out: int = 0
+    """Rows that a training holds out: a tenth of each label, chosen by its seed."""
+    jobs: list[str] = Field(default_factory=list)
+    """Trainings that wait for it or read it."""
+
+
+class DatasetPage(Answer):
+    object: Literal["list"] = "list"
+    data: list[Dataset]
+    total: int
+    next_cursor: str | None = None
+
+
 class TrainRequest(Request):
     type: Literal["train"] = "train"
     vplm: str

@@ -48,6 +48,7 @@ class Tenant(Answer):
     quota: Quota
     vplms: int
     stored_bytes: int
+    """Its adapters alone."""
     created_at: float
     requests_per_s: float = 0.0
     """Over the window of the status's rates, as the latencies."""
@@ -58,6 +59,17 @@ class Tenant(Answer):
     training_month_s: float = 0.0
     cost: Cost | None = None
     """None without a tariff in config.toml."""
+    versions: int = 0
+    """Of its vPLMs, those that are kept."""
+    adapters: int = 0
+    datasets: int = 0
+    dataset_bytes: int = 0
+    used_bytes: int = 0
+    """Adapters and datasets: what `quota.bytes` bounds and what storage is billed by."""
+    dedicated_bytes: int = 0
+    """What a private copy of the backbone for each of its vPLMs would take."""
+    saved_bytes: int = 0
+    """Of these, what sharing the backbone saves."""
 
 
 class TenantCreated(Tenant):

@@ -9,55 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from engine.errors import BadInput
+from engine.training.upload import ChunkReader, Faults
 
 Format = Literal["jsonl", "csv"]
-SHOWN = 10
-"""How many bad rows an error names."""
-
-
-class _ChunkReader(io.RawIOBase):
-    """Chunks of bytes as a file, so that the standard library's readers can stream them."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        while not self._left:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._left = chunk
-        size = min(len(buffer), len(self._left))
-        buffer[:size] = self._left[:size]
-        self._left = self._left[size:]
-        return size
-
-
-class _Faults:
-    """Collects bad rows so that one answer names them all."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._shown: list[str] = []
-
-    def add(self, line: int, what: str) -> None:
-        self.count += 1
-        if len(self._shown) < SHOWN:
-            self._shown.append(f"line {line}: {what}")
-
-    def check(self) -> None:
-        if not self.count:
-            return
-        more = f" (and {self.count - SHOWN} more)" if self.count > SHOWN else ""
-        raise BadInput(
-            f"The dataset has {self.count} bad rows: {'; '.join(self._shown)}{more}.",
-            remedy="Mend these rows and send it again; nothing was stored.",
-            code="bad_rows",
-        )
 
 
 def read_rows(
@@ -71,9 +25,9 @@ def read_rows(
     Rows are yielded as they are read; the error for bad ones comes at the end, naming the first
     ten, so whoever stores the rows must not keep them if the iterator raises.
     """
-    raw: Any = _ChunkReader(chunks)
+    raw: Any = ChunkReader(chunks)
     stream = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8-sig", newline="")
-    faults = _Faults()
+    faults = Faults()
     columns = (text, label)
     rows = _read_csv(stream, columns) if format == "csv" else _read_jsonl(stream, columns, faults)
     try:
@@ -93,7 +47,7 @@ def read_rows(
 
 
 def _read_jsonl(
-    stream: io.TextIOWrapper, columns: tuple[str, str], faults: _Faults
+    stream: io.TextIOWrapper, columns: tuple[str, str], faults: Faults
 ) -> Iterator[tuple[int, dict[str, object]]]:
     first = True
     for number, line in enumerate(stream, 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,11 +21,25 @@ def split(targets: NDArray[np.int64], seed: int) -> tuple[list[int], list[int]]:
     for target in np.unique(targets):
         rows = rng.permutation(np.flatnonzero(targets == target))
         if len(rows) > 1:
-            held_out.extend(rows[: max(1, round(_HELD_OUT * len(rows)))].tolist())
+            held_out.extend(rows[: _share(len(rows))].tolist())
     if not held_out:
-        held_out = rng.permutation(len(targets))[: max(1, len(targets) // 10)].tolist()
+        held_out = rng.permutation(len(targets))[: _of_rare(len(targets))].tolist()
     chosen = set(held_out)
     return [i for i in range(len(targets)) if i not in chosen], sorted(held_out)
+
+
+def held_out_rows(counts: Collection[int]) -> int:
+    """How many rows `split` holds out of a dataset with so many rows of each label."""
+    held_out = sum(_share(count) for count in counts if count > 1)
+    return held_out or _of_rare(sum(counts))
+
+
+def _share(rows: int) -> int:
+    return max(1, round(_HELD_OUT * rows))
+
+
+def _of_rare(rows: int) -> int:
+    return max(1, rows // 10)
 
 
 def batches(

@@ -14,7 +14,7 @@ from hmi_tui.cli.paging import gather, paged
 from hmi_tui.figures import NOTHING, size
 
 if TYPE_CHECKING:
-    from engine.schema import Adapter
+    from engine.schema import Adapter, Provenance
 
 SHORT = 12
 """Digits of an id in a table; -q and --json print all 64."""
@@ -47,27 +47,48 @@ def show_one(id: str) -> None:
 
 
 @adapter.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE|DIR", type=click.Path(path_type=Path))
+@flag("--labels", metavar="A,B,...", help="Of a folder without a head that is ours: a new one's.")
 @readable
-def import_one(file: Path) -> None:
-    """Put an adapter's safetensors file into the store.
+def import_one(file: Path, labels: str | None) -> None:
+    """Put an adapter into the store: a safetensors file, or a folder of AdapterHub's.
 
-    hmi vplm create --adapter ID makes a vPLM of it.
+    A folder is what its save_adapter(..., use_safetensors=True) wrote, with bottlenecks in the
+    upper layers alone; what does not fit is refused with the reason. hmi vplm create --adapter ID
+    makes a vPLM of it.
     """
+    from hmi_tui.cli.requests import comma_list
+
     with connect() as client:
-        found = client.import_adapter(file)
+        if file.is_dir():
+            found = client.import_adapterhub(file, comma_list(labels) if labels else ())
+        else:
+            found = client.import_adapter(file)
     show(found, [found.id], lambda: record(_pairs(found)))
 
 
 @adapter.command()
 @click.argument("id")
-@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
-def export(id: str, file: Path) -> None:
-    """Write an adapter to a file, which hmi adapter import takes."""
+@click.argument("file", metavar="FILE|DIR", type=click.Path(path_type=Path))
+@flag(
+    "--format",
+    type=click.Choice(["safetensors", "adapterhub"]),
+    default="safetensors",
+    show_default=True,
+    help="A file of ours, or a folder for AdapterHub's load_adapter(..., use_safetensors=True).",
+)
+def export(id: str, file: Path, format: str) -> None:
+    """Write an adapter to a file, or to a folder; hmi adapter import takes both."""
+    from engine.client import unpack_folder
+
     with connect() as client:
-        data = client.adapter_file(id)
-    file.write_bytes(data)
-    click.echo(str(file))
+        if format == "safetensors":
+            file.write_bytes(client.adapter_file(id))
+            click.echo(str(file))
+            return
+        for path in unpack_folder(client.adapterhub_folder(id), file):
+            click.echo(str(path))
+    say("AdapterHub's heads read the first token; ours, over the mean, is in hmi_head.safetensors.")
 
 
 @adapter.command()
@@ -122,6 +143,20 @@ def _table(adapters: Sequence[Adapter]) -> str:
     )
 
 
+def _origin(made: Provenance | None) -> list[tuple[str, str]]:
+    """Of a trained one: which training made it, of what."""
+    if made is None:
+        return []
+    return [
+        ("trained as", f"{made.vplm}, in {made.mode} mode"),
+        ("started from", made.parent),
+        ("dataset", f"{made.dataset}, {made.dataset_rows:,} rows"),
+        ("its sha256", made.dataset_sha256),
+        ("asked", ", ".join(f"{name} {value}" for name, value in made.hyperparameters.items())),
+        ("reached", ", ".join(f"{name} {value:g}" for name, value in made.metrics.items())),
+    ]
+
+
 def _pairs(one: Adapter) -> list[tuple[str, str]]:
     return [
         ("id", one.id),
@@ -133,5 +168,6 @@ def _pairs(one: Adapter) -> list[tuple[str, str]]:
         ("domain", one.domain or NOTHING),
         ("backbone", one.backbone_sha256 or NOTHING),
         ("used by", ", ".join(one.users) or "no vPLM"),
+        *_origin(one.provenance),
         ("created", instant(one.created_at)),
     ]

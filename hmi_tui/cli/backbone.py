@@ -10,6 +10,7 @@ import click
 
 from hmi_tui.cli.grammar import Branch, connect, flag, say
 from hmi_tui.cli.output import instant, listing, readable, record, show, table
+from hmi_tui.cli.pretrain import pretrain
 from hmi_tui.figures import NOTHING, size
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ def backbone() -> None:
 
     One serves at a time; hmi serve --backbone NAME[:VERSION] or DIR chooses it.
     """
+
+
+backbone.add_command(pretrain)
 
 
 @backbone.command()

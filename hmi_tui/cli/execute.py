@@ -28,17 +28,20 @@ def become(module: str, *words: str, place: bool = True, flags: bool = True) -> 
 
 def flags_of(ctx: click.Context, *, place: bool = True, own: bool = True) -> list[str]:
     """The options that were given to `ctx` (with `own`), and with `place` where, as a command
-    line."""
+    line; its arguments stand last."""
     flags: list[str] = []
+    words: list[str] = []
     for name, value in (("--home", given_home()), ("--socket", given_socket())):
         if place and value is not None:
             flags += [name, value]
     for param in ctx.command.params if own else ():
         value = ctx.params.get(str(param.name))
-        if value is True:
+        if isinstance(param, click.Argument):
+            words += ["--", str(value)]
+        elif value is True:
             flags.append(param.opts[0])
         elif isinstance(value, tuple):
             flags += [word for each in value for word in (param.opts[0], str(each))]
         elif value is not None and value is not False:
             flags += [param.opts[0], str(value)]
-    return flags
+    return flags + words

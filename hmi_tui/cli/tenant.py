@@ -36,7 +36,7 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
         flag("--weight", type=float, help="Share of the engine, relative to others (1)."),
         flag("--max-concurrency", "concurrency", type=Limit(click.INT), help="Requests at once."),
         flag("--max-rps", "rps", type=Limit(click.FLOAT), help="Requests a second."),
-        flag("--max-bytes", "bytes", type=Limit(SIZE), help="Bytes of stored adapters."),
+        flag("--max-bytes", "bytes", type=Limit(SIZE), help="Bytes of adapters and datasets."),
         flag("--max-vplms", "vplms", type=Limit(click.INT), help="Number of vPLMs."),
     ):
         command = decorate(command)
@@ -178,9 +178,12 @@ def _pairs(one: Tenant) -> list[tuple[str, str]]:
         ("name", one.name),
         ("weight", f"{one.weight:g}"),
         ("vPLMs", str(one.vplms)),
-        ("stored", size(one.stored_bytes)),
+        ("versions", str(one.versions)),
+        ("keeps", f"{size(one.used_bytes)} of {size(one.quota.bytes)}"),
+        ("adapters", f"{size(one.stored_bytes)}, {one.adapters} files"),
+        ("datasets", f"{size(one.dataset_bytes)}, {one.datasets} files"),
+        ("saves", f"{size(one.saved_bytes)} of {size(one.dedicated_bytes)} for private copies"),
         ("max vPLMs", _limit(one.quota.vplms)),
-        ("max bytes", size(one.quota.bytes)),
         ("max requests/s", _limit(one.quota.rps)),
         ("max at once", _limit(one.quota.concurrency)),
         ("requests/s", f"{one.requests_per_s:.1f}"),

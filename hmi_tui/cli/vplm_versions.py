@@ -81,7 +81,8 @@ COMMANDS = (versions, rollback, promote, publish)
 
 
 def _say(made: Published) -> None:
-    line = f"{made.id} is at version {made.version}, accuracy {percent(made.accuracy)}"
+    measured = "not measured" if made.accuracy is None else percent(made.accuracy)
+    line = f"{made.id} is at version {made.version}, accuracy {measured}"
     show(made, [made.id], lambda: line)
     if made.note:
         say(made.note)

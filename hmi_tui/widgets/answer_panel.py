@@ -22,7 +22,7 @@ class AnswerPanel(Panel):
     def lines(self, width: int) -> Sequence[Content]:
         answer = self.answer
         if answer is None:
-            return [muted("–")]  # noqa: RUF001
+            return [muted("Nothing was asked yet.")]
         if isinstance(answer, str):
             style = tones.BAD if answer.startswith("✗") else tones.MUTED
             return [Content.styled(line.plain, style) for line in Content(answer).wrap(width)]

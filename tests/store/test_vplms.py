@@ -167,6 +167,19 @@ def test_users_and_bytes_count_a_shared_adapter_once(
     assert catalogue.adapters.total_bytes() == 1_200_000
 
 
+def test_an_adapter_is_pinned_while_a_vplm_that_answers_with_it_is(
+    catalogue: Catalogue, vplm: VplmRow, adapter: AdapterRow
+) -> None:
+    catalogue.vplms.add(replace(vplm, name="second"))
+    assert not catalogue.vplms.pinned(adapter.id)
+    catalogue.vplms.change("acme/second", pinned=True)
+    assert catalogue.vplms.pinned(adapter.id)
+    trained = replace(adapter, id="b" * 64)
+    catalogue.vplms.publish("acme/second", trained.id, None, adapters=[trained])
+    assert not catalogue.vplms.pinned(adapter.id)
+    assert catalogue.vplms.pinned(trained.id)
+
+
 def test_a_miss_policy_is_the_engines_until_one_is_chosen(
     catalogue: Catalogue, vplm: VplmRow
 ) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from engine._client.calls.adapters import AdapterCalls
 from engine._client.calls.backbones import BackboneCalls
+from engine._client.calls.datasets import DatasetCalls
 from engine._client.calls.domains import DomainCalls
 from engine._client.calls.engine import EngineCalls
 from engine._client.calls.inference import InferenceCalls
 from engine._client.calls.jobs import JobCalls
+from engine._client.calls.storage import StorageCalls
 from engine._client.calls.tenants import TenantCalls
 from engine._client.calls.versions import VersionCalls
 from engine._client.calls.vplms import VplmCalls
@@ -24,6 +26,8 @@ class Calls(
     VplmCalls,
     VersionCalls,
     AdapterCalls,
+    StorageCalls,
+    DatasetCalls,
     JobCalls,
     InferenceCalls,
 ):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from engine._client import uploads
+from engine._client import folders, uploads
 from engine._client.ask import Asks
 from engine._client.call import Call, nothing, query, reader, segment
 from engine.schema import Adapter, AdapterCheck, AdapterPage
+
+FILES = (
+    "adapter_config.json",
+    "adapter.safetensors",
+    "hmi_head.safetensors",
+    "adapter_model.safetensors",
+)
+"""Of a folder; the last one is PEFT's, so that it can be told why it is refused."""
 
 
 class AdapterCalls:
@@ -48,6 +57,26 @@ class AdapterCalls:
     def adapter_file(id: str) -> Call[bytes]:
         """Its safetensors file."""
         return Call("GET", f"/v1/adapters/{segment(id)}/file", bytes)
+
+    @Asks
+    @staticmethod
+    def adapterhub_folder(id: str) -> Call[bytes]:
+        """What AdapterHub's load_adapter takes, a tar archive; see engine.client.unpack_folder."""
+        return Call("GET", f"/v1/adapters/{segment(id)}/adapterhub", bytes)
+
+    @Asks
+    @staticmethod
+    def import_adapterhub(folder: Path, labels: Sequence[str] = ()) -> Call[Adapter]:
+        """Take a folder that AdapterHub's save_adapter wrote; `labels` are those of a new head."""
+        return Call(
+            "POST",
+            "/v1/adapters:adapterhub",
+            reader(Adapter),
+            {"label": list(labels)} if labels else {},
+            content=folders.packed(folder, FILES),
+            content_type="application/x-tar",
+            slow=True,
+        )
 
     @Asks
     @staticmethod

@@ -1,32 +1,13 @@
-"""Calls about jobs, and about the datasets that training reads."""
+"""Calls about jobs."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from engine._client import uploads
 from engine._client.ask import Asks, Follows
 from engine._client.call import Call, Stream, json_body, query, reader, segment
-from engine.schema import DatasetReceipt, Job, JobAccepted, JobPage, TrainRequest
+from engine.schema import Job, JobAccepted, JobPage, TrainRequest
 
 
 class JobCalls:
-    @Asks
-    @staticmethod
-    def put_dataset(
-        tenant: str, name: str, path: Path, text: str = "text", label: str = "label"
-    ) -> Call[DatasetReceipt]:
-        """Stream a .jsonl, .json or .csv file, or one with .gz; columns `text` and `label`."""
-        return Call(
-            "PUT",
-            f"/v1/tenants/{segment(tenant)}/datasets/{segment(name)}",
-            reader(DatasetReceipt),
-            query(format=uploads.dataset_format(path), text=text, label=label),
-            chunks=uploads.file_chunks(path),
-            content_type="application/octet-stream",
-            slow=True,
-        )
-
     @Asks
     @staticmethod
     def train(request: TrainRequest) -> Call[JobAccepted]:

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from engine.api.port import DatasetFormat, Engine
-from engine.schema import DatasetReceipt
+from engine.api.routes.paging import Page
+from engine.schema import Dataset, DatasetPage
 
-router = APIRouter(tags=["datasets"])
+router = APIRouter(prefix="/v1/tenants/{tenant}/datasets", tags=["datasets"])
 
 _BODY = {
     "requestBody": {
@@ -19,8 +20,20 @@ _BODY = {
 }
 
 
+@router.get("", summary="List a tenant's datasets")
+def datasets(appliance: Engine, tenant: str, page: Page) -> DatasetPage:
+    return appliance.datasets(
+        tenant, q=page.q, sort=page.sort, limit=page.limit, cursor=page.cursor
+    )
+
+
+@router.get("/{name}", summary="One dataset: labels, repeated and contradicting rows, sha256")
+def dataset(appliance: Engine, tenant: str, name: str) -> Dataset:
+    return appliance.dataset(tenant, name)
+
+
 @router.put(
-    "/v1/tenants/{tenant}/datasets/{name}",
+    "/{name}",
     summary="Labelled texts as JSONL or CSV, streamed and checked row by row",
     openapi_extra=_BODY,
 )
@@ -32,8 +45,13 @@ async def put_dataset(
     format: Annotated[DatasetFormat, Query(description="How the body is written.")] = "jsonl",
     text: Annotated[str, Query(description="The column of the texts.")] = "text",
     label: Annotated[str, Query(description="The column of the labels.")] = "label",
-) -> DatasetReceipt:
-    receipt: DatasetReceipt = await request.app.state.uploads.feed(
+) -> Dataset:
+    taken: Dataset = await request.app.state.uploads.feed(
         request, lambda chunks: appliance.put_dataset(tenant, name, chunks, format, text, label)
     )
-    return receipt
+    return taken
+
+
+@router.delete("/{name}", status_code=204, summary="Remove it, unless a training needs it")
+def remove_dataset(appliance: Engine, tenant: str, name: str) -> None:
+    appliance.remove_dataset(tenant, name)

@@ -13,7 +13,6 @@ not as it should be.
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -53,9 +52,6 @@ def main(
 ) -> None:
     """Put an engine in turmoil for MINUTES."""
     end_in_order()
-    # oneDNN compiles a kernel for every number of rows and keeps a thousand of them: what memory
-    # grows by for ten minutes. With fewer kept, what grows is the engine's own.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     if out is not None:
         check_writable(out)
     plan = Plan(minutes, tenants, each, askers, seed=seed, serve=("--threads", str(threads)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ from engine.schema import (
     BulkCreated,
     ClassifyRequest,
     ClassifyResponse,
+    Collected,
     CorpusReceipt,
     Created,
-    DatasetReceipt,
+    Dataset,
+    DatasetPage,
     DeviceStatus,
     Domain,
     DomainCreate,
@@ -54,6 +56,8 @@ from engine.schema import (
     StarterPage,
     StarterPublish,
     Status,
+    Stock,
+    Storage,
     Tenant,
     TenantCreate,
     TenantCreated,
@@ -280,6 +284,29 @@ SLOTS = SlotMap(
     heat=[2.5, None, 0.5],
     pinned=[3],
     held=[],
+)
+DATASET = Dataset(
+    tenant="acme",
+    name="films",
+    rows=2,
+    labels={"a": 1, "b": 1},
+    bytes=10,
+    sha256="ab",
+    created_at=1.0,
+    duplicates=0,
+    conflicts=0,
+    too_long=1,
+    held_out=1,
+)
+STORAGE = Storage(
+    path="/home/data",
+    data=[Stock(kind="adapters", files=2, bytes=20, garbage_files=1, garbage_bytes=5)],
+    bytes=20,
+    garbage_bytes=5,
+    unused_adapters=1,
+    unused_adapter_bytes=10,
+    disk_bytes=100,
+    disk_free_bytes=60,
 )
 SLOT = Slot(slot=3, adapter="ab" * 32, heat=0.5, pinned=True, vplms=["acme/polarity"], users=1)
 
@@ -525,12 +552,29 @@ class ScriptedAppliance:
         self._take(chunks)
         return ADAPTER
 
+    def adapterhub_folder(self, id: str) -> bytes:
+        self._do("adapterhub_folder", id)
+        return b"folder"
+
+    def import_adapterhub(self, chunks: Iterator[bytes], labels: Sequence[str]) -> Adapter:
+        self._do("import_adapterhub", list(labels))
+        self._take(chunks)
+        return ADAPTER
+
     def verify_adapter(self, id: str) -> AdapterCheck:
         self._do("verify_adapter", id)
         return AdapterCheck(id=id, ok=True, detail="")
 
     def remove_adapter(self, id: str) -> None:
         self._do("remove_adapter", id)
+
+    def storage(self) -> Storage:
+        self._do("storage")
+        return STORAGE
+
+    def collect_garbage(self) -> Collected:
+        self._do("collect_garbage")
+        return Collected(files=1, bytes=5, left_bytes=0)
 
     def encoder_file(self, name: str) -> Path:
         self._do("encoder_file", name)
@@ -542,12 +586,23 @@ class ScriptedAppliance:
 
     def put_dataset(
         self, tenant: str, name: str, chunks: Iterator[bytes], format: str, text: str, label: str
-    ) -> DatasetReceipt:
+    ) -> Dataset:
         self._do("put_dataset", tenant, name, format, text, label)
         self._take(chunks)
-        return DatasetReceipt(
-            tenant=tenant, name=name, rows=2, labels={"a": 1, "b": 1}, bytes=len(self.received)
-        )
+        return DATASET.model_copy(update={"name": name, "bytes": len(self.received)})
+
+    def datasets(
+        self, tenant: str, q: str, sort: str | None, limit: int, cursor: str | None
+    ) -> DatasetPage:
+        self._do("datasets", tenant, q, sort, limit, cursor)
+        return DatasetPage(data=[DATASET], total=1)
+
+    def dataset(self, tenant: str, name: str) -> Dataset:
+        self._do("dataset", tenant, name)
+        return DATASET
+
+    def remove_dataset(self, tenant: str, name: str) -> None:
+        self._do("remove_dataset", tenant, name)
 
     def train(self, request: TrainRequest) -> JobAccepted:
         self._do("train", request)

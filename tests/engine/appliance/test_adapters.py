@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.appliance import Appliance
@@ -95,6 +97,91 @@ def test_a_foreign_file_is_not_imported(
 def test_a_file_that_is_too_large_is_refused_early(
     appliance: Appliance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.appliance.adapters._LARGEST", 10)
+    monkeypatch.setattr("engine.appliance.received.LARGEST", 10)
     with pytest.raises(Exception, match="no adapter is that large"):
         appliance.import_adapter(iter([b"0" * 8, b"0" * 8, b"never read"]))
+
+
+def hostile(data: bytes) -> list[tuple[str, bytes, str]]:
+    """Files of an adapter's own layout that are not one: what is wrong, the file, the code."""
+    tensors, about = unpack(data)
+
+    def with_(**changes: Any) -> bytes:
+        return pack({**tensors, **changes}, about)
+
+    down, head = tensors["down"], tensors["head"]
+    broken = down.copy()
+    broken.flat[3] = np.inf
+    none = head.copy()
+    none.flat[0] = np.nan
+    layers, places, hidden, _ = down.shape
+    return [
+        ("a header that is longer than the file", b"\xff" * 8 + data[8:], "not_an_adapter"),
+        ("a file that is cut off", data[:-2], "not_an_adapter"),
+        ("a pickle", b"\x80\x04\x95" + data[3:], "not_an_adapter"),
+        ("an infinity", with_(down=broken), "adapter_damaged"),
+        ("what is not a number", with_(head=none), "adapter_damaged"),
+        ("whole numbers", with_(head=head.astype(np.int64)), "adapter_damaged"),
+        ("one array too many", with_(more=head), "adapter_damaged"),
+        ("another shape", with_(up=tensors["up"][:, :, :-1]), "adapter_damaged"),
+        ("too few dimensions", with_(down=down[0]), "adapter_damaged"),
+        (
+            "no rank at all",
+            with_(
+                down=np.zeros((layers, places, hidden, 0), np.float16),
+                down_bias=np.zeros((layers, places, 0), np.float16),
+                up=np.zeros((layers, places, 0, hidden), np.float16),
+            ),
+            "adapter_damaged",
+        ),
+        (
+            "no labels",
+            with_(head=head[:0], head_bias=tensors["head_bias"][:0]),
+            "adapter_damaged",
+        ),
+        (
+            "a rank beyond the slots",
+            with_(
+                down=np.zeros((layers, places, hidden, 65), np.float16),
+                down_bias=np.zeros((layers, places, 65), np.float16),
+                up=np.zeros((layers, places, 65, hidden), np.float16),
+            ),
+            "rank_too_high",
+        ),
+        (
+            "more layers",
+            pack(
+                {
+                    name: array if "head" in name else np.concatenate([array, array])
+                    for name, array in tensors.items()
+                },
+                about,
+            ),
+            "adapter_mismatch",
+        ),
+        ("another backbone", edited(data, {"backbone_sha256": "ab" * 32}), "adapter_mismatch"),
+        ("no backbone", pack(tensors, {"format": about["format"]}), "adapter_mismatch"),
+        ("another format", edited(data, {"format": "hmi-encoder-1"}), "adapter_damaged"),
+    ]
+
+
+def test_every_hostile_file_is_refused_by_its_code_and_leaves_nothing(
+    appliance: Appliance,
+) -> None:
+    vplm = make_vplm(appliance)
+    expected = probs(appliance, "acme/a")
+    for what, data, code in hostile(exported(appliance, vplm.adapter)):
+        with pytest.raises(BadInput) as refused:
+            appliance.import_adapter(iter([data]))
+        assert (what, refused.value.code) == (what, code)
+        assert refused.value.remedy
+    assert list(core_of(appliance).blobs.ids()) == [vplm.adapter]
+    assert appliance.adapters("", None, 10, None).total == 1
+    assert probs(appliance, "acme/a") == expected
+
+
+def test_what_a_foreign_file_says_of_itself_is_kept_within_bounds(appliance: Appliance) -> None:
+    vplm = make_vplm(appliance)
+    claims = {"domain": "d" * 9000, "created_by": "m" * 9000, "labels": "a\nb\nc"}
+    taken = appliance.import_adapter(iter([edited(exported(appliance, vplm.adapter), claims)]))
+    assert (len(taken.domain), len(taken.origin), taken.label_names) == (63, 128, [])

@@ -179,12 +179,12 @@ def test_all_advice_names_an_action_and_its_usual_key() -> None:
 async def test_advice_names_the_chosen_keys(paths: Paths, write: Write) -> None:
     write(
         '[keys]\nopen-tenants = "f2"\nnew = "ctrl+n"\nstart_engine = "f9"\n'
-        'dismiss = ["f10", "escape"]\nstart = "f4"\nopen-playground = "f6"\nleave = "f7"\n'
+        'dismiss = ["f10", "escape"]\nstart = "f4"\nleave = "f8"\n'
     )
     app = open_app(paths, ScriptedEngine())
     async with app.run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, lambda: app.chosen_keys, "the config")
-        await sees(pilot, "Press f2, then ctrl+n: create a tenant", "press f6 to ask a vPLM")
+        await sees(pilot, "Press f2, then ctrl+n: create a tenant")
         await pilot.press("f2")
         await sees(pilot, "ctrl+n creates one.")
         await pilot.press("ctrl+u")
@@ -192,8 +192,8 @@ async def test_advice_names_the_chosen_keys(paths: Paths, write: Write) -> None:
         await pilot.press("f10", "5")
         await sees(pilot, "Press f4 to train")
         await pilot.press("6")
-        await sees(pilot, "No vPLM yet: f7, then f2 and ctrl+n create one")
-        await pilot.press("f7", "9")
+        await sees(pilot, "No vPLM yet: f8, then f2 and ctrl+n create one")
+        await pilot.press("f8", "9")
         await sees(pilot, "background (f9)")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 from textual.screen import ModalScreen
+from textual.widgets._footer import FooterKey
 
 from engine.client import Paths
 from hmi_tui.commands import COMMANDS
@@ -15,6 +18,9 @@ from hmi_tui.modes import MODE_TITLES
 from hmi_tui.screens.mode_screen import ModeScreen
 from tests.hmi_tui.app.screens import WIDE, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
+
+IN_THE_FOOTER = 7
+"""Keys, at most."""
 
 LEADS_TO = {
     "vplm: Try": "playground",
@@ -95,3 +101,21 @@ async def test_a_theme_is_chosen_in_the_palette(paths: Paths, engine: ScriptedEn
         await pilot.press("down", "enter")
         await until(pilot, lambda: pilot.app.theme == "hmi-light")
         assert "● up" in text_of(pilot)
+
+
+def is_gone(key: FooterKey) -> bool:
+    return not key.is_attached
+
+
+async def test_the_keys_of_the_footer_that_were_replaced_are_let_go(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
+        await sees(pilot, "acme/model-00001")
+        for _ in range(12):
+            seen = pilot.app.screen.query(FooterKey).first()
+            await pilot.press("tab")
+            await until(pilot, partial(is_gone, seen), "other keys")
+        gc.collect()
+        alive = sum(isinstance(one, FooterKey) for one in gc.get_objects())
+        assert alive <= 3 * IN_THE_FOOTER, "some of all 12 times are still there"

@@ -34,7 +34,7 @@ class Asked:
         return json.loads(self.body)
 
 
-Document = BaseModel | dict[str, Any] | list[BaseModel] | None
+Document = BaseModel | dict[str, Any] | list[BaseModel] | bytes | None
 Answer = Document | Callable[[Asked], Document]
 
 
@@ -103,6 +103,11 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().__init__(path, _Handler)
         self.engine = engine
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is no news."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -135,6 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif isinstance(answer, list):
             kind = "text/event-stream"
             body = b"".join(f"data: {one.model_dump_json()}\n\n".encode() for one in answer)
+        elif isinstance(answer, bytes):
+            kind, body = "application/octet-stream", answer
         elif isinstance(answer, BaseModel):
             body = answer.model_dump_json().encode()
         else:

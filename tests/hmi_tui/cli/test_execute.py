@@ -10,7 +10,9 @@ from click.testing import Result
 
 import engine.__main__ as engine_program
 from engine.load.command import load as simulator
+from engine.training.pretrain.command import pretrain
 from hmi_tui.cli import load, serve
+from hmi_tui.cli.pretrain import pretrain as offered
 
 Run = Callable[..., Result]
 
@@ -28,6 +30,24 @@ def test_load_becomes_the_simulator_with_the_same_flags(become: Callable[..., li
     command = become("load", "--rate", "5", "--json", "--zipf-s", "1.5")
     assert command[2:4] == ["-m", "engine.load"]
     assert command[-5:] == ["--rate", "5.0", "--zipf-s", "1.5", "--json"]
+
+
+def test_arguments_follow_the_flags_and_are_not_taken_for_any(
+    become: Callable[..., list[str]],
+) -> None:
+    command = become("backbone", "pretrain", "--corpus", "a.txt", "--seed", "3", "--", "--odd")
+    assert command[2:5] == ["-m", "engine.training", "pretrain"]
+    assert command[5:] == ["--corpus", "a.txt", "--seed", "3", "--", "--odd"]
+
+
+def test_what_few_need_is_not_in_the_everyday_list(run: Run) -> None:
+    assert "  pretrain " not in run("backbone", "--help").stdout
+    assert "--corpus" in run("backbone", "pretrain", "--help").stdout
+
+
+def test_pretraining_takes_the_flags_that_the_command_offers() -> None:
+    ours, theirs = _flags(offered), _flags(pretrain)
+    assert {name for name in ours if name not in ("--home", "--socket")} == set(theirs)
 
 
 @pytest.mark.parametrize(

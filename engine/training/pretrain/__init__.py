@@ -1,0 +1,1 @@
+"""Pretraining: a small GPT-2 and its tokenizer, made from nothing but a text."""

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.training.census import Census, Counted
+from engine.training.schedule import held_out_rows, split
+
+ROWS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz")), max_size=30)
+
+
+def none_long(_texts: Sequence[str]) -> int:
+    return 0
+
+
+@given(ROWS)
+def test_repeated_and_contradicting_rows_are_counted(rows: list[tuple[str, str]]) -> None:
+    census = Census(100, none_long)
+    assert list(census.over(rows)) == rows
+    labels_of = {text: {label for other, label in rows if other == text} for text, _ in rows}
+    assert census.counted() == Counted(
+        duplicates=len(rows) - len(set(rows)),
+        conflicts=sum(len(labels_of[text]) > 1 for text, _ in rows),
+        too_long=0,
+    )
+
+
+def test_only_texts_that_may_be_too_long_are_read() -> None:
+    read: list[str] = []
+
+    def are_long(texts: Sequence[str]) -> int:
+        read.extend(texts)
+        return sum(len(text) > 6 for text in texts)
+
+    rows = [("a" * length, "x") for length in range(1, 10)] * 50
+    census = Census(4, are_long)
+    list(census.over(rows))
+    assert census.counted().too_long == 3 * 50
+    assert len(read) == 5 * 50
+    assert min(map(len, read)) == 5
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=8).filter(any), st.integers(0, 3))
+def test_the_rows_held_out_are_as_many_as_stated(counts: list[int], seed: int) -> None:
+    targets = np.repeat(np.arange(len(counts)), counts)
+    training, held_out = split(targets, seed)
+    assert len(held_out) == held_out_rows(counts)
+    assert sorted(training + held_out) == list(range(len(targets)))
+    assert split(targets, seed) == (training, held_out)
+    assert Counter(targets.tolist()) == {i: n for i, n in enumerate(counts) if n}

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import BadInput
+from engine.training.examples import TextExample
+from engine.training.language_rows import LanguageRow, held_out, language_rows, packs
+
+END = 0
+words = st.text(alphabet="abcdefgh", max_size=40)
+examples_of = st.lists(st.builds(TextExample, words, words.filter(bool)), min_size=1, max_size=12)
+
+
+def encode(texts: Sequence[str]) -> list[list[int]]:
+    """A token a letter."""
+    return [[ord(letter) for letter in text] for text in texts]
+
+
+def text_of(ids: Sequence[int]) -> str:
+    return "".join(chr(token) for token in ids)
+
+
+@settings(deadline=None)
+@given(examples_of, st.integers(4, 30))
+def test_every_token_of_a_completion_is_learnt_once_and_none_of_a_prompt(
+    examples: list[TextExample], context: int
+) -> None:
+    rows = language_rows(examples, encode, END, context)
+    assert all(len(row) <= context for row in rows)
+    learnt = [token for row in rows for token in row.ids[row.learnt].tolist()]
+    wanted = [token for one in examples for token in [*map(ord, one.completion), END]]
+    assert learnt == wanted
+    assert all(row.ids[0] == END and not row.learnt[0] for row in rows)
+
+
+@settings(deadline=None)
+@given(words, words.filter(bool), st.integers(4, 30))
+def test_what_comes_before_is_the_end_of_the_prompt(
+    prompt: str, completion: str, context: int
+) -> None:
+    for row in language_rows([TextExample(prompt, completion)], encode, END, context):
+        before = text_of(row.ids[~row.learnt][1:].tolist())
+        assert prompt.endswith(before)
+        whole = len(prompt) + len(completion) + 2 <= context
+        assert before == prompt if whole else len(before) <= (context - 1) // 2
+
+
+def test_a_long_text_goes_on_in_the_next_row() -> None:
+    rows = language_rows([TextExample("", "abcdefgh")], encode, END, 5)
+    assert [text_of(row.ids[1:].tolist()) for row in rows] == ["abcd", "efgh", "\0"]
+
+
+@settings(deadline=None)
+@given(examples_of, st.integers(4, 30), st.integers(0, 9))
+def test_packing_loses_nothing_and_overfills_nothing(
+    examples: list[TextExample], context: int, seed: int
+) -> None:
+    rows = language_rows(examples, encode, END, context)
+    found = packs(rows, context, np.random.default_rng(seed))
+    assert all(sum(pack.lengths) <= context for pack in found)
+    assert Counter(id(row) for pack in found for row in pack.rows) == Counter(map(id, rows))
+    # No two packs would fit into one.
+    sizes = sorted(sum(pack.lengths) for pack in found)
+    assert len(sizes) < 2 or sizes[0] + sizes[1] > context
+
+
+@settings(deadline=None)
+@given(examples_of, st.integers(4, 30))
+def test_each_place_foretells_the_token_behind_it_in_its_own_row(
+    examples: list[TextExample], context: int
+) -> None:
+    rows = language_rows(examples, encode, END, context)
+    for pack in packs(rows, context, np.random.default_rng(0)):
+        places, tokens = pack.targets
+        starts = np.cumsum([0, *pack.lengths[:-1]])
+        assert not set(places + 1) & set(starts.tolist())
+        assert pack.ids[places + 1].tolist() == tokens.tolist()
+        assert len(places) == sum(int(row.learnt.sum()) for row in pack.rows)
+
+
+def test_each_pass_packs_in_another_order_and_the_same_again_by_its_seed() -> None:
+    rows = [LanguageRow(np.full(5, i), np.ones(5, dtype=np.bool_)) for i in range(40)]
+
+    def order(seed: int) -> list[int]:
+        found = packs(rows, 10, np.random.default_rng(seed))
+        return [int(row.ids[0]) for pack in found for row in pack.rows]
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+
+
+def test_short_rows_fill_nearly_every_place() -> None:
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(3, 60, 3000)
+    rows = [LanguageRow(np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.bool_)) for n in sizes]
+    found = packs(rows, 128, rng)
+    assert sum(sizes) / (128 * len(found)) > 0.99
+
+
+@settings(deadline=None)
+@given(st.integers(2, 500), st.integers(0, 9))
+def test_a_tenth_is_held_out_and_nothing_is_lost(count: int, seed: int) -> None:
+    learnt, held = held_out(count, seed)
+    assert sorted([*learnt, *held]) == list(range(count))
+    assert len(held) == max(1, round(0.1 * count))
+    assert (learnt, held) == held_out(count, seed)
+
+
+def test_what_leaves_no_room_is_refused() -> None:
+    with pytest.raises(BadInput, match="no room"):
+        language_rows([TextExample("", "a")], encode, END, 3)
+    with pytest.raises(BadInput, match="one example"):
+        held_out(1, 0)
+    row = LanguageRow(np.zeros(9, dtype=np.int64), np.ones(9, dtype=np.bool_))
+    with pytest.raises(BadInput, match="9 tokens, a pack 8"):
+        packs([row], 8, np.random.default_rng(0))
