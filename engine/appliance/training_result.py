@@ -39,7 +39,7 @@ def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str,
     result. Conflict if the vPLM is another by now."""
     report, before = trained.report, trained.before
     after = report.value
-    found = {
+    found: dict[str, Any] = {
         "accuracy": after,
         "before": before,
         "rows": report.rows,
