@@ -53,6 +53,7 @@ from engine.schema.inference import (
     Usage,
 )
 from engine.schema.jobs import (
+    ClassReport,
     Confusion,
     Dataset,
     DatasetPage,
@@ -153,6 +154,7 @@ __all__ = [
     "BackboneStatus",
     "BulkCreated",
     "Card",
+    "ClassReport",
     "ClassifyRequest",
     "ClassifyResponse",
     "Collected",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,19 +11,38 @@ from hmi_tui.cli.grammar import Leaf, connect, flag, say
 from hmi_tui.cli.output import percent, readable, record, show
 from hmi_tui.figures import seconds
 
+if TYPE_CHECKING:
+    from hmi_tui.hyperparameters import Hyperparameter
 
-@click.command(cls=Leaf)
+
+class Trained(Leaf):
+    """Takes every hyperparameter of the API's request, which is read when it is first needed."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        from hmi_tui.hyperparameters import hyperparameters
+
+        known = {param.name for param in self.params}
+        self.params += [_option(one) for one in hyperparameters() if one.name not in known]
+        return super().get_params(ctx)
+
+
+def _option(one: Hyperparameter) -> click.Option:
+    name = f"--{one.name.replace('_', '-')}"
+    about = one.about
+    if one.kind is not bool and one.shown:
+        about = f"{about.removesuffix('.')} ({one.shown})."
+    if one.kind is bool:
+        return click.Option([name], is_flag=True, help=about, show_envvar=True)
+    kind = click.Choice(one.options) if one.options else one.kind
+    return click.Option([name], type=kind, help=about, show_envvar=True)
+
+
+@click.command(cls=Trained)
 @click.argument("id", metavar="TENANT/NAME")
 @click.argument("data", type=click.Path(path_type=Path))
 @flag("--text", default="text", show_default=True, metavar="COL", help="The column with the text.")
 @flag("--label", default="label", show_default=True, metavar="COL", help="The one with the label.")
 @flag("--text-pair", default="text_pair", show_default=True, metavar="COL", help="The second text.")
-@flag("--epochs", type=int, help="Passes over the data (3).")
-@flag("--lr", type=float, help="Learning rate (0.001).")
-@flag("--batch-size", type=int, help="Rows a step (32).")
-@flag("--optimizer", type=click.Choice(["adamw", "adam", "sgd"]), help="The rule (adamw).")
-@flag("--when", type=click.Choice(["now", "idle"]), help="At once, or while idle (now).")
-@flag("--seed", type=int, help="Decides order and start (0).")
 @flag("--watch", "watching", is_flag=True, help="Show progress until it ends.")
 @readable
 def train(
@@ -63,7 +83,9 @@ def train(
     pairs = [
         ("vPLM", trained.id),
         ("version", str(trained.version)),
-        (job.measure, percent(trained.accuracy)),
+        ("published", "yes" if job.result.get("published", True) else "no: it would be worse"),
+        (job.measure, percent(job.accuracy[-1].value if job.accuracy else None)),
+        ("before", percent(job.result.get("before"))),
         ("took", seconds(took)),
         ("job", job.id),
     ]

@@ -17,10 +17,15 @@ from engine.training.tasks.tokens import Tokens
 from store.texts import Example
 
 
-def task_of(name: TaskName, labels: tuple[str, ...], rows: Sequence[Example]) -> Task:
-    """The task `name` with a dataset's rows, which were checked for it when they came."""
+def task_of(
+    name: TaskName, labels: tuple[str, ...], rows: Sequence[Example], class_weights: str = "none"
+) -> Task:
+    """The task `name` with a dataset's rows, which were checked for it when they came.
+
+    `class_weights` are for tasks of one label a row.
+    """
     if name in ("classify", "pair"):
-        return Classification(labels, cast("Sequence[tuple[Text, str]]", rows))
+        return Classification(labels, cast("Sequence[tuple[Text, str]]", rows), class_weights)
     if name == "multilabel":
         return Multilabel(labels, cast("Sequence[tuple[Text, tuple[str, ...]]]", rows))
     if name == "regression":

@@ -27,6 +27,8 @@ class Score:
     measures: Mapping[str, float] = field(default_factory=dict)
     confusion: dict[str, Any] = field(default_factory=dict)
     """See engine.training.confusion; empty where the task has none."""
+    classes: Sequence[dict[str, Any]] = ()
+    """See engine.training.per_class; empty where the task has none."""
 
 
 class Task(Protocol):
