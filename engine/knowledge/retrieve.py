@@ -73,7 +73,8 @@ class Knowledge:
 class Asked:
     """Packed token `ids` (T,) of texts of `lengths` (B,), int64, and the knowledge to ask.
 
-    Of texts that go on, a decoder's, `before` (B, 2) are the tokens in front, the farther first.
+    `seconds` (B,): where in each a second text begins, 0 if it has none; None if none has. Of texts
+    that go on, a decoder's, `before` (B, 2) are the tokens in front, the farther first.
     """
 
     ids: Ids
@@ -81,13 +82,18 @@ class Asked:
     knowledge: Knowledge
     miss: MissPolicy = "compute"
     before: Ids | None = None
+    seconds: Ids | None = None
 
 
 def retrieve(
-    ids: Ids, lengths: Ids, knowledge: Knowledge, miss: MissPolicy = "compute"
+    ids: Ids,
+    lengths: Ids,
+    knowledge: Knowledge,
+    miss: MissPolicy = "compute",
+    seconds: Ids | None = None,
 ) -> Retrieved:
     """Look up every token of packed rows; see `retrieve_all`."""
-    return retrieve_all([Asked(ids, lengths, knowledge, miss)])[0]
+    return retrieve_all([Asked(ids, lengths, knowledge, miss, seconds=seconds)])[0]
 
 
 def retrieve_all(asked: Sequence[Asked]) -> list[Retrieved]:
@@ -131,7 +137,7 @@ class _Found:
 def _find(asked: Asked) -> _Found:
     knowledge = asked.knowledge
     view, encoder = knowledge.view, knowledge.encoder
-    grams = encoder.grams(asked.ids, asked.lengths, asked.before)
+    grams = encoder.grams(asked.ids, asked.lengths, asked.before, asked.seconds)
     keys, which, times = np.unique(pack(grams), return_inverse=True, return_counts=True)
     found = view.find(keys)
     hit = found != MISS

@@ -10,6 +10,8 @@ from hmi_tui.widgets.tables import STATE_SIGNS
 
 NOT_BESIDE = ("type", "vplm", "dataset", "when", "seed")
 """Parameters that only the description of a job has; the curves need the room."""
+IN_WINDOW = ("confusion", "classes")
+"""Parts of a result that have a window of their own."""
 
 
 def called(job: Job) -> str:
@@ -52,6 +54,6 @@ def job_facts(job: Job) -> list[Fact]:
         facts.append(("error", job.error, "bad"))
     facts += [(f"{name}", str(value)) for name, value in job.params.items()]
     facts += [
-        (f"→ {name}", str(value)) for name, value in job.result.items() if name != "confusion"
+        (f"→ {name}", str(value)) for name, value in job.result.items() if name not in IN_WINDOW
     ]
     return facts

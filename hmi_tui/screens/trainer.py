@@ -188,7 +188,9 @@ class TrainerScreen(ModeScreen):
         if job is None or confusion is None:
             self.notify("Choose a training that has been evaluated; the matrix comes with that.")
         else:
-            self.app.push_screen(ConfusionWindow(f"Held-out rows of {job.subject}", confusion))
+            self.app.push_screen(
+                ConfusionWindow(f"Held-out rows of {job.subject}", confusion, job.classes)
+            )
 
     @changes
     @work

@@ -278,9 +278,9 @@ def test_what_a_request_wants_outlives_the_batch_that_held_it_when_it_was_forgot
 ) -> None:
     tiers = _tiers(disk, host=8)
     assert tiers.ensure_resident(["a"]).errors == {}
-    steps = [lambda: tiers.forget("a"), lambda: tiers.want("a")]
+    steps = [tiers.forget, tiers.want]
     for step in steps if forgotten_first else reversed(steps):
-        step()
+        step("a")
     tiers.release(["a"])
     assert tiers.tier("a") == "device"
     assert tiers.use()["host"].resident == 1
