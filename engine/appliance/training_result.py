@@ -40,7 +40,7 @@ def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str,
     now = _unchanged(core, trained.vplm)
     report, before = trained.report, trained.before
     after = report.value
-    found = {
+    found: dict[str, Any] = {
         "accuracy": after,
         "before": before,
         "rows": report.rows,

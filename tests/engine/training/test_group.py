@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from engine.training.group import Group
 from engine.training.tasks.classification import Classification
 from tests.engine.training.small_task import LABELS, finish, learner, same, start
 
-PLANS = (
+PLANS: tuple[dict[str, Any], ...] = (
     {"seed": 0},
     {"seed": 1, "optimizer": "sgd", "lr": 0.05, "schedule": "cosine"},
     {"seed": 2, "dropout": 0.3, "batch_size": 4},
