@@ -40,7 +40,7 @@ def test_attention_that_learns_is_the_same_attention(sizes: list[int]) -> None:
     left, right = mix_plainly(plain, packing), mix_padded(fused, packing)
     torch.testing.assert_close(left, right)
     for mixed in (left, right):
-        (mixed * torch.arange(mixed.numel()).view_as(mixed)).sum().backward()
+        (mixed * torch.arange(mixed.numel()).view_as(mixed)).sum().backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(plain.grad, fused.grad, rtol=1e-4, atol=1e-3)
     brief = qkv.bfloat16().requires_grad_()
     assert mix_rows(brief, packing).grad_fn is not None
