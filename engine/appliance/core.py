@@ -209,7 +209,7 @@ class Core:
         self.tiers.forget(adapter)
         # Its file may have been lost already; gone is gone.
         with contextlib.suppress(NotFound):
-            self.blobs.delete(adapter)
+            self.blobs.delete(adapter, self.catalogue.knows_blob)
 
     def _chosen_backbone(self) -> Path | None:
         """The folder that --backbone names, or that of the imported one that it names."""

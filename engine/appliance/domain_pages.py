@@ -6,7 +6,7 @@ from typing import cast
 
 from engine.appliance.core import Core
 from engine.appliance.updates import policy_of
-from engine.model.ngrams import ABSENT, unpack
+from engine.model.ngrams import ABSENT, in_text_order, unpack
 from engine.schema import (
     Domain,
     DomainEpoch,
@@ -96,7 +96,7 @@ def ngram_page(core: Core, name: str, q: str, limit: int) -> NgramPage:
     """The most used n-grams that a lookup in a node sees, those whose text holds `q`."""
     view = core.tree.take(name).view
     keys, counts, hits, rows = view.used()
-    grams = unpack(keys)
+    grams = in_text_order(unpack(keys), causal=core.backbone.shape.causal)
     wanted = q.casefold()
     data: list[NgramEntry] = []
     total = 0

@@ -156,7 +156,9 @@ class DomainCalls(Calls):
                 remedy=f"Train one: hmi domain rebuild {name} --train-minutes 10.",
                 code="no_encoder",
             )
-        path = core.settings.encoder or bundled_file(core.backbone.split)
+        path = core.settings.encoder or bundled_file(
+            core.backbone.split, causal=core.backbone.shape.causal
+        )
         damage = core.tree.take(name).damage
         if (damage is not None and damage.code == "no_encoder") or not path.is_file():
             raise NotFound(

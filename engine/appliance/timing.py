@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.appliance.asking import Asked
-from engine.knowledge.retrieve import Lookups
+from engine.knowledge.retrieved import Lookups
 from engine.schema import Timing, Usage
 from engine.serving.work import Outcome
 

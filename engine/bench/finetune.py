@@ -37,7 +37,7 @@ class FineTuning(nn.Module):
         e = backbone.embeddings
         known = e.tensors()
         self.embeddings = nn.ParameterDict(
-            {name: nn.Parameter(t.float().clone()) for name, t in known.items()}
+            {n: nn.Parameter(t.float().clone()) for n, t in known.items() if t is not None}
         )
         self.blocks = nn.ModuleList(layer.trainable() for layer in backbone.layers)
         torch.manual_seed(plan.seed)

@@ -185,8 +185,8 @@ def training_results(duels: Sequence[Duel], company: Company | None) -> dict[str
 
 
 def render_training(duels: Sequence[Duel], company: Company | None) -> str:
-    first = ("dataset", ">rows", ">adapter", ">full", ">both reach", ">adapter s", ">full s")
-    heads = (*first, ">time", ">adapter MiB", ">full MiB", ">memory")
+    quality = ("dataset", ">rows", ">adapter", ">full", ">both reach")
+    heads = (*quality, ">adapter s", ">full s", ">time", ">adapter MiB", ">full MiB", ">memory")
     lines = [
         (
             duel.dataset,

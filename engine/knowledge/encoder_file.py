@@ -43,9 +43,10 @@ def general_hplm(given: Path | None, backbone: Backbone) -> tuple[Hplm, Damage |
     """
     if given is not None:
         return load_hplm(given, backbone), None
-    if backbone.checkpoint.sha256 == BUNDLED_SHA256:
-        path = bundled_file(backbone.split)
-        if path.exists():
+    if backbone.shape.causal or backbone.checkpoint.sha256 == BUNDLED_SHA256:
+        path = bundled_file(backbone.split, causal=backbone.shape.causal)
+        # Decoders come from many folders, and ours may have been trained again.
+        if path.exists() and (not backbone.shape.causal or _made_for(path, backbone)):
             return load_hplm(path, backbone), None
     return Hplm.untrained(backbone).freeze(), Damage(
         f"There is no n-gram encoder for the backbone {backbone.checkpoint.name} "
@@ -55,9 +56,15 @@ def general_hplm(given: Path | None, backbone: Backbone) -> tuple[Hplm, Damage |
     )
 
 
-def bundled_file(split: int) -> Path:
+def bundled_file(split: int, *, causal: bool = False) -> Path:
     """Where the shipped general encoder for `split` lower layers is, if there is one."""
-    return assets_dir() / "encoder" / f"general-{split}.safetensors"
+    name = "causal" if causal else "general"
+    return assets_dir() / "encoder" / f"{name}-{split}.safetensors"
+
+
+def _made_for(path: Path, backbone: Backbone) -> bool:
+    metadata, _ = _read(path)
+    return metadata.get("backbone_sha256") == backbone.checkpoint.sha256
 
 
 def load_hplm(path: Path, backbone: Backbone) -> Hplm:

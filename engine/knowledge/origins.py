@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from engine.knowledge.index import MISS
-from engine.knowledge.retrieve import Knowledge, Retrieved
+from engine.knowledge.retrieve import Knowledge
+from engine.knowledge.retrieved import Retrieved
 from engine.model.ngrams import order, pack, shortened_keys
 
 Source = Literal["table", "backed_off", "cached", "computed"]

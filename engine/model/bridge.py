@@ -28,7 +28,7 @@ class Bridge(nn.Module):
 
     def __init__(self, backbone: Backbone, widths: tuple[int, ...] | None = None) -> None:
         """Start from the last of the lower layers; one layer, its feed-forward halved, if no
-        `widths` are given."""
+        `widths` are given, and none, but for the positions, if they are empty."""
         super().__init__()
         shape = backbone.shape
         self.shape = shape
@@ -95,7 +95,7 @@ class Bridge(nn.Module):
     def _served(self) -> list[LayerWeights]:
         """The layers in the backbone's dtype, where the module is now."""
         device = self.position.device
-        if self._cast is None or self._cast[0].out.device != device:
+        if self._cast is None or any(w.out.device != device for w in self._cast):
             self._cast = [LayerWeights.of(b).to(device, self.dtype) for b in self.blocks]
         return self._cast
 

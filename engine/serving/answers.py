@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from engine.errors import HmiError
 from engine.knowledge.origins import Origin, origins
-from engine.knowledge.retrieve import Lookups
+from engine.knowledge.retrieved import Lookups
 from engine.serving.batch import Batch
 from engine.serving.work import Outcome, Work
 

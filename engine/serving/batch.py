@@ -10,7 +10,8 @@ from itertools import groupby
 
 import numpy as np
 
-from engine.knowledge.retrieve import Asked, Knowledge, MissPolicy, Retrieved
+from engine.knowledge.retrieve import Asked, Knowledge, MissPolicy
+from engine.knowledge.retrieved import Retrieved
 from engine.memory.transfer import Arrival
 from engine.model.ngrams import Ids
 from engine.serving.work import Mode, Work

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.knowledge.retrieve import retrieve_all, together
+from engine.knowledge.retrieve import retrieve_all
+from engine.knowledge.retrieved import together
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import BatchedAdapters
 from engine.model.backbone import Backbone

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.knowledge.origins import Origin
-from engine.knowledge.retrieve import Lookups, MissPolicy
+from engine.knowledge.retrieve import MissPolicy
+from engine.knowledge.retrieved import Lookups
 from engine.memory.tiers import TierName
 from engine.process import without_frames
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import Unavailable
+from engine.knowledge import encoder_file
 from engine.knowledge.build import compute_rows
 from engine.knowledge.choice import Demand, choose, merge
 from engine.knowledge.counts import count_ngrams
@@ -126,9 +130,9 @@ def test_computed_rows_are_what_training_sees_but_for_rounding(
 
 
 def test_an_encoder_s_file_and_a_decoder_s_are_told_apart(
-    decoder: Decoder, decoder_hplm: Hplm, tmp_path: object, backbone: Backbone
+    decoder: Decoder, decoder_hplm: Hplm, tmp_path: Path, backbone: Backbone
 ) -> None:
-    path = tmp_path / "causal.safetensors"  # type: ignore[operator]
+    path = tmp_path / "causal.safetensors"
     save_hplm(decoder_hplm, path, {})
     again = load_hplm(path, decoder)
     ids, lengths = _packed(decoder.tokenize(LINES))
@@ -137,6 +141,26 @@ def test_an_encoder_s_file_and_a_decoder_s_are_told_apart(
     assert torch.allclose(rows, before, atol=2e-2)
     with pytest.raises(Unavailable, match="causal-row"):
         load_hplm(path, backbone)
+
+
+def test_the_shipped_encoder_serves_the_decoder_it_was_made_for_and_no_other(
+    decoder: Decoder,
+    decoder_hplm: Hplm,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(encoder_file, "assets_dir", lambda: tmp_path)
+    _, damage = encoder_file.general_hplm(None, decoder)
+    assert damage is not None
+    assert damage.code == "no_encoder"
+    save_hplm(decoder_hplm, encoder_file.bundled_file(decoder.split, causal=True), {})
+    found, damage = encoder_file.general_hplm(None, decoder)
+    assert damage is None
+    assert torch.allclose(found.encoder.edge, decoder_hplm.encoder.edge, atol=1e-3)
+    other = replace(decoder, checkpoint=replace(decoder.checkpoint, sha256="0" * 64))
+    _, damage = encoder_file.general_hplm(None, other)
+    assert damage is not None
+    assert damage.code == "no_encoder"
 
 
 def test_of_equally_rare_ngrams_those_of_frequent_pairs_come_first() -> None:

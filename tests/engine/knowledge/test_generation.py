@@ -170,6 +170,20 @@ def test_each_of_a_batch_answers_with_its_own_adapter(
 
 
 @torch.inference_mode()
+def test_without_a_bridge_the_upper_layers_alone_are_cached(
+    decoder: Decoder, adapters: SlotWeights
+) -> None:
+    made = Hplm.untrained(decoder, bridge_widths=()).freeze()
+    bare = Knowledge("general", 0, TableView("general", (), 32), made.encoder, made.bridge)
+    assert caching_layers(decoder, bare) == 2
+    pool = KvPool(1 << 20, decoder.shape)
+    begun = _begun(decoder, pool, [5, 6, 7, 8], bare, 2)
+    [found] = _greedy(decoder, pool, [begun], adapters, rounds=6, chunk=2)[1]
+    whole = _whole(decoder, [5, 6, 7, 8], bare, 2, adapters)
+    assert torch.allclose(found[0], whole[-1], atol=ATOL)
+
+
+@torch.inference_mode()
 def test_unfinished_prompts_bring_no_logits(
     decoder: Decoder, knowledge: Knowledge, adapters: SlotWeights
 ) -> None:
