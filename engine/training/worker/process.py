@@ -119,8 +119,9 @@ class TrainingProcess:
                 self.news(left)
         return not self._at_work
 
-    def stop(self) -> None:
-        """End the process, in a moment or by force. Nothing happens if there is none."""
+    def stop(self, patience: float = _END_S) -> None:
+        """End the process, by itself within `patience` seconds or by force. Nothing happens if
+        there is none."""
         running, self._running = self._running, None
         connection, self._connection = self._connection, None
         self._at_work = False
@@ -129,7 +130,7 @@ class TrainingProcess:
         if running is None:
             return
         try:
-            running.wait(_END_S)
+            running.wait(patience)
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
