@@ -238,7 +238,8 @@ class TrainingParty:
                 self._process.stop(patience=0.5)
                 raise EOFError
         elif self._idle:
-            still = self._core.busy() if not self._still else not self._core.idle()
+            # Load that has just come does not show in the averages of what is idle.
+            still = self._core.busy() or (self._still and not self._core.idle())
             if still != self._still:
                 self._still = still
                 self._process.order(Pause(still))
