@@ -18,7 +18,7 @@ from engine.appliance.training_result import TrainingResult, publish_trained
 from engine.errors import BadInput, Conflict, HmiError
 from engine.schema import TrainRequest
 from engine.training.checkpoint import Origin
-from engine.training.jobs import JobContext, Outcome
+from engine.training.job import JobContext, Outcome
 from engine.training.plan import TrainPlan
 from engine.training.report import TrainReport
 from engine.training.worker.knowledge import describe
