@@ -61,7 +61,7 @@ class Person:
             self.terminal.read_on(min(left, 1.0))
 
     def presses(self, *keys: str) -> None:
-        """Named keys, or text that is typed as it is; what each did is looked at before the next."""
+        """Named keys, or text as it is; what each did is looked at before the next."""
         for key in keys:
             self.terminal.write(KEYS.get(key, key))
             for _ in range(GLANCES):
