@@ -45,7 +45,9 @@ _UNUSED_SIZE = """
 """
 
 
-class Size(NamedTuple):
+class Unused(NamedTuple):
+    """What nothing uses: how many adapters, and their bytes."""
+
     adapters: int
     bytes: int
 
@@ -54,7 +56,7 @@ class AdapterRows:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._rows = RowSet(connections, ADAPTERS, AdapterRow)
-        self._unused: tuple[int, Size] | None = None
+        self._unused: tuple[int, Unused] | None = None
 
     def add(self, row: AdapterRow) -> None:
         """Exists."""
@@ -124,13 +126,13 @@ class AdapterRows:
         """Bytes of all adapters, used or not."""
         return int(self._connections.value("select coalesce(sum(bytes), 0) from adapters"))
 
-    def unused_size(self) -> Size:
-        """How many nothing uses, and their bytes. It looks at all adapters, so what was found
-        holds until something is written: a list that is scrolled asks again and again."""
+    def unused_size(self) -> Unused:
+        """What nothing uses. All adapters are looked at for it, so what was found holds until
+        something is written: a list that is scrolled asks again and again."""
         writes = self._connections.writes
         if self._unused is None or self._unused[0] != writes:
             found = self._connections.query(_UNUSED_SIZE)[0]
-            self._unused = writes, Size(found["adapters"], found["bytes"])
+            self._unused = writes, Unused(found["adapters"], found["bytes"])
         return self._unused[1]
 
     def count(self) -> int:

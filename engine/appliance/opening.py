@@ -1,4 +1,4 @@
-"""How far a start has come, and where its seconds went: what a slow one is asked first."""
+"""Where the seconds of a start went: what a slow one is asked first."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class Opening:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._began: list[tuple[str, float]] = [("starting", clock())]
+        self._began: list[tuple[str, float]] = []
 
     def begin(self, phase: str) -> None:
         self._began.append((phase, self._clock()))
 
     def account(self) -> str:
-        """Every phase but the first with its seconds until now, in order."""
-        ends = [at for _, at in self._began[2:]] + [self._clock()]
-        parts = zip(self._began[1:], ends, strict=True)
+        """Every phase with its seconds, in order; the last has lasted until now."""
+        ends = [at for _, at in self._began[1:]] + [self._clock()]
+        parts = zip(self._began, ends, strict=True)
         return ", ".join(f"{phase} {end - at:.1f} s" for (phase, at), end in parts)

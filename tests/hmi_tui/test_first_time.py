@@ -79,8 +79,13 @@ def make_vplm(person: Person) -> None:
 def train(person: Person) -> None:
     person.presses("t")
     person.sees("Train a vPLM")
-    person.presses("rows.jsonl", "enter")
-    person.sees("✓ succeeded: trained 3 epochs")
+    person.presses("rows.jsonl", *["tab"] * 4, "4", "tab", "0.003", *["tab"] * 3, "8", "enter")
+    # The rebuild has succeeded too, and an epoch's accuracy is told before the end.
+    person.sees("✓ succeeded: trained 4 epochs")
+    person.presses("m")
+    person.sees("Held-out rows of acme/mood", "praise")
+    person.presses("escape")
+    person.sees_no_more("Held-out rows of acme/mood")
 
 
 def ask(person: Person, text: str) -> None:
@@ -89,7 +94,9 @@ def ask(person: Person, text: str) -> None:
     person.presses(text)
     person.sees(text)
     person.presses("enter")
-    person.sees("table hits", "house")
+    person.sees("› blame", "table hits")  # noqa: RUF001
+    person.presses("ctrl+t")
+    person.sees("¹ house")
 
 
 @pytest.mark.slow
@@ -111,4 +118,4 @@ def test_a_first_time_operator_gets_from_an_empty_home_to_an_answer(
     with Client(paths=Paths.find(home)) as client:
         # The application is gone; what it left running answers.
         assert client.vplm("acme/mood").accuracy is not None
-        client.classify("acme/mood", "the hall has no light at all")
+        assert client.classify("acme/mood", "the hall has no light at all").data[0].label == "blame"
