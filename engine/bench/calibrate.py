@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 import click
 import psutil
@@ -29,6 +31,8 @@ from engine.size.machines import Measured, keep_measured
 
 TEXTS, REPEATS = 600, 3
 VPLMS = 40
+AT_ONCE, CROWD = 32, 20
+"""Requests in flight at once, and how often each vPLM is asked among them."""
 SLOTS = "6M"
 """A device cache of a few slots: whoever asks all vPLMs in turn finds none of them there."""
 _READY_S = 120.0
@@ -67,30 +71,35 @@ def measure() -> Measured:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Answers one after the other, each with the seconds that the client waited; at first the
-    adapters came from disk, then from host memory. `ours` is the share of that time in which the
-    engine or the client computed."""
+    """Answers one after the other; at first the adapters came from disk, then from host memory.
+    `ours` is the share of that time in which the engine or the client computed.
 
-    cold: list[tuple[Timing, float]]
-    warm: list[tuple[Timing, float]]
+    Then many were asked at once, so that batches were shared as they are under load: `engine_s` is
+    how long the engine computed for each of those, of `tokens` tokens."""
+
+    cold: list[Timing]
+    warm: list[Timing]
     ours: float
+    engine_s: float
+    tokens: float
 
 
 def coefficients(path: DatasetSpeed, ours: float, asked: Exchange, about: About) -> Measured:
     """`ours` is the share of the model path's time that this process had the core."""
     lookup, miss = split_retrieve(path)
-    waits = [waited - _inside(timing) for timing, waited in asked.warm]
+    exact_token_s = ours * path.seconds(EXACT) / path.tokens
+    adapter_copy_s = asked.ours * median(timing.load_s for timing in asked.warm)
+    staged = asked.tokens * exact_token_s + adapter_copy_s
     return Measured(
-        source=f"hmi size --calibrate, {about.line()}; adapter files in the page cache; "
-        "a request includes the client's half",
+        source=f"hmi size --calibrate, {about.line()}; adapter files in the page cache",
         float_bytes=2 if about.dtype == "bfloat16" else 4,
-        exact_token_s=ours * path.seconds(EXACT) / path.tokens,
+        exact_token_s=exact_token_s,
         upper_token_s=ours * path.stages[WARM]["compute"] / path.tokens,
         lookup_token_s=ours * lookup,
         miss_token_s=ours * miss,
-        adapter_load_s=asked.ours * median(timing.load_s for timing, _ in asked.cold),
-        adapter_copy_s=asked.ours * median(timing.load_s for timing, _ in asked.warm),
-        api_request_s=asked.ours * median(waits),
+        adapter_load_s=asked.ours * median(timing.load_s for timing in asked.cold),
+        adapter_copy_s=adapter_copy_s,
+        api_request_s=max(0.0, asked.engine_s - staged),
     )
 
 
@@ -101,10 +110,6 @@ def split_retrieve(path: DatasetSpeed) -> tuple[float, float]:
     fast, slow = path.stages[WARM]["retrieve"], path.stages[UNCACHED]["retrieve"]
     miss = max(0.0, (slow - fast) / (many - few)) if many > few else 0.0
     return max(0.0, (fast - miss * few) / path.tokens), miss
-
-
-def _inside(timing: Timing) -> float:
-    return timing.queue_s + timing.retrieve_s + timing.load_s + timing.compute_s
 
 
 def _model_path() -> tuple[DatasetSpeed, About, float]:
@@ -132,31 +137,38 @@ def _model_path() -> tuple[DatasetSpeed, About, float]:
 
 
 def _asked(folder: Path) -> Exchange:
-    """Every vPLM in turn, twice."""
+    """Every vPLM in turn, a few times, and then many at once."""
     with _engine(folder) as (client, pid):
         client.create_tenant("calibration")
         request = VplmBulkCreate(
             tenant="calibration", name="m", labels=["a", "b"], count=VPLMS, mode="exact"
         )
         models = client.create_vplms(request)
-        _timed(client, models[0])
-        began, used = time.perf_counter(), _computed(pid)
-        cold = [_timed(client, model) for model in models[1:]]
-        warm = [_timed(client, model) for _ in range(REPEATS) for model in models]
-        ours = (_computed(pid) - used) / (time.perf_counter() - began)
-        return Exchange(cold, warm, min(1.0, ours))
+        _timing(client, models[0])
+        began, used = time.perf_counter(), _computed(pid) + time.process_time()
+        cold = [_timing(client, model) for model in models[1:]]
+        warm = [_timing(client, model) for _ in range(REPEATS) for model in models]
+        computed = _computed(pid)
+        ours = (computed + time.process_time() - used) / (time.perf_counter() - began)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            many = list(pool.map(partial(_ask, client), models * CROWD))
+        engine_s = (_computed(pid) - computed) / len(many)
+        tokens = fmean(answer.usage.prompt_tokens for answer in many)
+        return Exchange(cold, warm, min(1.0, ours), engine_s, tokens)
 
 
 def _computed(pid: int) -> float:
-    """Seconds that this process and `pid` have computed."""
+    """Seconds that the process `pid` has computed."""
     times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system) + time.process_time()
+    return float(times.user + times.system)
 
 
-def _timed(client: Client, model: str) -> tuple[Timing, float]:
-    began = time.perf_counter()
-    answer: ClassifyResponse = client.classify(model, _TEXT)
-    return answer.timing, time.perf_counter() - began
+def _ask(client: Client, model: str) -> ClassifyResponse:
+    return client.classify(model, _TEXT)
+
+
+def _timing(client: Client, model: str) -> Timing:
+    return _ask(client, model).timing
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class Measured:
     adapter_copy_s: float
     """The same from host memory."""
     api_request_s: float
-    """A request outside the model's stages: HTTP, checks, tokenisation, answer."""
+    """A request in the engine outside the stages: HTTP, checks, tokenisation, answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,16 @@ class Accelerator:
 
 
 CPU = Measured(
-    source="hmi size --calibrate, AMD EPYC, 1 core, 1 thread, bfloat16, torch 2.13.0, 2026-11-26; "
-    "adapter files in the page cache; a request includes the client's half",
+    source="hmi size --calibrate, AMD EPYC, 2 cores, 1 thread, bfloat16, torch 2.13.0, 2026-11-27; "
+    "adapter files in the page cache",
     float_bytes=2,
-    exact_token_s=202e-6,
-    upper_token_s=136e-6,
-    lookup_token_s=2.9e-6,
-    miss_token_s=33e-6,
-    adapter_load_s=578e-6,
-    adapter_copy_s=160e-6,
-    api_request_s=5.0e-3,
+    exact_token_s=168e-6,
+    upper_token_s=85e-6,
+    lookup_token_s=5.9e-6,
+    miss_token_s=10.6e-6,
+    adapter_load_s=467e-6,
+    adapter_copy_s=585e-6,
+    api_request_s=1.95e-3,
 )
 ACCELERATORS = {
     "l4": Accelerator(

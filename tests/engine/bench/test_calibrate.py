@@ -54,12 +54,12 @@ def test_noise_makes_no_negative_time() -> None:
 
 def test_only_this_process_own_share_of_the_core_counts() -> None:
     cold = TIMING.model_copy(update={"load_s": 0.02})
-    exchange = Exchange([(cold, 0.1)], [(TIMING, 0.014)], ours=0.5)
+    exchange = Exchange([cold], [TIMING], ours=0.5, engine_s=0.0265, tokens=8)
     about = about_run(threads=1, seed=0, dtype="bfloat16")
     found = coefficients(PATH, 0.25, exchange, about)
     assert found.exact_token_s == pytest.approx(0.25 * 0.01)
     assert found.upper_token_s == pytest.approx(0.25 * 0.003)
     assert found.adapter_load_s == pytest.approx(0.01)
     assert found.adapter_copy_s == pytest.approx(0.002)
-    assert found.api_request_s == pytest.approx(0.5 * 0.004)
+    assert found.api_request_s == pytest.approx(0.0265 - 8 * 0.0025 - 0.002)
     assert found.float_bytes == 2
