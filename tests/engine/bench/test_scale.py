@@ -25,22 +25,7 @@ def sources(data: Path) -> Sources:
 
 
 @pytest.fixture
-def serve(choice: ModelChoice) -> tuple[str, ...]:
-    """Flags of an engine on the small model."""
-    given = ("--backbone", choice.backbone), ("--encoder", choice.encoder), ("--split", 2)
-    return tuple(str(word) for pair in (*given, ("--device", "cpu")) for word in pair)
-
-
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where throw-away homes are made: short, for a socket's name is."""
-    monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def _later_ones_forked(fork_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def later_ones_forked(fork_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first engine of a run is that very command; those after it have loaded the libraries."""
     real: list[Running] = []
     command = own_engine.launch
@@ -52,6 +37,21 @@ def _later_ones_forked(fork_server: None, monkeypatch: pytest.MonkeyPatch) -> No
         return real[0]
 
     monkeypatch.setattr(own_engine, "launch", launch)
+
+
+@pytest.fixture
+def serve(choice: ModelChoice, later_ones_forked: None) -> tuple[str, ...]:
+    """Flags of an engine on the small model."""
+    given = ("--backbone", choice.backbone), ("--encoder", choice.encoder), ("--split", 2)
+    return tuple(str(word) for pair in (*given, ("--device", "cpu")) for word in pair)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where throw-away homes are made: short, for a socket's name is."""
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
 
 
 def cell(share: float, answered: float, p99: float, popularity: str = "uniform") -> Cell:
