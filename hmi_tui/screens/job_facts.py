@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.schema import Job
+from engine.schema import Job, TrainRequest
 from hmi_tui import figures
 from hmi_tui.screens.tenant_facts import instant
 from hmi_tui.widgets.fact_list import Fact
@@ -10,6 +10,9 @@ from hmi_tui.widgets.tables import STATE_SIGNS
 
 NOT_BESIDE = ("type", "vplm", "dataset", "when", "seed")
 """Parameters that only the description of a job has; the curves need the room."""
+ALWAYS_BESIDE = ("epochs", "lr", "batch_size", "optimizer")
+"""Of a training; of its others only what was chosen otherwise than usual."""
+USUAL = {name: field.default for name, field in TrainRequest.model_fields.items()}
 IN_WINDOW = ("confusion", "classes")
 """Parts of a result that have a window of their own."""
 
@@ -29,11 +32,19 @@ def short_facts(job: Job) -> list[Fact]:
         last = job.accuracy[-1].value
         facts.append(("accuracy", f"{figures.share(last, 1)}, at best {figures.share(best, 1)}"))
     shown = ", ".join(
-        f"{name} {value}" for name, value in job.params.items() if name not in NOT_BESIDE
+        f"{name} {value}" for name, value in job.params.items() if _is_beside(job, name, value)
     )
     if shown:
         facts.append(("with", shown))
     return facts
+
+
+def _is_beside(job: Job, name: str, value: object) -> bool:
+    if name in NOT_BESIDE or value is None:
+        return False
+    if job.type != "train" or name in ALWAYS_BESIDE:
+        return True
+    return name in USUAL and value != USUAL[name]
 
 
 def job_facts(job: Job) -> list[Fact]:

@@ -23,6 +23,7 @@ from engine.schema import (
     Tenant,
     TenantRate,
     TierStatus,
+    TrainRequest,
     Vplm,
 )
 
@@ -88,7 +89,10 @@ def job(id: str, subject: str, state: str, **more: Any) -> Job:
         "progress": 1.0 if state == "succeeded" else 0.43,
         "eta_s": 37.0 if state == "running" else None,
         "message": "epoch 2 of 3" if state == "running" else "published version 2",
-        "params": {"epochs": 3, "lr": 0.001, "batch_size": 32, "optimizer": "adamw"},
+        "params": {
+            **TrainRequest(vplm="acme/polarity", dataset="train", lr=0.001).model_dump(),
+            "began_with": sha("before"),
+        },
         "loss": [Point(step=n * 10, value=0.7 * 0.985**n) for n in range(60)],
         "accuracy": [Point(step=200, value=0.78), Point(step=400, value=0.84)],
         "error": None,

@@ -29,6 +29,16 @@ def test_a_dataset_is_named_after_its_file(file_name: str, name: str) -> None:
     assert dataset_name(file_name) == name
 
 
+async def test_beside_the_curves_stands_how_a_job_differs_from_the_usual(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    usual = engine.job_rows[0].params
+    engine.job_rows[0] = job("job-9", "acme/other", "running", params=usual | {"patience": 2})
+    async with open_app(paths, engine, "trainer").run_test(size=WIDE) as pilot:
+        await sees(pilot, "batch_size 32, optimizer adamw, patience 2")
+        assert not any(name in text_of(pilot) for name in ("began_with", "dropout", "None"))
+
+
 async def test_training_is_started_from_a_file(
     paths: Paths, engine: ScriptedEngine, data: Path
 ) -> None:
