@@ -202,6 +202,7 @@ def check(client: Client, home: Path, promises: Promises) -> None:
     assert tables == ({f"{reviews.epoch:06d}"} if reviews.epoch else set())
 
 
+@pytest.mark.slow
 def test_a_killed_engine_keeps_every_promise_and_leaves_nothing_half_made(
     engine: Engine, tmp_path: Path
 ) -> None:
@@ -238,6 +239,7 @@ def many_lines(count: int) -> bytes:
     return "".join(" ".join(chance.choices(words, k=12)) + "\n" for _ in range(count)).encode()
 
 
+@pytest.mark.slow
 def test_a_rebuild_killed_half_way_leaves_the_epoch_before_serving_and_no_debris(
     engine: Engine, tmp_path: Path
 ) -> None:
