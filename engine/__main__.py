@@ -116,8 +116,10 @@ def serve(home: Path | None, socket: Path | None, **choices: Any) -> None:
     """Serve until SIGTERM, SIGINT or `hmi stop`."""
     given = {name: value for name, value in choices.items() if value is not None}
     settings = Settings(paths=Paths.find(home, socket), **given)
+    from engine.process import keep_freed_memory, load_without_rounds, take_short_turns
+
+    load_without_rounds()
     from engine.api import server
-    from engine.process import keep_freed_memory, take_short_turns
 
     server.log_to_stderr()
     keep_freed_memory()

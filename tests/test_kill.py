@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import random
-import runpy
 import subprocess
 import sys
 import threading
@@ -13,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
+from engine.bench.own_engine import Running
 from engine.client import Client, HmiError, Paths
 from engine.config import Settings
 from engine.knowledge.encoder_file import save_hplm
@@ -25,13 +22,10 @@ from engine.model.backbone import load_backbone
 from engine.schema import RebuildRequest, TrainRequest, VplmBulkCreate, VplmCreate
 from tests.engine.appliance.small import CORPUS, until
 from tests.engine.conftest import WORDS, write_checkpoint
+from tests.engine.forked import launch_engine
 
 UNFINISHED = {"running", "queued"}
 KILLS = 3
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    ["engine.api.server", "engine.appliance", "transformers.models.bert.modeling_bert"]
-)
 LABELS = ["no", "yes"]
 BULK = 20
 ROWS = b"".join(
@@ -50,21 +44,6 @@ class Promises:
     bulks: int = 0
 
 
-def run_engine(arguments: list[str], log: str) -> None:
-    """What `python -m engine` does, in a process that has loaded the libraries already."""
-    descriptor = os.open(log, os.O_APPEND | os.O_WRONLY | os.O_CREAT)
-    for stream in (1, 2):
-        os.dup2(descriptor, stream)
-    sys.argv = ["engine", *arguments]
-    runpy.run_module("engine", run_name="__main__", alter_sys=True)
-
-
-class Process(Protocol):
-    """What subprocess and multiprocessing have in common."""
-
-    def kill(self) -> None: ...
-
-
 @dataclass
 class Engine:
     """`python -m engine serve` on one home, again and again.
@@ -77,12 +56,12 @@ class Engine:
     choices: list[str]
 
     @contextmanager
-    def life(self, *, first: bool) -> Iterator[tuple[Process, Client]]:
+    def life(self, *, first: bool) -> Iterator[tuple[Running, Client]]:
         """One process, ready; killed at the end, if it still lives."""
         paths = Paths.find(self.home, self.home / "s")
         place = ["--home", str(self.home), "--socket", str(paths.socket)]
-        begin = _command if first else _forked
-        process, end = begin(["serve", *place, *self.choices], self.home / "log")
+        begin = _command if first else launch_engine
+        process = begin([*place, *self.choices], self.home / "log")
         try:
             with Client(paths=paths, timeout=20) as client:
                 until(lambda: _ready(client), "readiness")
@@ -92,25 +71,18 @@ class Engine:
             raise
         finally:
             process.kill()
-            end()
+            process.wait()
 
 
-def _command(arguments: list[str], log: Path) -> tuple[Process, Callable[[], object]]:
+def _command(flags: list[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "engine", *arguments],
+        return subprocess.Popen(
+            [sys.executable, "-m", "engine", "serve", *flags],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
             start_new_session=True,
         )
-    return process, process.wait
-
-
-def _forked(arguments: list[str], log: Path) -> tuple[Process, Callable[[], object]]:
-    process = FORKS.Process(target=run_engine, args=(arguments, str(log)))
-    process.start()
-    return process, process.join
 
 
 def _ready(client: Client) -> bool:
@@ -171,7 +143,7 @@ def rebuild(client: Client, promises: Promises) -> None:
             promises.epoch = job.result["epoch"]
 
 
-def work_until_killed(process: Process, client: Client, promises: Promises, delay: float) -> None:
+def work_until_killed(process: Running, client: Client, promises: Promises, delay: float) -> None:
     """All three kinds of writing at once; the engine is killed `delay` seconds into it."""
     killed = threading.Event()
     begun = threading.Barrier(4)
@@ -230,6 +202,7 @@ def check(client: Client, home: Path, promises: Promises) -> None:
     assert tables == ({f"{reviews.epoch:06d}"} if reviews.epoch else set())
 
 
+@pytest.mark.slow
 def test_a_killed_engine_keeps_every_promise_and_leaves_nothing_half_made(
     engine: Engine, tmp_path: Path
 ) -> None:
@@ -266,6 +239,7 @@ def many_lines(count: int) -> bytes:
     return "".join(" ".join(chance.choices(words, k=12)) + "\n" for _ in range(count)).encode()
 
 
+@pytest.mark.slow
 def test_a_rebuild_killed_half_way_leaves_the_epoch_before_serving_and_no_debris(
     engine: Engine, tmp_path: Path
 ) -> None:

@@ -44,7 +44,12 @@ def serve(settings: Settings, build: Callable[[Settings], Port] | None = None) -
         appliance = (build or _real)(settings)
         path = settings.paths.socket
         with bound(path) as listener:
-            process = Process(appliance, settings, at_stop=lambda: _end_for_certain(path))
+            process = Process(
+                appliance,
+                settings,
+                at_ready=leave_settled_objects,
+                at_stop=lambda: _end_for_certain(path),
+            )
             process.run(listener)
     if process.starting:
         # Native code that still loads would bring the interpreter's own end to a crash.
@@ -65,12 +70,18 @@ def log_to_stderr() -> None:
 
 
 class Process:
-    """Starts the appliance beside the server, and ends both. `at_stop` is called first."""
+    """Starts the appliance beside the server, and ends both. `at_ready` is called when it has
+    started, in a thread, and `at_stop` first when it ends."""
 
     def __init__(
-        self, appliance: Port, settings: Settings, at_stop: Callable[[], None] = lambda: None
+        self,
+        appliance: Port,
+        settings: Settings,
+        at_ready: Callable[[], None] = lambda: None,
+        at_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._appliance = appliance
+        self._at_ready = at_ready
         self._at_stop = at_stop
         self._socket = settings.paths.socket
         self._failure: BaseException | None = None
@@ -118,7 +129,7 @@ class Process:
         began = time.monotonic()
         try:
             self._appliance.start()
-            leave_settled_objects()
+            self._at_ready()
         except BaseException as error:  # noqa: BLE001  raised again by run(), in the main thread
             self._failure = error
             self._stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 
 from engine.appliance.activity import ActivityCalls
@@ -74,8 +73,6 @@ class Appliance(
         self._updates = UpdateWatch(core, self.rebuild_domain)
         self._updates.start()
         log.info("the start took: %s", opening.account())
-        # What has been loaded stays; the collector need not look at it again.
-        gc.freeze()
         self.events.emit("engine", {"state": "ready"})
 
     def close(self) -> None:
@@ -89,7 +86,6 @@ class Appliance(
             trainings, self._trainings = self._trainings, None
             if trainings is not None:
                 trainings.close()
-            gc.unfreeze()
 
     def render_metrics(self) -> bytes:
         """The Prometheus exposition."""

@@ -117,7 +117,7 @@ class Admission:
 def checkpoint_of(core: Core, job: str) -> Path:
     """What a failed job had learnt. BadInput if nothing of it is kept."""
     path = core.settings.paths.training / f"{job}.checkpoint"
-    known = core.catalogue.jobs.get(job)
+    known = core.jobs.seen(core.catalogue.jobs.get(job))
     if known.type != "train" or known.state != "failed" or not path.is_file():
         raise BadInput(
             f"Nothing is kept of what {job} had learnt.",

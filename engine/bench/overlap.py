@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -156,11 +158,22 @@ def overlap_results(cells: list[OverlapCell]) -> dict[str, Any]:
     return {"cells": [asdict(cell) for cell in cells], "meaning": _MEANING}
 
 
-def _create(settings: Settings, plan: OverlapPlan, domain: str, corpus: list[str]) -> int:
-    """The domain with its table, the vPLMs, and the bytes of a slot."""
+@contextmanager
+def _engine(settings: Settings) -> Iterator[Appliance]:
+    """One that serves in this process, whose collector leaves it alone as an engine's does."""
     appliance = Appliance(settings)
     appliance.start()
+    gc.freeze()
     try:
+        yield appliance
+    finally:
+        appliance.close()
+        gc.unfreeze()
+
+
+def _create(settings: Settings, plan: OverlapPlan, domain: str, corpus: list[str]) -> int:
+    """The domain with its table, the vPLMs, and the bytes of a slot."""
+    with _engine(settings) as appliance:
         if domain not in {each.name for each in appliance.domains().data}:
             appliance.create_domain(DomainCreate(name=domain))
         appliance.put_corpus(domain, (f"{line}\n".encode() for line in corpus))
@@ -184,8 +197,6 @@ def _create(settings: Settings, plan: OverlapPlan, domain: str, corpus: list[str
         asyncio.run(appliance.classify(ClassifyRequest(model=model, input="a text")))
         device = appliance.status().tiers["device"]
         return device.bytes // device.resident
-    finally:
-        appliance.close()
 
 
 def _await(appliance: Appliance, job: str) -> None:
@@ -197,17 +208,13 @@ def _await(appliance: Appliance, job: str) -> None:
 
 def _serve(settings: Settings, dataset: Dataset, plan: OverlapPlan) -> tuple[float, float]:
     """Texts a second, and the share of adapters found in slots."""
-    appliance = Appliance(settings)
-    appliance.start()
-    try:
+    with _engine(settings) as appliance:
         asyncio.run(_ask(appliance, dataset, plan, int(plan.texts * _WARM_UP)))
         before = appliance.status().tiers["device"]
         seconds = asyncio.run(_ask(appliance, dataset, plan, plan.texts))
         after = appliance.status().tiers["device"]
         hits, misses = after.hits - before.hits, after.misses - before.misses
         return plan.texts / seconds, hits / max(1, hits + misses)
-    finally:
-        appliance.close()
 
 
 async def _ask(appliance: Appliance, dataset: Dataset, plan: OverlapPlan, texts: int) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -20,6 +21,17 @@ START_S = 180.0
 STOP_S = 15.0
 _POLL_S = 0.05
 _TAIL = 2000
+
+
+class Running(Protocol):
+    """What subprocess.Popen has, of that which is needed."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +70,8 @@ def own_engine(folder: Path, flags: Sequence[str]) -> Iterator[OwnEngine]:
     paths = paths_in(folder)
     paths.log.parent.mkdir(parents=True, exist_ok=True)
     place = ("--home", str(folder), "--socket", str(paths.socket))
-    command = [sys.executable, "-P", "-m", "engine", "serve", *place, *flags]
     began = time.perf_counter()
-    with paths.log.open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C is for the measurement, which ends its engine in its turn.
-            start_new_session=True,
-        )
+    process = launch([*place, *flags], paths.log)
     try:
         with Client(paths=paths, timeout=60.0) as client:
             _await_ready(client, process, paths)
@@ -77,6 +80,19 @@ def own_engine(folder: Path, flags: Sequence[str]) -> Iterator[OwnEngine]:
     finally:
         with undisturbed():
             _end(process)
+
+
+def launch(flags: Sequence[str], log: Path) -> Running:
+    """`hmi serve` with `flags`, which writes to the new file `log`."""
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "engine", "serve", *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is for the measurement, which ends its engine in its turn.
+            start_new_session=True,
+        )
 
 
 def run_load(paths: Paths, flags: Sequence[str]) -> str:
@@ -103,7 +119,7 @@ def run_load(paths: Paths, flags: Sequence[str]) -> str:
     return out.decode()
 
 
-def _await_ready(client: Client, process: subprocess.Popen[bytes], paths: Paths) -> None:
+def _await_ready(client: Client, process: Running, paths: Paths) -> None:
     deadline = time.monotonic() + START_S
     while True:
         with contextlib.suppress(HmiError):
@@ -115,7 +131,7 @@ def _await_ready(client: Client, process: subprocess.Popen[bytes], paths: Paths)
         time.sleep(_POLL_S)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Running) -> None:
     process.terminate()
     try:
         process.wait(STOP_S)

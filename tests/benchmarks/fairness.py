@@ -29,6 +29,7 @@ from engine.bench.about import about_run
 from engine.bench.sources import open_sources
 from engine.config import Paths, Settings
 from engine.errors import QueueFull
+from engine.process import leave_settled_objects
 from engine.schema import ClassifyRequest, TenantCreate, VplmCreate
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -135,6 +136,7 @@ def _engine(senders: Sequence[Sender], threads: int, slo_ms: float | None) -> It
     with tempfile.TemporaryDirectory(prefix="hmi") as folder:
         engine = Appliance(Settings(paths=Paths.find(folder), threads=threads, slo_ms=slo_ms))
         engine.start()
+        leave_settled_objects()
         try:
             for sender in senders:
                 engine.create_tenant(TenantCreate(name=sender.tenant))

@@ -24,6 +24,7 @@ from engine.appliance import Appliance
 from engine.bench.about import about_run
 from engine.bench.table import table
 from engine.config import Paths, Settings
+from engine.process import leave_settled_objects
 from engine.schema import TenantCreate, VplmBulkCreate
 
 LABELS = ("a", "b", "c", "d")
@@ -36,6 +37,7 @@ def opened(folder: Path) -> Iterator[Appliance]:
     """A started engine with its files in `folder`."""
     appliance = Appliance(Settings(Paths.find(folder, folder / "engine.sock"), device="cpu"))
     appliance.start()
+    leave_settled_objects()
     try:
         yield appliance
     finally:

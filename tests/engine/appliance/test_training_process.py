@@ -188,7 +188,8 @@ def test_a_job_for_idle_time_stands_still_while_there_is_load_and_then_finishes(
     # As when load has just come: the averages do not know of it yet.
     monkeypatch.setattr(core, "idle", lambda: True)
     core.jobs._idle = lambda: not load
-    job = appliance.train(request(when="idle", **LONG)).id
+    # Long enough that it is still going when the load comes, which it tells of five times a second.
+    job = appliance.train(request(when="idle", epochs=30)).id
     until(lambda: bool(appliance.job(job).loss), "the first step")
     load = True
     until(lambda: appliance.job(job).message.startswith("waits: the engine is busy"), "the pause")

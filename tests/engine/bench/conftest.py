@@ -10,6 +10,9 @@ from engine.knowledge.encoder_file import save_hplm
 from engine.knowledge.hplm import Hplm
 from engine.model.backbone import Backbone
 from tests.engine.bench.small_data import texts, write_corpus, write_rows
+from tests.engine.forked import fork_server
+
+__all__ = ["fork_server"]
 
 
 @pytest.fixture

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from engine.bench import own_engine
 from engine.bench.cliff import Cell, Registered, draw_cliff, render_scale
+from engine.bench.own_engine import Running
 from engine.bench.population import Population
 from engine.bench.reference import LoadPlan, run_reference
 from engine.bench.scale import ScalePlan, run_scale
 from engine.bench.sources import Sources, open_sources
 from engine.bench.subject import ModelChoice
+from tests.engine.forked import launch_engine
 
 DOMAINS = {"films": "reviews", "plots": "reviews"}
 
@@ -21,7 +25,22 @@ def sources(data: Path) -> Sources:
 
 
 @pytest.fixture
-def serve(choice: ModelChoice) -> tuple[str, ...]:
+def later_ones_forked(fork_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first engine of a run is that very command; those after it have loaded the libraries."""
+    real: list[Running] = []
+    command = own_engine.launch
+
+    def launch(flags: Sequence[str], log: Path) -> Running:
+        if real:
+            return launch_engine(flags, log)
+        real.append(command(flags, log))
+        return real[0]
+
+    monkeypatch.setattr(own_engine, "launch", launch)
+
+
+@pytest.fixture
+def serve(choice: ModelChoice, later_ones_forked: None) -> tuple[str, ...]:
     """Flags of an engine on the small model."""
     given = ("--backbone", choice.backbone), ("--encoder", choice.encoder), ("--split", 2)
     return tuple(str(word) for pair in (*given, ("--device", "cpu")) for word in pair)
