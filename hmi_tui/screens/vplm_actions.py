@@ -9,8 +9,8 @@ from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.tenant_facts import several
-from hmi_tui.screens.tenant_forms import change_vplm_form, vplm_form
 from hmi_tui.screens.versions import Versions
+from hmi_tui.screens.vplm_forms import change_vplm_form, vplm_form
 from hmi_tui.widgets.listing import Listing
 
 ASKED_FOR = 1000
