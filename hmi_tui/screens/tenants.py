@@ -17,10 +17,7 @@ from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.tenant_facts import several, tenant_facts, vplm_facts
-from hmi_tui.screens.tenant_forms import (
-    change_tenant_form,
-    tenant_form,
-)
+from hmi_tui.screens.tenant_forms import change_tenant_form, tenant_form
 from hmi_tui.screens.vplm_actions import VplmActions
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.fact_list import FactList
@@ -51,6 +48,14 @@ class TenantsScreen(VplmActions):
         Binding("a", "all", "All tenants", show=False, tooltip="The vPLMs of all tenants"),
         Binding("r", "rotate_key", "Rotate key", show=False, tooltip="A new key for the tenant"),
         Binding("v", "versions", "Versions", show=False, tooltip="Versions; roll the vPLM back"),
+        Binding("m", "copy_vplm", "Copy", show=False, tooltip="A new vPLM, begun as a copy of it"),
+        Binding(
+            "s",
+            "publish_vplm",
+            "Publish",
+            show=False,
+            tooltip="Publish it as a starting point for new vPLMs",
+        ),
         Binding("t", "train_vplm", "Train", show=False, tooltip="Train the vPLM"),
         Binding("o", "try_vplm", "Try", show=False, tooltip="Ask the vPLM in the playground"),
     ]

@@ -6,14 +6,36 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 from engine.client import AsyncClient
-from engine.schema import Miss, Task, Vplm, VplmBulkCreate, VplmCreate, VplmPatch
+from engine.schema import (
+    Created,
+    Miss,
+    StarterPublish,
+    Task,
+    Vplm,
+    VplmBulkCreate,
+    VplmCreate,
+    VplmPatch,
+)
 from hmi_tui.screens.form import Form, Values
+from hmi_tui.screens.vplm_start import (
+    ADAPTER,
+    AS_START,
+    RANDOM,
+    Start,
+    foresee,
+    requested,
+    start_fields,
+    start_of,
+)
 from hmi_tui.widgets.field import Field
 
 ENGINES = "as the engine"
 """The miss policy of a vPLM that has none of its own."""
 KEPT = "as it is"
 """What is left alone when several are changed at once."""
+EVERYBODY = "every tenant"
+FROM_CHANCE = Start()
+_LABELS_HINT = "negative, positive; none: its start's; of tokens O, B-x, I-x"
 
 
 def vplm_form(
@@ -21,46 +43,63 @@ def vplm_form(
     tenants: Sequence[str],
     domains: Sequence[str],
     tenant: str,
-    domain: str,
-    adapter: str = "random",
+    domain: str = AS_START,
+    start: Start = FROM_CHANCE,
     labels: str = "",
 ) -> Form:
-    """Makes one vPLM, or `count` of them."""
+    """Makes one vPLM, or `count` of them, that begin at `start`."""
 
     async def submit(values: Values) -> str:
         spec: dict[str, object] = {
             "tenant": values["tenant"],
             "name": values["name"],
-            "task": values["task"],
-            "domain": values["domain"],
+            "task": _chosen(values["task"]),
+            "domain": _chosen(values["domain"]),
             "labels": _parts(values["labels"]),
-            "mode": values["mode"],
+            "mode": _chosen(values["mode"]),
             "rank": values["rank"],
-            "adapter": values["adapter"] or "random",
             "miss": None if values["miss"] == ENGINES else values["miss"],
         }
+        spec |= requested(start_of(values))
         many = VplmBulkCreate.model_validate(spec | {"count": values["count"]})
         if many.count == 1:
             made = await client.create_vplm(VplmCreate.model_validate(spec))
-            return f"Created vPLM {made.id}."
+            return f"Created vPLM {made.id}{_begun(made)}."
         ids = await client.create_vplms(many)
         return f"Created {len(ids):,} vPLMs, {ids[0]} to {ids[-1]}."
 
+    async def preview(values: Values) -> str:
+        return await foresee(client, values)
+
+    task, mode = ("classify", "plot") if start.kind in (RANDOM, ADAPTER) else (AS_START, AS_START)
     fields = (
         Field("tenant", "Tenant", tenant, kind="choice", options=tenants)
         if len(tenants) <= 50
         else Field("tenant", "Tenant", tenant),
         Field("name", "Name", hint="small letters, digits, . _ -"),
-        Field("task", "Task", "classify", kind="choice", options=get_args(Task)),
-        Field("labels", "Labels", labels, "negative, positive; of tokens O, B-x, I-x"),
-        Field("domain", "Domain", domain, kind="choice", options=domains),
+        *start_fields(client, start, lambda: form.values),
+        Field("task", "Task", task, kind="choice", options=(AS_START, *get_args(Task))),
+        Field("labels", "Labels", labels, _LABELS_HINT),
+        Field("domain", "Domain", domain, kind="choice", options=(AS_START, *domains)),
         Field("count", "How many", "1", "more than one: NAME-00001 and on"),
-        Field("mode", "Mode", "plot", kind="choice", options=("plot", "exact")),
-        Field("rank", "Adapter rank", "64"),
-        Field("adapter", "Start from", adapter, "random, or the sha256 of an adapter"),
+        Field("mode", "Mode", mode, kind="choice", options=(AS_START, "plot", "exact")),
+        Field("rank", "Adapter rank", "64", "of a random adapter"),
         Field("miss", "Misses", ENGINES, kind="choice", options=(ENGINES, "compute", "backoff")),
     )
-    return Form("New vPLM", fields, submit)
+    form = Form("New vPLM", fields, submit, preview=preview)
+    return form
+
+
+def _chosen(value: str) -> str | None:
+    return None if value == AS_START else value
+
+
+def _begun(made: Created) -> str:
+    """What it starts from and what became of the head, unless both are of chance."""
+    if made.head == "random":
+        return ""
+    heads = {"kept": "with its head", "reordered": "its labels in another order"}
+    return f" from {made.started_from}, {heads.get(made.head, 'with a fresh head to train')}"
 
 
 def _parts(text: str) -> list[str]:
@@ -97,6 +136,35 @@ def change_vplm_form(
         choice("miss", "Misses", own, (ENGINES, "compute", "backoff")),
     )
     return Form(f"Change {what}", fields, submit, "Change")
+
+
+def starter_form(client: AsyncClient, vplm: Vplm) -> Form:
+    """Publishes the version of `vplm` that serves, for others to start from."""
+
+    async def submit(values: Values) -> str:
+        card = {part: values[part] for part in ("task", "data", "note")}
+        own = values["owner"] == vplm.tenant
+        request = StarterPublish.model_validate(
+            {
+                "name": values["name"],
+                "vplm": vplm.id,
+                "owner": vplm.tenant if own else None,
+                "card": card,
+            }
+        )
+        made = await client.publish_starter(request)
+        return f"Published {made.id}: a new vPLM may start from it."
+
+    whose = (EVERYBODY, vplm.tenant)
+    fields = (
+        Field("name", "Name", hint=f"small letters, digits; such as {vplm.name}"),
+        Field("owner", "For", EVERYBODY, kind="choice", options=whose),
+        Field("task", "Task", hint="what it does, in a few words"),
+        Field("data", "Data", hint="what it was trained on"),
+        Field("note", "Note", hint="what else whoever starts from it should know"),
+    )
+    title = f"Publish {vplm.id}, version {vplm.version}, as a starting point"
+    return Form(title, fields, submit, "Publish")
 
 
 def _policy(word: str) -> Miss | Literal["engine"]:
