@@ -44,6 +44,19 @@ def test_a_dataset_tells_what_is_odd_in_it(appliance: Appliance) -> None:
     assert found.bytes == path.stat().st_size
 
 
+def test_a_datasets_labels_are_kept_under_the_names_that_they_are_given(
+    appliance: Appliance,
+) -> None:
+    data = encoded([("good", "1"), ("bad", "0"), ("dull", "0")])
+    names = {"0": "no", "1": "yes"}
+    more = ("jsonl", "text", "label", "classify", "text_pair", names)
+    found = appliance.put_dataset("acme", "films", iter([data]), *more)
+    assert found.labels == {"yes": 1, "no": 2}
+    with pytest.raises(BadInput, match="No row has a label"):
+        appliance.put_dataset("acme", "films", iter([encoded([("good", "1")])]), *more)
+    assert appliance.dataset("acme", "films") == found
+
+
 def test_the_same_rows_have_the_same_fingerprint_however_they_came(appliance: Appliance) -> None:
     one = put(appliance, "one", encoded(ROWS))
     two = put(appliance, "two", gzip.compress(encoded(ROWS)))
