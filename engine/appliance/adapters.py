@@ -13,7 +13,7 @@ from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.models import task_name
 from engine.appliance.provenance import provenance_metadata, provenance_of
 from engine.appliance.received import received, unpacked
-from engine.appliance.source import IMPORTED, PLACES_NAME, BlobSource
+from engine.appliance.source import IMPORTED, BlobSource
 from engine.errors import BadInput, HmiError
 from engine.model.adapters import AdapterShape, AdapterWeights
 from engine.schema import Adapter, AdapterCheck, AdapterPage
@@ -105,7 +105,7 @@ class AdapterCalls(Calls):
                 info.id,
                 info.bytes,
                 weights.shape.rank,
-                PLACES_NAME,
+                ",".join(weights.places),
                 weights.labels,
                 IMPORTED,
                 kept
@@ -143,6 +143,7 @@ class AdapterCalls(Calls):
             id=row.id,
             bytes=row.bytes,
             rank=row.rank,
+            places=row.places.split(","),
             labels=row.labels,
             tier=core.tiers.tier(row.id),
             users=core.catalogue.vplms.users_of(row.id),

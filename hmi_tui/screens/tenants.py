@@ -48,14 +48,6 @@ class TenantsScreen(VplmActions):
         Binding("a", "all", "All tenants", show=False, tooltip="The vPLMs of all tenants"),
         Binding("r", "rotate_key", "Rotate key", show=False, tooltip="A new key for the tenant"),
         Binding("v", "versions", "Versions", show=False, tooltip="Versions; roll the vPLM back"),
-        Binding("m", "copy_vplm", "Copy", show=False, tooltip="A new vPLM, begun as a copy of it"),
-        Binding(
-            "s",
-            "publish_vplm",
-            "Publish",
-            show=False,
-            tooltip="Publish it as a starting point for new vPLMs",
-        ),
         Binding("t", "train_vplm", "Train", show=False, tooltip="Train the vPLM"),
         Binding("o", "try_vplm", "Try", show=False, tooltip="Ask the vPLM in the playground"),
     ]

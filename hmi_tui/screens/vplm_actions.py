@@ -13,10 +13,11 @@ from hmi_tui.screens.versions import Versions
 from hmi_tui.screens.vplm_forms import (
     FROM_CHANCE,
     change_vplm_form,
+    copy_form,
     starter_form,
     vplm_form,
 )
-from hmi_tui.screens.vplm_start import ADAPTER, VPLM, Start
+from hmi_tui.screens.vplm_start import ADAPTER, Start
 from hmi_tui.widgets.listing import Listing
 
 ASKED_FOR = 1000
@@ -63,8 +64,7 @@ class VplmActions(ModeScreen):
         """A new one that begins as the one under the cursor is now."""
         vplm = self.vplms.table.current
         if vplm is not None:
-            start = Start(VPLM, vplm.id)
-            form = vplm_form(self.client, [vplm.tenant], self._domains, vplm.tenant, start=start)
+            form = copy_form(self.client, vplm.id, self._domains)
             if await self.app.push_screen_wait(form):
                 self.changed()
 
@@ -73,7 +73,7 @@ class VplmActions(ModeScreen):
     async def action_publish_vplm(self) -> None:
         vplm = self.vplms.table.current
         if vplm is not None:
-            await self.app.push_screen_wait(starter_form(self.client, vplm))
+            await self.app.push_screen_wait(starter_form(self.client, vplm.id, vplm.version))
 
     @changes
     @work
@@ -119,8 +119,10 @@ class VplmActions(ModeScreen):
     @work
     async def action_versions(self) -> None:
         vplm = self.vplms.table.current
-        if vplm is not None and await self.app.push_screen_wait(Versions(self.client, vplm.id)):
-            self.changed()
+        if vplm is not None:
+            versions = Versions(self.client, vplm.id, self._domains)
+            if await self.app.push_screen_wait(versions):
+                self.changed()
 
     @changes
     async def action_train_vplm(self) -> None:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from engine.client import AsyncClient
 from engine.schema import (
+    PLACES,
     Created,
     Miss,
     StarterPublish,
@@ -21,6 +22,7 @@ from hmi_tui.screens.vplm_start import (
     ADAPTER,
     AS_START,
     RANDOM,
+    VPLM,
     Start,
     foresee,
     requested,
@@ -34,6 +36,7 @@ ENGINES = "as the engine"
 KEPT = "as it is"
 """What is left alone when several are changed at once."""
 EVERYBODY = "every tenant"
+BOTH = "attention and feed_forward"
 FROM_CHANCE = Start()
 _LABELS_HINT = "negative, positive; none: its start's; of tokens O, B-x, I-x"
 
@@ -58,6 +61,7 @@ def vplm_form(
             "labels": _parts(values["labels"]),
             "mode": _chosen(values["mode"]),
             "rank": values["rank"],
+            "places": PLACES if values["places"] == BOTH else [values["places"]],
             "miss": None if values["miss"] == ENGINES else values["miss"],
         }
         spec |= requested(start_of(values))
@@ -84,6 +88,7 @@ def vplm_form(
         Field("count", "How many", "1", "more than one: NAME-00001 and on"),
         Field("mode", "Mode", mode, kind="choice", options=(AS_START, "plot", "exact")),
         Field("rank", "Adapter rank", "64", "of a random adapter"),
+        Field("places", "Its places", BOTH, kind="choice", options=(BOTH, *PLACES)),
         Field("miss", "Misses", ENGINES, kind="choice", options=(ENGINES, "compute", "backoff")),
     )
     form = Form("New vPLM", fields, submit, preview=preview)
@@ -138,32 +143,38 @@ def change_vplm_form(
     return Form(f"Change {what}", fields, submit, "Change")
 
 
-def starter_form(client: AsyncClient, vplm: Vplm) -> Form:
-    """Publishes the version of `vplm` that serves, for others to start from."""
+def copy_form(client: AsyncClient, source: str, domains: Sequence[str]) -> Form:
+    """Makes a vPLM that begins as `source`, another of its tenant or a version of one."""
+    tenant = source.partition("/")[0]
+    return vplm_form(client, [tenant], domains, tenant, start=Start(VPLM, source))
+
+
+def starter_form(client: AsyncClient, vplm: str, version: int) -> Form:
+    """Publishes a version of `vplm` (tenant/name), for others to start from."""
+    tenant, _, called = vplm.partition("/")
 
     async def submit(values: Values) -> str:
         card = {part: values[part] for part in ("task", "data", "note")}
-        own = values["owner"] == vplm.tenant
         request = StarterPublish.model_validate(
             {
                 "name": values["name"],
-                "vplm": vplm.id,
-                "owner": vplm.tenant if own else None,
+                "vplm": vplm,
+                "version": version,
+                "owner": tenant if values["owner"] == tenant else None,
                 "card": card,
             }
         )
         made = await client.publish_starter(request)
         return f"Published {made.id}: a new vPLM may start from it."
 
-    whose = (EVERYBODY, vplm.tenant)
     fields = (
-        Field("name", "Name", hint=f"small letters, digits; such as {vplm.name}"),
-        Field("owner", "For", EVERYBODY, kind="choice", options=whose),
+        Field("name", "Name", hint=f"small letters, digits; such as {called}"),
+        Field("owner", "For", EVERYBODY, kind="choice", options=(EVERYBODY, tenant)),
         Field("task", "Task", hint="what it does, in a few words"),
         Field("data", "Data", hint="what it was trained on"),
         Field("note", "Note", hint="what else whoever starts from it should know"),
     )
-    title = f"Publish {vplm.id}, version {vplm.version}, as a starting point"
+    title = f"Publish {vplm}, version {version}, as a starting point"
     return Form(title, fields, submit, "Publish")
 
 

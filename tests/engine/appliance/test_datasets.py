@@ -49,11 +49,15 @@ def test_a_datasets_labels_are_kept_under_the_names_that_they_are_given(
 ) -> None:
     data = encoded([("good", "1"), ("bad", "0"), ("dull", "0")])
     names = {"0": "no", "1": "yes"}
-    more = ("jsonl", "text", "label", "classify", "text_pair", names)
-    found = appliance.put_dataset("acme", "films", iter([data]), *more)
+
+    def named(data: bytes) -> Dataset:
+        chunks = iter([data])
+        return appliance.put_dataset("acme", "films", chunks, "jsonl", "text", "label", names=names)
+
+    found = named(data)
     assert found.labels == {"yes": 1, "no": 2}
     with pytest.raises(BadInput, match="No row has a label"):
-        appliance.put_dataset("acme", "films", iter([encoded([("good", "1")])]), *more)
+        named(encoded([("good", "1")]))
     assert appliance.dataset("acme", "films") == found
 
 

@@ -31,7 +31,8 @@ def asked(engine: ScriptedEngine) -> VplmCreate:
 async def test_the_vplm_under_the_cursor_is_copied(paths: Paths, engine: ScriptedEngine) -> None:
     async with open_app(paths, engine, "tenants").run_test(notifications=True) as pilot:
         await sees(pilot, "acme/model-00001")
-        await pilot.press("tab", "m")
+        await pilot.press("tab")
+        await pilot.app.screen.run_action("copy_vplm")
         await sees(
             pilot, "A copy of acme/model-00001, version 1, not measured", "negative, positive"
         )
@@ -57,6 +58,23 @@ async def test_a_new_one_starts_from_an_earlier_version_of_another_by_its_short_
         await pilot.press("ctrl+s")
         await until(pilot, lambda: engine.called("create_vplm"))
     assert asked(engine).from_vplm == "acme/polarity:2"
+
+
+async def test_a_vplm_is_made_of_the_version_under_the_cursor(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "tenants").run_test() as pilot:
+        await sees(pilot, "acme/model-00001")
+        await pilot.press("tab", "v")
+        await sees(pilot, "Versions of acme/model-00001", "95.0 %")
+        await pilot.press("down", "n")
+        await sees(pilot, "A copy of acme/model-00001, version 2, accuracy 90.0 %")
+        await fill(pilot, name="aaa")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: engine.called("create_vplm"))
+        await pilot.press("escape")
+        await sees(pilot, "acme/aaa")
+    assert asked(engine).from_vplm == "acme/model-00001:2"
 
 
 async def test_a_version_that_is_not_kept_is_told_before_anything_is_made(
@@ -138,18 +156,17 @@ async def test_a_vplm_is_published_for_others_to_start_from(
 ) -> None:
     async with open_app(paths, engine, "tenants").run_test(notifications=True) as pilot:
         await sees(pilot, "acme/model-00001")
-        await pilot.press("tab", "s")
-        await sees(pilot, "Publish acme/model-00001, version 1, as a starting point")
+        await pilot.press("tab", "v")
+        await sees(pilot, "Versions of acme/model-00001", "95.0 %")
+        await pilot.press("down", "s")
+        await sees(pilot, "Publish acme/model-00001, version 2, as a starting point")
         await fill(pilot, name="sentiment", task="good or bad")
         choose(pilot, owner="acme")
         await pilot.press("ctrl+s")
         await sees(pilot, "Published acme/sentiment:1")
     request = engine.called("publish_starter")[0][0]
-    assert (request.vplm, request.owner, request.card.task) == (
-        "acme/model-00001",
-        "acme",
-        "good or bad",
-    )
+    assert (request.vplm, request.version) == ("acme/model-00001", 2)
+    assert (request.owner, request.card.task) == ("acme", "good or bad")
 
 
 def preview_of(pilot: Pilot[None]) -> str:
