@@ -35,7 +35,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 PUPIL = "trainee/pupil"
 """Sorts behind the tenants that are asked, so that the load does not reach it."""
 _LOOK_S = 0.02
-_PATIENCE_S = 300.0
+_PATIENCE_S = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,28 +143,27 @@ def beside(scene: Scene, rounds: int, epochs: int) -> tuple[list[Turn], list[Tur
     return alone, company
 
 
-def for_idle_time(scene: Scene, models: list[str], texts: list[str], epochs: int) -> list[str]:
-    """What a job for idle time does, a line each."""
+def for_idle_time(scene: Scene, models: list[str], texts: list[str], epochs: int) -> Iterator[str]:
+    """What a job for idle time does, a line each, as it is seen."""
     with asking(scene.engine, models, texts):
         time.sleep(2.0)
         job = scene.train(epochs, when="idle")
         time.sleep(8.0)
         held = scene.client.job(job)
-    told = [f"under load for 8 s: {held.state}, {_steps(held)} steps"]
+    yield f"under load for 8 s: {held.state}, {_steps(held)} steps"
     began = scene.until(job, lambda found: bool(found.loss), "began to learn")
-    told.append(f"load gone: its first steps came after {began:.1f} s")
+    yield f"load gone: its first steps came after {began:.1f} s"
     with asking(scene.engine, models, texts):
         yielded = scene.until(job, lambda found: found.message.startswith("waits"), "yielded")
-        told.append(f"load back: it said that it waits after {yielded:.2f} s")
         time.sleep(max(0.0, 1.0 - yielded))
         before = scene.learning_s()
         time.sleep(5.0)
         spent = scene.learning_s() - before
-    told.append(f"from the second after that on: {spent:.2f} s of CPU in 5 s")
+    yield f"load back: it said that it waits after {yielded:.2f} s"
+    yield f"from one second after its return on: {spent:.2f} s of CPU in 5 s"
     rest = scene.until(job, lambda found: found.ended, "ended")
     found = scene.client.job(job)
-    told.append(f"load gone again: it {found.state} after {rest:.0f} s, {found.message}")
-    return told
+    yield f"load gone again: it {found.state} after {rest:.0f} s, {found.message}"
 
 
 def prepare(client: Client, dataset: Dataset, rows: int, folder: Path) -> None:
@@ -221,11 +220,11 @@ def main(
             ]
             scene = Scene(engine, flags)
             alone, company = beside(scene, rounds, epochs)
+            click.echo("\n" + about_run(threads=threads, seed=0).line() + "\n")
+            click.echo(_compared(alone, company) + "\n")
             models = [f"tenant-{i:05d}/m-00001" for i in range(tenants)]
-            told = for_idle_time(scene, models, texts, idle_epochs)
-    click.echo(about_run(threads=threads, seed=0).line() + "\n")
-    click.echo(_compared(alone, company) + "\n")
-    click.echo("\n".join(told))
+            for line in for_idle_time(scene, models, texts, idle_epochs):
+                click.echo(line)
 
 
 def _compared(alone: list[Turn], company: list[Turn]) -> str:
