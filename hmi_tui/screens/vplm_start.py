@@ -15,6 +15,7 @@ from hmi_tui.screens.form import Values
 from hmi_tui.widgets.field import Field
 
 RANDOM, VPLM, STARTER, ADAPTER = "random", "a vPLM", "a starting point", "an adapter"
+_FIELDS = {VPLM: "from_vplm", STARTER: "from_starter", ADAPTER: "adapter"}
 AS_START = "as its start"
 """Of task, domain and mode: whatever it starts from has."""
 OFFERED = 5
@@ -46,19 +47,12 @@ def start_of(values: Values) -> Start:
 
 def requested(start: Start) -> dict[str, object]:
     """The fields of a request that say so."""
-    match start.kind:
-        case "a vPLM":
-            return {"from_vplm": start.which}
-        case "a starting point":
-            return {"from_starter": start.which}
-        case "an adapter":
-            return {"adapter": start.which}
-    return {}
+    return {} if start.kind == RANDOM else {_FIELDS[start.kind]: start.which}
 
 
 def start_fields(client: AsyncClient, start: Start, values: Callable[[], Values]) -> list[Field]:
     """The two lines of the form; `values` are the form's, whenever something is suggested."""
-    kinds = (RANDOM, VPLM, STARTER, ADAPTER)
+    kinds = (RANDOM, *_FIELDS)
     hint = "its name; :3 after it is its version 3"
     return [
         Field("start", "Start from", start.kind, kind="choice", options=kinds),
