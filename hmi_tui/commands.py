@@ -32,6 +32,8 @@ COMMANDS = (
     Command("tenant: Delete", "delete_tenant", "With all its vPLMs", "tenants"),
     Command("tenant: Rotate key", "rotate_key", "A new key; the old one stops working", "tenants"),
     Command("vplm: Create", "create_vplm", "One model, or many at once", "tenants"),
+    Command("vplm: Copy", "copy_vplm", "A new one that begins as it is", "tenants"),
+    Command("vplm: Publish", "publish_vplm", "As a starting point for new ones", "tenants"),
     Command("vplm: Change", "change_vplm", "Its domain and mode", "tenants"),
     Command(
         "vplm: Delete", "delete_vplm", "The marked ones, or the one under the cursor", "tenants"

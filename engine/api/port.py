@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -172,6 +172,7 @@ class Port(Protocol):
         label: str,
         task: Task,
         pair: str,
+        names: Mapping[str, str],
     ) -> Dataset: ...
     def datasets(
         self, tenant: str, q: str, sort: str | None, limit: int, cursor: str | None

@@ -13,7 +13,7 @@ from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.models import task_name
 from engine.appliance.provenance import provenance_metadata, provenance_of
 from engine.appliance.received import received, unpacked
-from engine.appliance.source import IMPORTED, PLACES_NAME, BlobSource
+from engine.appliance.source import IMPORTED, BlobSource
 from engine.errors import BadInput, HmiError
 from engine.memory.counters import TierName
 from engine.model.adapters import AdapterShape, AdapterWeights
@@ -107,7 +107,7 @@ class AdapterCalls(Calls):
                 info.id,
                 info.bytes,
                 weights.shape.rank,
-                PLACES_NAME,
+                ",".join(weights.places),
                 weights.labels,
                 IMPORTED,
                 kept
@@ -156,6 +156,7 @@ def _adapter(row: AdapterRow, tier: TierName, users: list[str], kept_for: list[s
         id=row.id,
         bytes=row.bytes,
         rank=row.rank,
+        places=row.places.split(","),
         labels=row.labels,
         tier=tier,
         users=users,

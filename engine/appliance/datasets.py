@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.models import task_name
@@ -16,12 +17,14 @@ from engine.serving.work import TaskName
 from engine.training.census import Census
 from engine.training.data import Format, read_rows
 from engine.training.gzipped import plain
+from engine.training.relabel import relabelled
 from engine.training.schedule import held_out_rows
 from store.rows import DatasetRow
 from store.texts import Example
 
 _MARKS = 2
 """Tokens that the tokenizer puts round a text."""
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class DatasetCalls(Calls):
@@ -35,14 +38,16 @@ class DatasetCalls(Calls):
         label: str,
         task: TaskName = "classify",
         pair: str = "text_pair",
+        names: Mapping[str, str] = NO_NAMES,
     ) -> Dataset:
-        """Take a dataset, in place of one of that name. Refused, as soon as it is known, if the
-        quota has no room; nothing of a dataset that is not taken stays."""
+        """Take a dataset, in place of one of that name; its labels are called what `names` says.
+        Refused, as soon as it is known, if the quota has no room; nothing of a dataset that is not
+        taken stays."""
         with self._core.datasets.keeping():
             rows = read_rows(
                 plain(chunks, self._core.settings.max_upload), format, text, label, task, pair
             )
-            return self._put(tenant, name, rows, task)
+            return self._put(tenant, name, relabelled(rows, names, task), task)
 
     def _put(
         self,

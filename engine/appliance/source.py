@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from engine.appliance.provenance import provenance_metadata
 from engine.errors import Damaged, Unavailable
-from engine.model.adapters import FORMAT, AdapterShape, AdapterWeights, random_adapter
+from engine.model.adapters import (
+    FORMAT,
+    AdapterShape,
+    AdapterWeights,
+    places_of,
+    random_adapter,
+)
 from engine.model.backbone import Backbone
 from engine.schema import Provenance
 from store.blobs import BlobInfo, BlobStore
@@ -19,7 +25,6 @@ from store.errors import NotFound
 from store.rows import AdapterRow
 from store.tensors import pack
 
-PLACES_NAME = "attention,feed_forward"
 IMPORTED = "import"
 """What made an adapter that came as a file."""
 
@@ -69,7 +74,8 @@ class BlobSource:
                 code="adapter_mismatch",
             )
         headless = metadata.get("task") == "embedding"
-        return AdapterWeights.from_arrays(arrays, adapter, headless=headless)
+        places = places_of(metadata, adapter)
+        return AdapterWeights.from_arrays(arrays, adapter, headless=headless, places=places)
 
 
 def store_adapters(
@@ -86,28 +92,35 @@ def store_adapters(
     """Write adapters (consumed one by one) and return the catalogue rows that describe them."""
     origin = provenance_metadata(provenance)
     rank = count = 0
+    places = ""
 
     def files() -> Iterator[tuple[Mapping[str, NDArray[np.generic]], Mapping[str, str]]]:
-        nonlocal rank, count
+        nonlocal rank, count, places
         for weights in adapters:
             rank, count = weights.shape.rank, weights.labels
             about = adapter_metadata(backbone, weights, domain, labels, created_by, task)
+            places = about["places"]
             yield weights.arrays(), about | origin
 
     infos: list[BlobInfo] = blobs.put_many(files())
     now = time.time()
     kept = {"domain": domain, "backbone_sha256": backbone.checkpoint.sha256, "task": task} | origin
     return [
-        AdapterRow(info.id, info.bytes, rank, PLACES_NAME, count, created_by, kept, now)
+        AdapterRow(info.id, info.bytes, rank, places, count, created_by, kept, now)
         for info in infos
     ]
 
 
 def adapter_bytes(
-    backbone: Backbone, shape: AdapterShape, domain: str, labels: tuple[str, ...], created_by: str
+    backbone: Backbone,
+    shape: AdapterShape,
+    places: Sequence[str],
+    domain: str,
+    labels: tuple[str, ...],
+    created_by: str,
 ) -> int:
     """Bytes of the file that `store_adapters` would write for an adapter of this shape."""
-    any_weights = random_adapter(shape, len(labels), torch.Generator(), torch.float16)
+    any_weights = random_adapter(shape, len(labels), torch.Generator(), torch.float16, places)
     metadata = adapter_metadata(backbone, any_weights, domain, labels, created_by)
     return len(pack(any_weights.arrays(), metadata))
 
@@ -126,7 +139,7 @@ def adapter_metadata(
         "backbone_sha256": backbone.checkpoint.sha256,
         "k": str(backbone.split),
         "rank": str(weights.shape.rank),
-        "places": PLACES_NAME,
+        "places": ",".join(weights.places),
         "labels": "\n".join(labels),
         "domain": domain,
         "created_by": created_by,

@@ -113,7 +113,7 @@ def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator
         shape = AdapterShape(fits.layers, fits.hidden, spec.rank)
         for _ in range(count):
             # As they are stored: converting them would engage, and wait for, the math's threads.
-            yield random_adapter(shape, labels, generator, torch.float16)
+            yield random_adapter(shape, labels, generator, torch.float16, spec.places)
         return
     given = core.tiers.read(start.adapter.id)
     if start.head == "reordered":

@@ -88,6 +88,7 @@ class Admission:
             dataset=self._lend(dataset),
             knowledge=describe(core.tree.take(vplm.domain), folder / "hplms"),
             rank=request.rank or vplm.rank,
+            places=tuple(core.catalogue.adapters.get(vplm.adapter).places.split(",")),
             start=None if fresh or resumed is not None else vplm.adapter,
             current=vplm.adapter if vplm.accuracy is not None else None,
             resumed=resumed,

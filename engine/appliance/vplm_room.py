@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.appliance.core import Core
 from engine.appliance.quota import Allowance
 from engine.appliance.source import adapter_bytes
 from engine.appliance.starting import Start
 from engine.errors import BadInput, Refused
-from engine.model.adapters import AdapterShape
+from engine.model.adapters import PLACES, AdapterShape
 from engine.schema import VplmSpec
 
 
@@ -46,11 +48,14 @@ def check_bytes(core: Core, spec: VplmSpec, start: Start, more: int) -> None:
         return
     fits = core.adapter_shape
     rank = spec.rank if start.adapter is None else start.adapter.rank
+    places: Sequence[str] = spec.places
+    if start.adapter is not None:
+        places = start.adapter.places.split(",")
     # Embedding vPLMs that start from nothing share one adapter of rank 1.
     alike = start.task == "embedding" and start.adapter is None
-    rank = 1 if alike else rank
+    rank, places = (1, PLACES) if alike else (rank, places)
     shape = AdapterShape(fits.layers, fits.hidden, rank)
-    each = adapter_bytes(core.backbone, shape, start.domain, start.labels, start.source)
+    each = adapter_bytes(core.backbone, shape, places, start.domain, start.labels, start.source)
     # Copies with a head in another order are all the same file.
     count = 1 if alike or start.head == "reordered" else more
     allowance.check(count * each, 0, f"{count} adapters take" if count > 1 else "one takes")

@@ -71,7 +71,8 @@ def to_hub(
     rank = weights.shape.rank
     tensors: dict[str, NDArray[Any]] = {}
     for layer in range(weights.shape.layers):
-        for place, at in zip(PLACES, ("attention.output", "output"), strict=True):
+        for place in weights.places:
+            at = "attention.output" if place == "attention" else "output"
             module = f"bert.encoder.layer.{split + layer}.{at}.adapters.{name}"
             here = layer, PLACES.index(place)
             tensors[f"{module}.adapter_down.0.weight"] = _float(weights.down[here].T)
@@ -79,8 +80,8 @@ def to_hub(
             tensors[f"{module}.adapter_up.weight"] = _float(weights.up[here].T)
             tensors[f"{module}.adapter_up.bias"] = _float(weights.up_bias[here])
     config = {key: value for key, value, _ in _MUST_BE} | {
-        "mh_adapter": True,
-        "output_adapter": True,
+        "mh_adapter": "attention" in weights.places,
+        "output_adapter": "feed_forward" in weights.places,
         "reduction_factor": _reduction(shape.hidden, rank),
         "leave_out": list(range(split)),
         "scaling": 1.0,

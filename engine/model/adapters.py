@@ -7,8 +7,8 @@ of attention and feed-forward in each upper layer.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from engine.errors import Damaged
 
 FORMAT = "hmi-adapter-1"
 PLACES = ("attention", "feed_forward")
+_BOTTLENECKS = ("down", "down_bias", "up", "up_bias")
 _SCALE = "scale"
 _INFINITY, _MINUS_INFINITY = 0x7C00, 0xFC00
 """In float16's bits."""
@@ -44,6 +45,9 @@ class AdapterWeights:
     """`down` (U, 2, H, r), `down_bias` (U, 2, r), `up` (U, 2, r, H), `up_bias` (U, 2, H),
     `head` (C, H), `head_bias` (C,) for C labels.
 
+    A place whose bottlenecks are all zero changes nothing: the adapter has none there. It is not
+    stored, and does not learn.
+
     `scale` (2, C) float32, if there is one: the mean of the numbers that a regression learnt, and
     what one of its head's units is of them. Heads without it answer as they are.
     """
@@ -60,6 +64,13 @@ class AdapterWeights:
     def shape(self) -> AdapterShape:
         layers, _, hidden, rank = self.down.shape
         return AdapterShape(layers, hidden, rank)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where it has bottlenecks. One that has none anywhere counts as having all."""
+        parts = [getattr(self, name) for name in _BOTTLENECKS]
+        there = [name for i, name in enumerate(PLACES) if any(part[:, i].any() for part in parts)]
+        return tuple(there) or PLACES
 
     @property
     def labels(self) -> int:
@@ -80,9 +91,13 @@ class AdapterWeights:
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """As stored: float16, but for the scale, whose numbers may be of any size."""
+        """As stored: float16, but for the scale, whose numbers may be of any size; of bottlenecks
+        those at `places` alone."""
+        kept = [PLACES.index(place) for place in self.places]
+        whole = len(kept) == len(PLACES)
         return {
-            name: t.detach()
+            name: (t if whole or name not in _BOTTLENECKS else t[:, kept])
+            .detach()
             .to("cpu", torch.float32 if name == _SCALE else torch.float16)
             .contiguous()
             .numpy()
@@ -99,10 +114,16 @@ class AdapterWeights:
 
     @classmethod
     def from_arrays(
-        cls, arrays: Mapping[str, NDArray[Any]], name: str, *, headless: bool = False
+        cls,
+        arrays: Mapping[str, NDArray[Any]],
+        name: str,
+        *,
+        headless: bool = False,
+        places: Sequence[str] = PLACES,
     ) -> AdapterWeights:
         """Check and take stored arrays; Damaged (naming `name`) if they are no adapter. One that is
-        `headless`, as an embedding's may be, can have a head without labels."""
+        `headless`, as an embedding's may be, can have a head without labels. `places` are those
+        whose bottlenecks are there; see `places_of`."""
         expected = {f.name for f in fields(cls)} - {_SCALE}
         if set(arrays) - {_SCALE} != expected:
             odd = ", ".join(sorted(expected.symmetric_difference(set(arrays) - {_SCALE})))
@@ -116,12 +137,12 @@ class AdapterWeights:
         if 0 in (*weights.down.shape, *sizes):
             raise _not_an_adapter(name, "it is empty")
         shape, labels = weights.shape, weights.labels
-        places = (shape.layers, len(PLACES))
+        stored = (shape.layers, len(places))
         wanted = {
-            "down": (*places, shape.hidden, shape.rank),
-            "down_bias": (*places, shape.rank),
-            "up": (*places, shape.rank, shape.hidden),
-            "up_bias": (*places, shape.hidden),
+            "down": (*stored, shape.hidden, shape.rank),
+            "down_bias": (*stored, shape.rank),
+            "up": (*stored, shape.rank, shape.hidden),
+            "up_bias": (*stored, shape.hidden),
             "head": (labels, shape.hidden),
             "head_bias": (labels,),
         }
@@ -132,7 +153,18 @@ class AdapterWeights:
                 raise _not_an_adapter(name, f"{key} is {arrays[key].shape}, not {size}")
         if not all(map(_finite, arrays.values())):
             raise _not_an_adapter(name, "it holds numbers that are not finite")
-        return weights
+        return weights if tuple(places) == PLACES else weights._everywhere(places)
+
+    def _everywhere(self, places: Sequence[str]) -> AdapterWeights:
+        """With zeros at the places that are not among `places`, of which it has all it has."""
+        at = [PLACES.index(place) for place in places]
+        filled = {}
+        for name in _BOTTLENECKS:
+            part = getattr(self, name)
+            whole = part.new_zeros(part.shape[0], len(PLACES), *part.shape[2:])
+            whole[:, at] = part
+            filled[name] = whole
+        return replace(self, **filled)
 
 
 def _finite(array: NDArray[Any]) -> bool:
@@ -152,13 +184,22 @@ def _not_an_adapter(name: str, why: str) -> Damaged:
     )
 
 
+def places_of(metadata: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The places of a stored adapter, as its file says. Damaged, naming `name`, for others."""
+    places = tuple(metadata.get("places", ",".join(PLACES)).split(","))
+    if places not in (PLACES, PLACES[:1], PLACES[1:]):
+        raise _not_an_adapter(name, f"it has no places {','.join(places)[:40]!r}")
+    return places
+
+
 def random_adapter(
     shape: AdapterShape,
     labels: int,
     generator: torch.Generator,
     dtype: torch.dtype = torch.float32,
+    places: Sequence[str] = PLACES,
 ) -> AdapterWeights:
-    """A fresh adapter: nearly the identity, and unlike any other."""
+    """A fresh adapter at `places`: nearly the identity, and unlike any other."""
 
     def normal(scale: float, *size: int) -> Tensor:
         return torch.empty(size, dtype=dtype).normal_(0.0, scale, generator=generator)
@@ -166,15 +207,20 @@ def random_adapter(
     def zeros(*size: int) -> Tensor:
         return torch.zeros(size, dtype=dtype)
 
-    places = (shape.layers, len(PLACES))
-    return AdapterWeights(
-        down=normal(1 / math.sqrt(shape.hidden), *places, shape.hidden, shape.rank),
-        down_bias=zeros(*places, shape.rank),
-        up=normal(0.01, *places, shape.rank, shape.hidden),
-        up_bias=zeros(*places, shape.hidden),
+    every = (shape.layers, len(PLACES))
+    made = AdapterWeights(
+        down=normal(1 / math.sqrt(shape.hidden), *every, shape.hidden, shape.rank),
+        down_bias=zeros(*every, shape.rank),
+        up=normal(0.01, *every, shape.rank, shape.hidden),
+        up_bias=zeros(*every, shape.hidden),
         head=normal(1 / math.sqrt(shape.hidden), labels, shape.hidden),
         head_bias=zeros(labels),
     )
+    for at, place in enumerate(PLACES):
+        if place not in places:
+            made.down[:, at] = 0
+            made.up[:, at] = 0
+    return made
 
 
 def identity_adapter(shape: AdapterShape) -> AdapterWeights:

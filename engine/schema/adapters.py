@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from engine.schema.base import Answer, Mode, Tier
+from engine.schema.base import Answer, Mode, Place, Tier
 
 
 class Provenance(Answer):
@@ -31,6 +31,8 @@ class Adapter(Answer):
     """sha256 of the file."""
     bytes: int
     rank: int
+    places: list[Place] = Field(default_factory=list)
+    """Where in each upper layer it sits."""
     labels: int
     tier: Tier
     users: list[str]

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Mode = Literal["plot", "exact"]
+Place = Literal["attention", "feed_forward"]
+"""Behind which of an upper layer's output projections an adapter sits."""
+PLACES: tuple[Place, ...] = ("attention", "feed_forward")
 Miss = Literal["compute", "backoff"]
 """What happens to n-grams that no table holds."""
 Task = Literal["classify", "multilabel", "pair", "tokens", "regression", "embedding"]

@@ -11,10 +11,12 @@ from engine.schema.base import (
     MAX_COUNT,
     MAX_LABEL,
     MAX_LABELS,
+    PLACES,
     Answer,
     Miss,
     Mode,
     Name,
+    Place,
     Request,
     Task,
     Tier,
@@ -86,8 +88,15 @@ class VplmSpec(Request):
     """None: that of what it starts from, or plot."""
     rank: int = Field(64, ge=1)
     """Of a random adapter; any other brings its own."""
+    places: list[Place] = Field(list(PLACES), min_length=1)
+    """Where in each upper layer a random adapter sits; one place takes half the bytes of both."""
     miss: Miss | None = None
     """None: as the engine was started (--miss)."""
+
+    @field_validator("places")
+    @classmethod
+    def _in_order(cls, places: list[Place]) -> list[Place]:
+        return [place for place in PLACES if place in places]
 
     @field_validator("labels")
     @classmethod

@@ -35,6 +35,11 @@ class AdapterStack:
             ]
             for start in starts
         ]
+        for start, (_, _, _, up_bias, *_) in zip(starts, self._leaves, strict=True):
+            # Where an adapter has no bottleneck this is all of it that a gradient reaches.
+            there = torch.tensor([place in start.places for place in PLACES], device=device)
+            if not there.all():
+                up_bias.register_hook(lambda gradient, there=there: gradient * there[:, None])
 
     def parameters(self, j: int) -> list[Tensor]:
         """Adapter j's, in the order of AdapterWeights' fields."""

@@ -162,6 +162,7 @@ def _pairs(one: Adapter) -> list[tuple[str, str]]:
         ("id", one.id),
         ("bytes", size(one.bytes)),
         ("rank", str(one.rank)),
+        ("places", ", ".join(one.places) or NOTHING),
         ("labels", str(one.labels)),
         ("tier", one.tier),
         ("made by", one.created_by + (f" ({one.origin})" if one.origin else "")),

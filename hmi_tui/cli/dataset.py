@@ -60,6 +60,7 @@ def show_one(id: str) -> None:
 @flag("--text", default="text", show_default=True, metavar="COL", help="The column with the text.")
 @flag("--label", default="label", show_default=True, metavar="COL", help="The one with the label.")
 @flag("--text-pair", default="text_pair", show_default=True, metavar="COL", help="The second text.")
+@flag("--map", "maps", multiple=True, metavar="OLD=NEW", help="Call a label otherwise; repeatable.")
 @flag(
     "--task",
     type=click.Choice(["classify", "multilabel", "pair", "tokens", "regression"]),
@@ -68,15 +69,26 @@ def show_one(id: str) -> None:
     help="What its rows are to teach.",
 )
 @readable
-def put(id: str, file: Path, text: str, label: str, text_pair: str, task: Task) -> None:
+def put(
+    id: str,
+    file: Path,
+    text: str,
+    label: str,
+    text_pair: str,
+    maps: tuple[str, ...],
+    task: Task,
+) -> None:
     """Upload a dataset, in place of one of that name.
 
     FILE is JSONL or CSV, or either with .gz. Bad rows are named by their lines, and then nothing is
     stored; a dataset that the tenant's quota has no room for is refused.
     """
+    from hmi_tui.label_map import label_map
+
     tenant, name = _split(id)
+    names = label_map(maps)
     with connect() as client:
-        found = client.put_dataset(tenant, name, file, text, label, task, text_pair)
+        found = client.put_dataset(tenant, name, file, text, label, task, text_pair, names)
     show(found, [id], lambda: record(_pairs(found)))
 
 

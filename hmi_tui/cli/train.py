@@ -43,6 +43,7 @@ def _option(one: Hyperparameter) -> click.Option:
 @flag("--text", default="text", show_default=True, metavar="COL", help="The column with the text.")
 @flag("--label", default="label", show_default=True, metavar="COL", help="The one with the label.")
 @flag("--text-pair", default="text_pair", show_default=True, metavar="COL", help="The second text.")
+@flag("--map", "maps", multiple=True, metavar="OLD=NEW", help="Call a label otherwise; repeatable.")
 @flag("--watch", "watching", is_flag=True, help="Show progress until it ends.")
 @readable
 def train(
@@ -51,6 +52,7 @@ def train(
     text: str,
     label: str,
     text_pair: str,
+    maps: tuple[str, ...],
     watching: bool,
     **choices: object,
 ) -> None:
@@ -64,14 +66,16 @@ def train(
     from engine.schema import TrainRequest
     from hmi_tui.cli.requests import build, check_readable, split_id
     from hmi_tui.cli.watch import watch
+    from hmi_tui.label_map import label_map
 
     tenant, name = split_id(id)
     request = build(TrainRequest, vplm=id, dataset=name, **choices)
+    names = label_map(maps)
     check_readable(data)
     with connect() as client:
         task = client.vplm(id).task
         # The dataset is named after the vPLM: two trainings of one tenant do not share a file.
-        receipt = client.put_dataset(tenant, name, data, text, label, task, text_pair)
+        receipt = client.put_dataset(tenant, name, data, text, label, task, text_pair, names)
         say(f"{receipt.rows} rows, {len(receipt.labels)} labels")
         accepted = client.train(request)
         if not watching:

@@ -65,9 +65,17 @@ def vplm() -> None:
     help="What happens to n-grams that no table holds; left out, what the engine does.",
 )
 @flag("--rank", type=click.IntRange(1), default=64, show_default=True, help="Of the adapter.")
+@flag(
+    "--places",
+    metavar="A,B",
+    help="Where a random adapter sits: attention, feed_forward, or both, the default; one place "
+    "takes half the bytes.",
+)
 @flag("--count", type=click.IntRange(1), help="Make N at once: NAME-00001 and on.")
 @readable
-def create(id: str, labels: str | None, count: int | None, **spec: object) -> None:
+def create(
+    id: str, labels: str | None, places: str | None, count: int | None, **spec: object
+) -> None:
     """Create a vPLM, or N of them; prints the ids.
 
     With other labels than what it starts from, it keeps the adapter and gets a fresh head.
@@ -79,6 +87,8 @@ def create(id: str, labels: str | None, count: int | None, **spec: object) -> No
     spec |= {"tenant": tenant, "name": name}
     if labels is not None:
         spec["labels"] = comma_list(labels)
+    if places is not None:
+        spec["places"] = comma_list(places)
     if count is None:
         one = build(VplmCreate, **spec)
         with connect() as client:

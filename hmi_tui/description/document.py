@@ -22,7 +22,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from engine.client import BadInput
-from engine.schema import MAX_COUNT, Miss, Mode, Name, Quota, RebuildRequest, Request, Task
+from engine.schema import MAX_COUNT, Miss, Mode, Name, Place, Quota, RebuildRequest, Request, Task
 from engine.validation import field_errors
 
 VplmId = Annotated[
@@ -59,6 +59,7 @@ class VplmEntry(Request):
     miss: Miss | None = None
     pin: bool | None = None
     rank: int | None = Field(None, ge=1)
+    places: list[Place] | None = Field(None, min_length=1)
     count: int | None = Field(None, ge=1, le=MAX_COUNT)
     adapter: str | None = None
     copy_of: str | None = Field(None, alias="from")

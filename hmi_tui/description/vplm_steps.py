@@ -92,6 +92,7 @@ def _missing(wanted: Description, id: str, entry: VplmEntry, there: set[str]) ->
         "mode": entry.mode,
         "miss": entry.miss,
         "rank": entry.rank,
+        "places": entry.places,
         "adapter": entry.adapter,
         "from_vplm": entry.copy_of,
         "from_starter": entry.starter,

@@ -66,7 +66,7 @@ class Form(Named, ModalScreen[bool]):
                 for field in self.fields:
                     yield FieldRow(field)
             if self.preview is not None:
-                yield Label("Reckoning what it costs …", id="preview", markup=False)
+                yield Label("Reckoning …", id="preview", markup=False)
             yield Label("", id="problem", markup=False)
             with Horizontal(id="buttons"):
                 yield Button(self.verb, id="submit", compact=True)

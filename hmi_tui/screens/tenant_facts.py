@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from engine.schema import Cost, Tenant, Vplm
 from hmi_tui import figures
 from hmi_tui.widgets.fact_list import Fact
+from hmi_tui.widgets.tables import NEARLY
 
 MISSES = {
     None: "as the engine does",
@@ -26,10 +27,13 @@ def instant(unix: float | None) -> str:
 
 def tenant_facts(tenant: Tenant) -> list[Fact]:
     quota = tenant.quota
-    most = "no limit" if quota.bytes is None else figures.size(quota.bytes)
+    vplms = f"{figures.count(tenant.vplms)} of {_limit(quota.vplms)}"
     return [
-        ("vPLMs", f"{figures.count(tenant.vplms)} of {_limit(quota.vplms)}"),
-        ("stored", f"{figures.size(tenant.stored_bytes)} of {most}"),
+        ("vPLMs", f"{vplms}, {figures.count(tenant.versions)} versions"),
+        _kept(tenant),
+        ("adapters", _files(tenant.stored_bytes, tenant.adapters)),
+        ("datasets", _files(tenant.dataset_bytes, tenant.datasets)),
+        ("saved", f"{figures.size(tenant.saved_bytes)} by sharing the backbone"),
         ("weight", f"{tenant.weight:g}"),
         ("most req/s", _limit(quota.rps)),
         ("at a time", _limit(quota.concurrency)),
@@ -39,6 +43,23 @@ def tenant_facts(tenant: Tenant) -> list[Fact]:
         *_costs(tenant.cost),
         ("created", instant(tenant.created_at)),
     ]
+
+
+def _files(size: int, files: int) -> str:
+    return f"{figures.size(size)} in {figures.count(files)} files"
+
+
+def _kept(tenant: Tenant) -> Fact:
+    """What counts against the quota, marked once little of that is left."""
+    most = tenant.quota.bytes
+    if most is None:
+        return ("keeps", f"{figures.size(tenant.used_bytes)}, no limit")
+    told = f"{figures.size(tenant.used_bytes)} of {figures.size(most)}"
+    if not most:
+        return ("keeps", told)
+    share = tenant.used_bytes / most
+    fact = f"{told}, {figures.share(share)}"
+    return ("keeps", fact, "warn") if share >= NEARLY else ("keeps", fact)
 
 
 def _month(tenant: Tenant) -> str:

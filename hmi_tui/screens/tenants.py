@@ -17,10 +17,7 @@ from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.tenant_facts import several, tenant_facts, vplm_facts
-from hmi_tui.screens.tenant_forms import (
-    change_tenant_form,
-    tenant_form,
-)
+from hmi_tui.screens.tenant_forms import change_tenant_form, tenant_form
 from hmi_tui.screens.vplm_actions import VplmActions
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.fact_list import FactList

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from engine.client import AsyncClient, BadInput
 from engine.schema import TrainRequest
 from hmi_tui.hyperparameters import hyperparameters
+from hmi_tui.label_map import label_map
 from hmi_tui.screens.form import Form, Values
 from hmi_tui.typed_files import file_at
 from hmi_tui.widgets.field import Field
@@ -48,6 +49,7 @@ def train_form(client: AsyncClient, vplm: str, accepted: Callable[[str], None]) 
             label=values["label"],
             task=task,
             text_pair=values["text_pair"],
+            map=label_map(part for part in values["map"].split(",") if part.strip()),
         )
         job = await client.train(request)
         accepted(job.id)
@@ -59,6 +61,7 @@ def train_form(client: AsyncClient, vplm: str, accepted: Callable[[str], None]) 
         Field("text", "Text column", "text"),
         Field("label", "Label column", "label"),
         Field("text_pair", "Pair column", "text_pair", "the second text, where two are read"),
+        Field("map", "Map labels", hint="0=negative, 1=positive: where the file has other names"),
         *(
             Field(
                 one.name,

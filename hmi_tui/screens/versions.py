@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -13,10 +14,12 @@ from textual.screen import ModalScreen
 from engine.client import AsyncClient, HmiError, assets_dir
 from engine.schema import VplmVersion, VplmVersions
 from hmi_tui import figures
+from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.paging import Page, Query
 from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
+from hmi_tui.screens.vplm_forms import copy_form, starter_form
 from hmi_tui.widgets.columns import arranged
 from hmi_tui.widgets.fact_list import Fact, FactList
 from hmi_tui.widgets.paged_view import PagedView
@@ -25,16 +28,20 @@ from hmi_tui.widgets.virtual_table import VirtualTable
 
 
 class Versions(Named, ModalScreen[bool]):
-    """The newest first. Ends with whether another version serves now."""
+    """The newest first. Ends with whether another version serves now, or a vPLM was made."""
 
     CSS_PATH = assets_dir() / "styles" / "versions.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "roll_back", "Roll back", tooltip="Answer as this version did, from now on"),
+        Binding("n", "copy_version", "New vPLM", tooltip="A new vPLM, begun as a copy of this"),
+        Binding("s", "publish", "Publish", tooltip="As a starting point for new vPLMs"),
         Binding("escape,q,v", "end", "Close"),
     ]
 
-    def __init__(self, client: AsyncClient, vplm: str) -> None:
+    def __init__(self, client: AsyncClient, vplm: str, domains: Sequence[str] = ()) -> None:
+        """`domains` are those that a new vPLM may be in."""
         super().__init__()
+        self.domains = domains
         self.client = client
         self.vplm = vplm
         self.table: VirtualTable[VplmVersion] = VirtualTable(
@@ -47,7 +54,11 @@ class Versions(Named, ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(id="versions") as window:
             window.border_title = f"Versions of {self.vplm}"
-            window.border_subtitle = "r rolls back to the one under the cursor · esc closes"
+            window.border_subtitle = hint(
+                self,
+                "<roll_back:r> rolls back · <copy_version:n> new vPLM · <publish:s> publishes · "
+                "<end:esc> closes",
+            )
             yield self.table
             yield self.facts
 
@@ -74,6 +85,23 @@ class Versions(Named, ModalScreen[bool]):
             ("adapter", version.adapter),
             ("kept", f"the newest {self.known.keeps} versions (hmi serve --keep-versions)"),
         ]
+
+    @changes
+    @work
+    async def action_copy_version(self) -> None:
+        chosen = self.table.current
+        if chosen is not None:
+            form = copy_form(self.client, f"{self.vplm}:{chosen.version}", self.domains)
+            if await self.app.push_screen_wait(form):
+                self.moved = True
+
+    @changes
+    @work
+    async def action_publish(self) -> None:
+        chosen = self.table.current
+        if chosen is not None:
+            form = starter_form(self.client, self.vplm, chosen.version)
+            await self.app.push_screen_wait(form)
 
     def action_end(self) -> None:
         self.dismiss(self.moved)

@@ -9,8 +9,15 @@ from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.tenant_facts import several
-from hmi_tui.screens.tenant_forms import change_vplm_form, vplm_form
 from hmi_tui.screens.versions import Versions
+from hmi_tui.screens.vplm_forms import (
+    FROM_CHANCE,
+    change_vplm_form,
+    copy_form,
+    starter_form,
+    vplm_form,
+)
+from hmi_tui.screens.vplm_start import ADAPTER, Start
 from hmi_tui.widgets.listing import Listing
 
 ASKED_FOR = 1000
@@ -34,7 +41,8 @@ class VplmActions(ModeScreen):
 
     @changes
     @work
-    async def action_create_vplm(self, adapter: str = "random", labels: str = "") -> None:
+    async def action_create_vplm(self, adapter: str = "", labels: str = "") -> None:
+        """A new one, from chance or from an adapter of the store."""
         with self.hmi.complaining():
             page = await self.client.tenants(limit=ASKED_FOR, sort="name")
             names = [tenant.name for tenant in page.data]
@@ -45,9 +53,27 @@ class VplmActions(ModeScreen):
             here = self.vplms.table.current
             domain = here.domain if here is not None else "general"
             owner = self.owner or names[0]
-            form = vplm_form(self.client, names, self._domains, owner, domain, adapter, labels)
+            start = Start(ADAPTER, adapter) if adapter else FROM_CHANCE
+            form = vplm_form(self.client, names, self._domains, owner, domain, start, labels)
             if await self.app.push_screen_wait(form):
                 self.changed()
+
+    @changes
+    @work
+    async def action_copy_vplm(self) -> None:
+        """A new one that begins as the one under the cursor is now."""
+        vplm = self.vplms.table.current
+        if vplm is not None:
+            form = copy_form(self.client, vplm.id, self._domains)
+            if await self.app.push_screen_wait(form):
+                self.changed()
+
+    @changes
+    @work
+    async def action_publish_vplm(self) -> None:
+        vplm = self.vplms.table.current
+        if vplm is not None:
+            await self.app.push_screen_wait(starter_form(self.client, vplm.id, vplm.version))
 
     @changes
     @work
@@ -93,8 +119,10 @@ class VplmActions(ModeScreen):
     @work
     async def action_versions(self) -> None:
         vplm = self.vplms.table.current
-        if vplm is not None and await self.app.push_screen_wait(Versions(self.client, vplm.id)):
-            self.changed()
+        if vplm is not None:
+            versions = Versions(self.client, vplm.id, self._domains)
+            if await self.app.push_screen_wait(versions):
+                self.changed()
 
     @changes
     async def action_train_vplm(self) -> None:

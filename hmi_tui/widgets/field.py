@@ -9,6 +9,7 @@ from typing import Literal
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select
 
@@ -25,6 +26,8 @@ class Field:
     hint: str = ""
     kind: Literal["text", "choice", "file"] = "text"
     options: Sequence[str] = ()
+    suggester: Suggester | None = None
+    """Completes a text as it is typed; a file's path is completed without."""
 
 
 class FieldRow(Vertical):
@@ -67,7 +70,7 @@ class FieldRow(Vertical):
             value=field.value,
             placeholder=field.hint,
             compact=True,
-            suggester=FileSuggester() if field.kind == "file" else None,
+            suggester=FileSuggester() if field.kind == "file" else field.suggester,
         )
 
     @property
@@ -76,10 +79,12 @@ class FieldRow(Vertical):
 
     @property
     def value(self) -> str:
-        if self.field.kind == "choice":
-            chosen = self.query_one(Select).value
-            return chosen if isinstance(chosen, str) else ""
-        return self.query_one(Input).value.strip()
+        """As it is now; until it is on the screen, as it is going to be."""
+        for choice in self.query(Select):
+            return choice.value if isinstance(choice.value, str) else ""
+        for text in self.query(Input):
+            return text.value.strip()
+        return self.field.value
 
     def complain(self, text: str) -> None:
         """Say what is wrong with the value, or with an empty text that nothing is."""

@@ -19,6 +19,8 @@ STATE_SIGNS: dict[str, tuple[str, Tone]] = {
     "failed": ("✗", "bad"),
     "cancelled": ("–", "muted"),  # noqa: RUF001
 }
+NEARLY = 0.9
+"""Share of a quota from which it is as good as used up."""
 
 
 def since(instant: float) -> str:
@@ -28,6 +30,15 @@ def since(instant: float) -> str:
 
 def last_used(vplm: Vplm) -> Cell:
     return ("never", "muted") if vplm.last_used is None else since(vplm.last_used)
+
+
+def quota_cell(tenant: Tenant) -> Cell:
+    """How much of its bytes a tenant has used up."""
+    most = tenant.quota.bytes
+    if not most:
+        return figures.NOTHING
+    told, used = figures.share(tenant.used_bytes / most), tenant.used_bytes / most
+    return (told, "warn") if used >= NEARLY else told
 
 
 def tier_cell(tier: str) -> Cell:
@@ -64,15 +75,16 @@ TENANTS: tuple[Column[Tenant], ...] = (
     ),
     Column("p99", lambda t: figures.seconds(t.p99_s), 6, "right", rank=2, sort="p99_s", key="P"),
     Column(
-        "stored",
-        lambda t: figures.size(t.stored_bytes),
+        "keeps",
+        lambda t: figures.size(t.used_bytes),
         8,
         "right",
-        rank=5,
-        sort="stored_bytes",
-        key="S",
+        rank=3,
+        sort="used_bytes",
+        key="K",
     ),
-    Column("weight", lambda t: f"{t.weight:g}", 6, "right", rank=3, sort="weight", key="W"),
+    Column("quota", quota_cell, 6, "right", rank=3),
+    Column("weight", lambda t: f"{t.weight:g}", 6, "right", rank=6, sort="weight", key="W"),
 )
 
 COST: Column[Tenant] = Column(

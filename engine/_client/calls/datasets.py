@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine._client import uploads
@@ -38,9 +40,10 @@ class DatasetCalls:
         label: str = "label",
         task: Task = "classify",
         text_pair: str = "text_pair",
+        map: Mapping[str, str] | None = None,
     ) -> Call[Dataset]:
         """Stream a .jsonl, .json or .csv file, or one with .gz; columns `text` and `label`, and
-        `text_pair` where `task` reads two texts."""
+        `text_pair` where `task` reads two texts. Labels are called what `map` says of them."""
         return Call(
             "PUT",
             _path(tenant, name),
@@ -51,6 +54,7 @@ class DatasetCalls:
                 label=label,
                 task=None if task == "classify" else task,
                 text_pair=None if text_pair == "text_pair" else text_pair,
+                map=json.dumps(dict(map)) if map else None,
             ),
             chunks=uploads.file_chunks(path),
             content_type="application/octet-stream",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from pydantic import TypeAdapter, ValidationError
 
 from engine.api.port import DatasetFormat, Engine
 from engine.api.routes.paging import Page
+from engine.errors import BadInput
 from engine.schema import Dataset, DatasetPage, Task
 
 router = APIRouter(prefix="/v1/tenants/{tenant}/datasets", tags=["datasets"])
@@ -18,6 +20,8 @@ _BODY = {
         "content": {"application/octet-stream": {"schema": {"type": "string"}}},
     }
 }
+
+_NAMES = TypeAdapter(dict[str, str])
 
 
 @router.get("", summary="List a tenant's datasets")
@@ -47,11 +51,16 @@ async def put_dataset(
     label: Annotated[str, Query(description="The column of the labels, or numbers.")] = "label",
     task: Annotated[Task, Query(description="What the rows are to teach.")] = "classify",
     text_pair: Annotated[str, Query(description="The column of second texts.")] = "text_pair",
+    map: Annotated[
+        str | None,
+        Query(description='Labels to be called otherwise, as JSON: {"0": "negative"}.'),
+    ] = None,
 ) -> Dataset:
+    names = _names(map)
     taken: Dataset = await request.app.state.uploads.feed(
         request,
         lambda chunks: appliance.put_dataset(
-            tenant, name, chunks, format, text, label, task, text_pair
+            tenant, name, chunks, format, text, label, task, text_pair, names
         ),
     )
     return taken
@@ -60,3 +69,14 @@ async def put_dataset(
 @router.delete("/{name}", status_code=204, summary="Remove it, unless a training needs it")
 def remove_dataset(appliance: Engine, tenant: str, name: str) -> None:
     appliance.remove_dataset(tenant, name)
+
+
+def _names(map: str | None) -> dict[str, str]:
+    try:
+        return {} if map is None else _NAMES.validate_json(map)
+    except ValidationError:
+        raise BadInput(
+            f"map is {map!r}, which is not JSON of labels and their names.",
+            remedy='Write {"old": "new"}.',
+            code="bad_map",
+        ) from None

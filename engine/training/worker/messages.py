@@ -44,9 +44,9 @@ class KnowledgeFiles:
 class JobFiles:
     """One training: where its rows and its start lie, and where what it makes goes.
 
-    `start` None makes a fresh adapter of rank `rank`; `current` is what the vPLM answers with,
-    to be judged by the same held-out rows, if it has been trained. `resumed` is a checkpoint of
-    another job whose weights are the start.
+    `start` None makes a fresh adapter of rank `rank` at `places`; `current` is what the vPLM
+    answers with, to be judged by the same held-out rows, if it has been trained. `resumed` is a
+    checkpoint of another job whose weights are the start.
     """
 
     id: str
@@ -55,6 +55,7 @@ class JobFiles:
     dataset: str
     knowledge: KnowledgeFiles
     rank: int
+    places: tuple[str, ...]
     start: str | None
     current: str | None
     resumed: Path | None

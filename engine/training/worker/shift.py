@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from engine.errors import Cancelled, Damaged, HmiError
-from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
+from engine.model.adapters import AdapterShape, AdapterWeights, places_of, random_adapter
 from engine.model.backbone import Backbone
 from engine.training.checkpoint import resume, save_checkpoint, weights_of
 from engine.training.group import Group, evaluate
@@ -178,11 +178,12 @@ class Shift:
             backbone.shape.layers - backbone.split, backbone.shape.hidden, job.rank
         )
         generator = torch.Generator().manual_seed(job.origin.plan.seed)
-        return random_adapter(shape, len(job.labels), generator)
+        return random_adapter(shape, len(job.labels), generator, places=job.places)
 
     def _read(self, adapter: str) -> AdapterWeights:
-        arrays, _ = self._blobs.get(adapter)
-        return AdapterWeights.from_arrays(arrays, adapter).to(torch.float32)
+        arrays, about = self._blobs.get(adapter)
+        places = places_of(about, adapter)
+        return AdapterWeights.from_arrays(arrays, adapter, places=places).to(torch.float32)
 
     def _check(self, pupil: _Pupil) -> None:
         if self._orders.released():

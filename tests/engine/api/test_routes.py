@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +229,15 @@ def test_a_datasets_task_and_second_column_reach_the_engine(engine: Running) -> 
         assert http.put(where, content=b"{}").status_code == 200
     [given] = [given for asked, given in engine.appliance.calls if asked == "put_dataset"]
     assert given[-2:] == ("pair", "second")
+
+
+def test_a_datasets_labels_reach_the_engine_with_their_new_names(engine: Running) -> None:
+    with engine.http() as http:
+        where = "/v1/tenants/acme/datasets/d"
+        names = json.dumps({"0": "no", "1": "yes"})
+        assert http.put(where, params={"map": names}, content=b"{}").status_code == 200
+        [given] = [given for asked, given in engine.appliance.calls if asked == "put_dataset"]
+        assert given[-2:] == (("0", "no"), ("1", "yes"))
+        for wrong in ("0=no", '["0"]', '{"0": 1}'):
+            answer = http.put(where, params={"map": wrong}, content=b"{}")
+            assert (answer.status_code, answer.json()["code"]) == (422, "bad_map")

@@ -44,6 +44,23 @@ def test_a_dataset_tells_what_is_odd_in_it(appliance: Appliance) -> None:
     assert found.bytes == path.stat().st_size
 
 
+def test_a_datasets_labels_are_kept_under_the_names_that_they_are_given(
+    appliance: Appliance,
+) -> None:
+    data = encoded([("good", "1"), ("bad", "0"), ("dull", "0")])
+    names = {"0": "no", "1": "yes"}
+
+    def named(data: bytes) -> Dataset:
+        chunks = iter([data])
+        return appliance.put_dataset("acme", "films", chunks, "jsonl", "text", "label", names=names)
+
+    found = named(data)
+    assert found.labels == {"yes": 1, "no": 2}
+    with pytest.raises(BadInput, match="No row has a label"):
+        named(encoded([("good", "1")]))
+    assert appliance.dataset("acme", "films") == found
+
+
 def test_the_same_rows_have_the_same_fingerprint_however_they_came(appliance: Appliance) -> None:
     one = put(appliance, "one", encoded(ROWS))
     two = put(appliance, "two", gzip.compress(encoded(ROWS)))

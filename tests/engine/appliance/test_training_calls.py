@@ -104,6 +104,19 @@ def test_a_vplm_is_trained_published_and_answers_better(appliance: Appliance) ->
         assert right >= 0.85 * len(ROWS), mode
 
 
+def test_an_adapter_at_one_place_stays_there_trained_again_and_afresh(
+    appliance: Appliance,
+) -> None:
+    make_vplm(appliance, places=["attention"])
+    put_dataset(appliance, ROWS)
+    for more in ({}, {}, {"rank": 6}):
+        job = ended(appliance, appliance.train(request(epochs=1, **more)).id)
+        assert job.state == "succeeded", job.error
+        made = appliance.adapter(job.result["adapter"])
+        assert (made.created_by, made.places) == (job.id, ["attention"])
+    assert made.rank == 6
+
+
 def test_training_leaves_other_vplms_as_they_were(appliance: Appliance) -> None:
     first = make_vplm(appliance)
     make_vplm(appliance, "acme/sharing", adapter=first.adapter)

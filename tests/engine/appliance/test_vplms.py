@@ -9,7 +9,7 @@ import pytest
 
 from engine.appliance import Appliance
 from engine.errors import BadInput, Damaged, Refused
-from engine.schema import Quota, TenantPatch, VplmBulkCreate, VplmPatch
+from engine.schema import Quota, TenantPatch, VplmBulkCreate, VplmCreate, VplmPatch
 from store.blobs import BlobStore
 from store.errors import Exists, InUse, NotFound
 from tests.engine.appliance.small import (
@@ -114,6 +114,23 @@ def test_a_rank_beyond_the_arenas_is_refused(appliance: Appliance) -> None:
     with pytest.raises(BadInput, match="Rank 65") as error:
         make_vplm(appliance, "acme/larger", rank=65)
     assert error.value.code == "rank_too_high"
+
+
+def test_a_vplm_may_have_its_adapter_at_one_place_for_half_the_bytes(
+    appliance: Appliance,
+) -> None:
+    spec = {"tenant": "acme", "labels": ["no", "yes"], "rank": 8}
+    one, both = (
+        appliance.create_vplm(VplmCreate.model_validate(spec | more))
+        for more in ({"name": "one", "places": ["feed_forward"]}, {"name": "both"})
+    )
+    assert appliance.adapter(one.adapter).places == ["feed_forward"]
+    assert appliance.adapter(both.adapter).places == ["attention", "feed_forward"]
+    assert one.stored_bytes < 0.65 * both.stored_bytes
+    assert classify(appliance, one.id, TEXTS[0]).data[0].label in ("no", "yes")
+    exported = appliance.adapter_file(one.adapter).read_bytes()
+    appliance.remove_vplm(one.id)
+    assert appliance.import_adapter(iter([exported])).places == ["feed_forward"]
 
 
 def test_a_quota_bounds_single_and_bulk_creation(appliance: Appliance) -> None:

@@ -278,3 +278,16 @@ def test_what_goes_out_comes_back_the_same(rank: int, seed: int) -> None:
 
 def _pairs(left: AdapterWeights, right: AdapterWeights) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return [(part, right.tensors()[name]) for name, part in left.tensors().items()]
+
+
+def test_an_adapter_at_one_place_goes_out_as_that_and_comes_back() -> None:
+    shape = AdapterShape(LAYERS - SPLIT, HIDDEN, RANK)
+    rng = torch.Generator().manual_seed(2)
+    one = random_adapter(shape, 2, rng, torch.float16, ["feed_forward"])
+    hub = to_hub(one, SHAPE, SPLIT, name="films", model_name="small")
+    config = hub.document["config"]
+    assert (config["mh_adapter"], config["output_adapter"]) == (False, True)
+    assert not any("attention" in name for name in hub.tensors)
+    back = from_hub(hub, SHAPE, SPLIT, HEAD)
+    assert back.places == ("feed_forward",)
+    assert torch.equal(back.down, one.down)

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from engine.errors import Damaged
 from engine.model import adapters
-from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, random_adapter
+from engine.model.adapters import (
+    PLACES,
+    AdapterShape,
+    AdapterWeights,
+    places_of,
+    random_adapter,
+)
 from engine.model.backbone import Backbone
 from engine.model.batched import BatchedAdapters, SlotWeights, bottleneck
 from engine.model.packing import Packing
@@ -226,3 +232,28 @@ def test_exactly_the_finite_ones_of_all_float16_numbers_are_taken() -> None:
     assert not adapters._finite(numbers)
     assert adapters._finite(numbers[np.isfinite(numbers)].reshape(2, -1))
     assert adapters._finite(numbers[:0])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_adapter_at_one_place_is_stored_without_the_other_and_comes_back(place: str) -> None:
+    shape = AdapterShape(2, 16, 4)
+    one = random_adapter(shape, 3, torch.Generator().manual_seed(1), torch.float16, [place])
+    assert one.places == (place,)
+    stored = one.arrays()
+    assert stored["down"].shape == (2, 1, 16, 4)
+    places = places_of({"places": place}, "one")
+    back = AdapterWeights.from_arrays(stored, "one", places=places)
+    for name, tensor in one.tensors().items():
+        assert torch.equal(back.tensors()[name], tensor), name
+    x, at = torch.randn(5, 16), PLACES.index(place)
+    elsewhere = [part[1, 1 - at].float() for part in (back.down, back.down_bias)]
+    widened = [part[1, 1 - at].float() for part in (back.up, back.up_bias)]
+    assert torch.equal(bottleneck(x, *elsewhere, *widened), x)
+    with pytest.raises(Damaged, match="down is"):
+        AdapterWeights.from_arrays(stored, "one")
+
+
+@pytest.mark.parametrize("places", ["", "attention,attention", "feed_forward,attention", "norm"])
+def test_places_that_no_adapter_has_are_refused(places: str) -> None:
+    with pytest.raises(Damaged, match="Adapter one is not usable: it has no places"):
+        places_of({"places": places}, "one")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from engine.knowledge.retrieve import Knowledge
-from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
+from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import Backbone
 from engine.training.group import Group
 from engine.training.learner import Learner
@@ -25,9 +26,15 @@ ROWS = [
 ]
 
 
-def start(backbone: Backbone, seed: int = 3, labels: int = 2, rank: int = 4) -> AdapterWeights:
+def start(
+    backbone: Backbone,
+    seed: int = 3,
+    labels: int = 2,
+    rank: int = 4,
+    places: Sequence[str] = PLACES,
+) -> AdapterWeights:
     shape = AdapterShape(backbone.shape.layers - backbone.split, backbone.shape.hidden, rank)
-    return random_adapter(shape, labels, torch.Generator().manual_seed(seed))
+    return random_adapter(shape, labels, torch.Generator().manual_seed(seed), places=places)
 
 
 def learner(

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engine.knowledge.retrieve import Knowledge
+from engine.model.adapters import PLACES
 from engine.model.backbone import Backbone
 from engine.training.group import Group
 from engine.training.tasks.classification import Classification
@@ -95,3 +96,17 @@ def test_balanced_weights_make_a_rare_label_count_as_much_as_a_common_one() -> N
     assert losses["none"] == pytest.approx((right + wrong) / 2)
     assert losses["sqrt"] == pytest.approx((right + 3 * wrong) / 4)
     assert losses["balanced"] == pytest.approx((right + 9 * wrong) / 10)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
+def test_an_adapter_learns_where_it_sits_and_nowhere_else(
+    backbone: Backbone, knowledge: Knowledge, optimizer: str
+) -> None:
+    one, both = (learner(backbone, knowledge, optimizer=optimizer) for _ in range(2))
+    begun = start(backbone, places=["attention"])
+    group = Group(backbone, [one, both], [begun, start(backbone)])
+    finish(group, [one, both])
+    ended = one.outcome()
+    assert ended.places == ("attention",)
+    assert not torch.equal(ended.up[:, 0], begun.up[:, 0])
+    assert both.outcome().places == PLACES

@@ -317,6 +317,27 @@ async def test_a_tariff_brings_a_column_of_costs(paths: Paths, engine: ScriptedE
         await sees(pilot, "storage 1.50, requests 20.00,", "training 3.00")
 
 
+async def test_what_a_tenant_keeps_is_told_by_kind_and_against_its_quota(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    engine.tenant_rows[0] = tenant(
+        "acme",
+        quota=Quota(bytes=10 << 20),
+        stored_bytes=6 << 20,
+        adapters=15,
+        versions=18,
+        datasets=2,
+        dataset_bytes=3 << 20,
+        used_bytes=9 << 20,
+        saved_bytes=700 << 20,
+    )
+    async with open_app(paths, engine, "tenants").run_test(size=(200, 40)) as pilot:
+        await sees(pilot, " keeps ", " quota", " 90 %")
+        await pilot.press("d")
+        await sees(pilot, "10 of no limit, 18 versions", "9.0 MiB of 10 MiB, 90 %")
+        await sees(pilot, "6.0 MiB in 15 files", "3.0 MiB in 2 files", "700 MiB by sharing")
+
+
 async def test_a_vplm_says_when_it_was_last_used(paths: Paths, engine: ScriptedEngine) -> None:
     engine.vplm_rows[0] = vplm("acme", "polarity", last_used=time.time() - 7300)
     async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:

@@ -55,6 +55,22 @@ async def test_training_is_started_from_a_file(
         assert engine.called("put_dataset")[0][2] == data
 
 
+async def test_labels_of_the_file_are_called_as_the_form_says(
+    paths: Paths, engine: ScriptedEngine, data: Path
+) -> None:
+    async with open_app(paths, engine, "trainer").run_test() as pilot:
+        await sees(pilot, "acme/polarity")
+        await pilot.press("n")
+        await fill(pilot, vplm="acme/polarity", data=str(data), map="0, 1=positive")
+        await pilot.press("ctrl+s")
+        await sees(pilot, "'0' does not say what which label is to become.")
+        assert engine.called("put_dataset") == []
+        await fill(pilot, map="0=negative, 1 = positive")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: engine.called("train"))
+        assert engine.called("put_dataset")[0][-2:] == (("0", "negative"), ("1", "positive"))
+
+
 async def test_bad_hyperparameters_start_nothing(
     paths: Paths, engine: ScriptedEngine, data: Path
 ) -> None:

@@ -20,6 +20,9 @@ def test_creating_one_prints_its_id(engine: FakeEngine, run: Run) -> None:
     asked = engine.asked[-1].json
     assert (asked["tenant"], asked["name"], asked["domain"]) == ("acme", "polarity", "reviews")
     assert asked["labels"] == ["no", "yes"]
+    assert asked["places"] == ["attention", "feed_forward"]
+    run("vplm", "create", "acme/half", "--labels", "no,yes", "--places", "feed_forward")
+    assert engine.asked[-1].json["places"] == ["feed_forward"]
 
 
 def test_a_count_creates_many_at_once(engine: FakeEngine, run: Run) -> None:
@@ -36,6 +39,7 @@ def test_a_count_creates_many_at_once(engine: FakeEngine, run: Run) -> None:
         (["acme/p", "--labels", "a"], "two labels"),
         (["p", "--labels", "a,b"], "TENANT/NAME"),
         (["acme/P!", "--labels", "a,b"], "name"),
+        (["acme/p", "--labels", "a,b", "--places", "norm"], "places"),
     ],
 )
 def test_what_the_schema_refuses_is_told_without_asking_the_engine(

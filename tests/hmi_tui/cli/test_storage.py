@@ -121,6 +121,21 @@ def test_a_dataset_is_put_and_removed(engine: FakeEngine, run: Run, tmp_path: Pa
     assert run("dataset", "rm", "acme/films").stdout == "acme/films\n"
 
 
+def test_a_datasets_labels_are_called_otherwise(
+    engine: FakeEngine, run: Run, tmp_path: Path
+) -> None:
+    path = "/v1/tenants/acme/datasets/films"
+    data = tmp_path / "rows.jsonl"
+    data.write_text("{}\n")
+    engine.on("PUT", path, a_dataset())
+    put = ("dataset", "put", "acme/films", str(data))
+    run(*put, "--map", "0=negative", "--map", "1 = a=b", "-q")
+    assert json.loads(engine.calls("PUT", path)[0].query["map"]) == {"0": "negative", "1": "a=b"}
+    for wrong in (("--map", "negative"), ("--map", "0="), ("--map", "0=a", "--map", "0=b")):
+        assert "Write OLD=NEW" in run(*put, *wrong, code=1).stderr
+    assert len(engine.calls("PUT", path)) == 1
+
+
 def test_a_dataset_over_the_quota_is_refused_by_its_name(
     engine: FakeEngine, run: Run, tmp_path: Path
 ) -> None:

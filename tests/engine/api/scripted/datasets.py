@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.schema import Dataset, DatasetPage, Task
 from tests.engine.api.scripted.transfers import Transfers
@@ -33,9 +33,10 @@ class DatasetAnswers(Transfers):
         label: str,
         task: Task,
         pair: str,
+        names: Mapping[str, str],
     ) -> Dataset:
         more = () if (task, pair) == ("classify", "text_pair") else (task, pair)
-        self._do("put_dataset", tenant, name, format, text, label, *more)
+        self._do("put_dataset", tenant, name, format, text, label, *more, *names.items())
         self._take(chunks)
         return DATASET.model_copy(update={"name": name, "bytes": len(self.received)})
 

@@ -16,6 +16,7 @@ from tests.hmi_tui.app.scripted_engine.datasets import DatasetAnswers
 from tests.hmi_tui.app.scripted_engine.domains import DomainAnswers
 from tests.hmi_tui.app.scripted_engine.inference import InferenceAnswers
 from tests.hmi_tui.app.scripted_engine.jobs import JobAnswers
+from tests.hmi_tui.app.scripted_engine.starters import StarterAnswers
 from tests.hmi_tui.app.scripted_engine.tenants import TenantAnswers
 from tests.hmi_tui.app.scripted_engine.trace import TraceAnswers
 from tests.hmi_tui.app.scripted_engine.versions import VersionAnswers
@@ -34,6 +35,7 @@ class ScriptedEngine(
     DatasetAnswers,
     JobAnswers,
     TraceAnswers,
+    StarterAnswers,
 ):
     """State in plain lists; `down` makes every call fail as if nobody listened."""
 

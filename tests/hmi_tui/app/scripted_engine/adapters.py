@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.client import Conflict
+from engine.client import Conflict, NotFound
 from engine.schema import Adapter, AdapterCheck, AdapterPage
 from tests.hmi_tui.app.engine_documents import a_spare_adapter
 from tests.hmi_tui.app.scripted_engine.paging import paged
@@ -54,6 +54,12 @@ class AdapterAnswers(VplmAnswers):
             unused=len(self.spare_adapters),
             unused_bytes=spare,
         )
+
+    async def adapter(self, id: str) -> Adapter:
+        for row in (await self.adapters(id)).data:
+            if row.id == id:
+                return row
+        raise NotFound(f"There is no adapter {id}.", remedy="hmi adapter ls lists them.")
 
     async def import_adapter(self, file: Path) -> Adapter:
         self._answer("import_adapter", file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.client import BadInput
@@ -19,9 +20,10 @@ class DatasetAnswers(Script):
         label: str = "label",
         task: Task = "classify",
         text_pair: str = "text_pair",
+        map: Mapping[str, str] | None = None,
     ) -> DatasetReceipt:
         more = () if (task, text_pair) == ("classify", "text_pair") else (task, text_pair)
-        self._answer("put_dataset", tenant, name, path, text, label, *more)
+        self._answer("put_dataset", tenant, name, path, text, label, *more, *(map or {}).items())
         if "bad" in name:
             raise BadInput(f'Line 1 has no column "{text}".', remedy="Name it in Text column.")
         return DatasetReceipt(tenant=tenant, name=name, rows=2, labels={"a": 1, "b": 1}, bytes=9)

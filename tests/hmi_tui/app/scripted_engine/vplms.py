@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.client import NotFound
-from engine.schema import Mode, Vplm, VplmBulkCreate, VplmCreate, VplmPage
+from engine.schema import Created, Mode, Vplm, VplmBulkCreate, VplmCreate, VplmPage
 from tests.hmi_tui.app.engine_documents import vplm
 from tests.hmi_tui.app.scripted_engine.paging import paged
 from tests.hmi_tui.app.scripted_engine.script import Script
@@ -43,11 +43,22 @@ class VplmAnswers(Script):
                 return row
         raise NotFound(f'There is no vPLM "{id}".', remedy="hmi vplm ls lists them.")
 
-    async def create_vplm(self, request: VplmCreate) -> Vplm:
+    async def create_vplm(self, request: VplmCreate) -> Created:
+        """Of what it starts from it takes nothing but the name."""
         self._answer("create_vplm", request)
-        made = vplm(request.tenant, request.name, domain=request.domain, labels=request.labels)
+        made = vplm(
+            request.tenant,
+            request.name,
+            domain=request.domain or "general",
+            labels=request.labels,
+        )
         self.vplm_rows.append(made)
-        return made
+        source = request.from_vplm or request.from_starter
+        return Created(
+            **made.model_dump(),
+            started_from=source or "random",
+            head="kept" if source else "random",
+        )
 
     async def create_vplms(self, request: VplmBulkCreate) -> list[str]:
         self._answer("create_vplms", request)
