@@ -16,6 +16,8 @@ from torch import Tensor
 from engine.serving.generation.chance import uniform
 from engine.serving.generation.settings import SamplingSettings
 
+_COLDEST = 1e-30
+"""As good as greedy, and still a number in float32."""
 _RANKED = 256
 """Tokens of a row that are put in order at first."""
 
@@ -86,7 +88,7 @@ def adjusted(logits: Tensor, drawings: Sequence[Drawing]) -> Tensor:
 def probabilities(logits: Tensor, drawings: Sequence[Drawing]) -> Tensor:
     """What is drawn from, (B, V): temperature, then top_k, top_p and min_p, each on what the
     former left."""
-    heat = [one.settings.temperature for one in drawings]
+    heat = [max(one.settings.temperature, _COLDEST) for one in drawings]
     peak = logits.amax(-1, keepdim=True)
     # Less the peak first: the lowest temperature then leaves the likeliest, and no infinity.
     scaled = (logits - peak) / torch.tensor(heat, device=logits.device)[:, None]

@@ -11,7 +11,7 @@ MAX_LOGPROBS = 20
 MAX_BIAS = 100.0
 MAX_BIASED = 1024
 MAX_TEMPERATURE = 2.0
-MAX_REPETITION = 10.0
+MIN_REPETITION, MAX_REPETITION = 0.01, 10.0
 MAX_PENALTY = 2.0
 
 
@@ -48,7 +48,7 @@ class SamplingSettings:
         _within("top_k", self.top_k, 0, None)
         _within("top_p", self.top_p, 0.0, 1.0, above=True)
         _within("min_p", self.min_p, 0.0, 1.0)
-        _within("repetition_penalty", self.repetition, 0.0, MAX_REPETITION, above=True)
+        _within("repetition_penalty", self.repetition, MIN_REPETITION, MAX_REPETITION)
         _within("frequency_penalty", self.frequency, -MAX_PENALTY, MAX_PENALTY)
         _within("presence_penalty", self.presence, -MAX_PENALTY, MAX_PENALTY)
         if self.logprobs is not None:

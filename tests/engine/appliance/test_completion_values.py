@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from engine.appliance.completions import TokenReport, fit_prompt, settings_of
 from engine.errors import BadInput
 from engine.schema.completions import CompletionRequest
+from engine.serving.generation.continuation import Ending
 from engine.serving.generation.detokenize import TokenBytes
 from engine.serving.generation.sampling import Drawn
 from engine.serving.generation.settings import SamplingSettings
@@ -36,6 +38,37 @@ def test_every_value_arrives_where_it_belongs() -> None:
     assert settings_of(request, 5, 0) == SamplingSettings(
         5, 0.5, 0, 0.9, 0.1, 1.2, 0.3, 0.4, ((3, -2.0), (9, 1.0)), 2
     )
+
+
+stops = st.text(st.characters(codec="utf-8"), min_size=1, max_size=256)
+
+
+@settings(deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "temperature": st.floats(0, 2),
+            "top_k": st.integers(-1, 10**6),
+            "top_p": st.floats(0, 1, exclude_min=True),
+            "min_p": st.floats(0, 1),
+            "repetition_penalty": st.floats(0.01, 10),
+            "frequency_penalty": st.floats(-2, 2),
+            "presence_penalty": st.floats(-2, 2),
+            "logit_bias": st.dictionaries(st.integers(0, 10**6), st.floats(-100, 100), max_size=9),
+            "seed": st.integers(-(2**63), 2**63 - 1),
+            "logprobs": st.integers(0, 20),
+            "max_tokens": st.integers(1, 10**6),
+            "stop": st.lists(
+                st.text(st.characters(codec="utf-8"), min_size=1, max_size=256), max_size=16
+            ),
+        },
+    )
+)
+def test_the_engine_refuses_nothing_that_a_request_may_say(fields: dict[str, Any]) -> None:
+    request = CompletionRequest(model="a/b", prompt="x", **fields)
+    settings_of(request, 5 if request.seed is None else request.seed, 3)
+    Ending(request.max_tokens, 10, request.stops)
 
 
 def test_several_continuations_have_seeds_of_their_own_and_the_first_has_the_requests() -> None:

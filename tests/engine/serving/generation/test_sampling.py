@@ -206,7 +206,7 @@ def test_the_generator_is_splitmix64() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(rows_of, st.sampled_from([1e-30, 1e-6, 0.01]))
+@given(rows_of, st.sampled_from([5e-324, 1e-30, 1e-6, 0.01]))
 def test_the_lowest_temperature_takes_the_likeliest(row: list[float], heat: float) -> None:
     assume(max(row) - sorted(row)[-2] > 0.1)
     (found,) = draw(torch.tensor([row]), [Drawing(SamplingSettings(3, temperature=heat))])
@@ -240,7 +240,7 @@ GOOD = SamplingSettings(0)
         ({"top_p": 0.0}, "top_p is 0.0; it must be above 0"),
         ({"top_p": 1.01}, "at most 1"),
         ({"min_p": -1.0}, "min_p"),
-        ({"repetition": 0.0}, "repetition_penalty is 0.0; it must be above 0"),
+        ({"repetition": 0.0}, "repetition_penalty is 0.0; it must be at least 0.01"),
         ({"frequency": 2.1}, "frequency_penalty"),
         ({"presence": -2.1}, "presence_penalty"),
         ({"logprobs": 21}, "logprobs is 21; it must be at least 0 and at most 20"),
