@@ -129,12 +129,12 @@ class BlobStore:
         except FileNotFoundError:
             raise _missing(blob) from None
 
-    def delete(self, blob: str) -> None:
-        """Remove it, unless another thread is storing the same just now: then it is theirs.
-        NotFound."""
+    def delete(self, blob: str, known: Callable[[str], bool] = lambda _: False) -> None:
+        """Remove it, unless another thread is storing the same just now, or has stored and entered
+        it since the caller let go of it, which `known` tells: then it is theirs. NotFound."""
         path = self.path(blob)
         with self._leases.removing(blob) as free:
-            if free and not files.remove_file(path):
+            if free and not known(blob) and not files.remove_file(path):
                 raise _missing(blob)
 
     def ids(self) -> Iterator[str]:

@@ -64,6 +64,14 @@ class Catalogue:
         sql = "select id from adapters union select encoder from domains where encoder is not null"
         return {row["id"] for row in self._connections.query(sql)}
 
+    def knows_blob(self, blob: str) -> bool:
+        """Whether it is one of them."""
+        sql = """
+            select exists (select 1 from adapters where id = :blob)
+                or exists (select 1 from domains where encoder = :blob)
+        """
+        return bool(self._connections.value(sql, {"blob": blob}))
+
     def close(self) -> None:
         self._connections.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Any, TypedDict, Unpack
 
 from store.connections import Connections
@@ -84,12 +85,18 @@ class JobRows:
         with self._connections.writing() as db:
             return self._rows.change(db, (job,), changes)
 
-    def fail_interrupted(self, message: str) -> int:
-        """Fail every job that was queued or running, for the reason `message`; how many."""
+    def unfinished(self) -> list[JobRow]:
+        """Jobs that wait or run, oldest first."""
+        return self._rows.where("state in ('queued', 'running') order by created_at", [])
+
+    def fail_interrupted(self, message: str, but: Collection[str] = ()) -> int:
+        """Fail every job that was queued or running, those with the ids `but` apart, for the
+        reason `message`; how many."""
+        others = f"and id not in ({', '.join('?' * len(but))})" if but else ""
         with self._connections.writing() as db:
             cursor = db.execute(
                 "update jobs set state = 'failed', error = ?, finished_at = ? "
-                "where state in ('queued', 'running')",
-                [message, time.time()],
+                f"where state in ('queued', 'running') {others}",
+                [message, time.time(), *but],
             )
             return cursor.rowcount

@@ -2,7 +2,8 @@
 
 A file is stored first and entered in the catalogue after. Between the two nothing refers to it, and
 if its content was there already, somebody else may just be letting go of it. So whoever stores
-keeps a lease until the row is there, and whoever removes asks here, name by name.
+keeps a lease until the row is there, and whoever removes asks here, name by name, and then the
+catalogue: in that order and under one lock, for a lease ends only when the row is there.
 """
 
 from __future__ import annotations

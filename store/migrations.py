@@ -260,6 +260,12 @@ def m009_starting_points_and_backbones(db: Database) -> None:
 
 
 @MIGRATIONS()
+def m010_task_of_a_vplm_and_of_a_dataset(db: Database) -> None:
+    db.table("vplms").add_column("task", str, not_null_default="classify")
+    db.table("datasets").add_column("task", str, not_null_default="classify")
+
+
+@MIGRATIONS()
 def m011_what_was_counted_in_a_dataset(db: Database) -> None:
     for counted in ("duplicates", "conflicts", "too_long"):
         db.table("datasets").add_column(counted, int)

@@ -63,7 +63,7 @@ class EpochRow:
 class VplmRow:
     """`adapter` is the id of its blob; `version` is 1 at creation, publishing adds one; `miss` is
     what happens to n-grams that no table holds, None where the engine decides; `last_used` is when
-    it was last asked, as of the last time that was written down."""
+    it was last asked, as of the last time that was written down; `task` is what it answers."""
 
     tenant: str
     name: str
@@ -79,6 +79,7 @@ class VplmRow:
     created_at: float
     miss: str | None = None
     last_used: float | None = None
+    task: str = "classify"
 
     @property
     def id(self) -> str:
@@ -193,7 +194,8 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """`labels` maps a label to its rows; `path_name` is what `DatasetFiles` knows it by.
+    """`labels` maps a label to its rows; `path_name` is what `DatasetFiles` knows it by; `task` is
+    what its rows can teach.
 
     Of its rows, `duplicates` say again what an earlier one said, `conflicts` have a text that also
     stands with another label, `too_long` are longer than the backbone reads; None where nobody
@@ -211,3 +213,4 @@ class DatasetRow:
     duplicates: int | None = None
     conflicts: int | None = None
     too_long: int | None = None
+    task: str = "classify"

@@ -1,4 +1,4 @@
-"""Corpora and datasets as files: plain text a document a line, and rows of text and label."""
+"""Corpora and datasets as files: plain text a document a line, and rows of text and target."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from store import files
 from store.errors import BadInput, BadText, Damaged, NotFound
 from store.leases import Leases
 from store.lines import LineChecker
+
+Text = str | tuple[str, str]
+"""A text, or two that belong together."""
+Span = tuple[int, int, str]
+"""Characters `start` to `end` and what they are."""
+Target = str | tuple[str, ...] | tuple[float, ...] | tuple[Span, ...]
+"""What a row teaches: a label, several, numbers, or labelled spans of the text."""
+Example = tuple[Text, Target]
 
 _PATH_NAME = re.compile(r"([^/]+)/([^/]+)")
 
@@ -106,7 +114,7 @@ class CorpusFiles:
 
 
 class DatasetFiles:
-    """Datasets below `root`: a folder for each tenant, JSON lines of [text, label].
+    """Datasets below `root`: a folder for each tenant, JSON lines of [text, target].
 
     Safe to use from several threads.
 
@@ -128,10 +136,10 @@ class DatasetFiles:
         self,
         tenant: str,
         name: str,
-        rows: Iterable[tuple[str, str]],
+        rows: Iterable[tuple[Text, Target]],
         allow: Callable[[int], None] = lambda _: None,
     ) -> DatasetInfo:
-        """Store rows of (text, label) as they come. BadText if there are none or one is no text.
+        """Store rows of (text, target) as they come. BadText for none, or one that is no text.
 
         `allow` hears how large the file will be before each row is written, and raises if that is
         too large; then nothing stays.
@@ -140,27 +148,29 @@ class DatasetFiles:
         folder = self._root / files.check_name("tenant", tenant)
         files.check_name("dataset", name)
         labels: Counter[str] = Counter()
+        count = 0
         with files.Incoming(folder) as incoming:
-            for number, (text, label) in enumerate(rows, start=1):
-                row = _encoded(text, label, number)
+            for number, (text, target) in enumerate(rows, start=1):
+                row = _encoded(text, target, number)
                 allow(incoming.bytes + len(row))
                 incoming.write(row)
-                labels[label] += 1
-            if not labels:
+                labels.update(labels_in(target))
+                count = number
+            if not count:
                 raise BadText(f'The dataset "{name}" has no rows.', remedy="Give at least one row.")
             file = f"{name}.{secrets.token_hex(8)}.jsonl"
             with self._leases.taking(f"{tenant}/{file}"):
                 final = incoming.commit(file)
             return DatasetInfo(
-                rows=labels.total(),
+                rows=count,
                 labels=dict(labels),
                 bytes=incoming.bytes,
                 sha256=incoming.sha256,
                 path_name=f"{tenant}/{final.name}",
             )
 
-    def rows(self, path_name: str) -> Iterator[tuple[str, str]]:
-        """The rows (text, label), read as they are asked for. NotFound; Damaged naming the file."""
+    def rows(self, path_name: str) -> Iterator[Example]:
+        """The rows (text, target), read as asked for. NotFound; Damaged naming the file."""
         path = self._path(path_name)
         try:
             file = path.open(encoding="utf-8", newline="\n")
@@ -230,19 +240,32 @@ def _documents(file: TextIO, path: Path) -> Iterator[str]:
             raise Damaged(f"The corpus {path} is no longer UTF-8: {error}.") from error
 
 
-def _pairs(file: TextIO, path: Path) -> Iterator[tuple[str, str]]:
+def labels_in(target: Target) -> set[str]:
+    """The labels that a row has; none of one that teaches numbers."""
+    if isinstance(target, str):
+        return {target}
+    every = (part[2] if isinstance(part, tuple) else part for part in target)
+    return {label for label in every if isinstance(label, str)}
+
+
+def _pairs(file: TextIO, path: Path) -> Iterator[Example]:
     with file:
         for number, line in enumerate(file, start=1):
             try:
-                text, label = json.loads(line)
+                text, target = json.loads(line)
             except ValueError as error:
                 raise Damaged(f"The dataset file {path} is damaged at row {number}.") from error
-            yield text, label
+            yield _frozen(text), _frozen(target)
 
 
-def _encoded(text: str, label: str, number: int) -> bytes:
+def _frozen(value: Any) -> Any:
+    """Lists, as JSON has them, as the tuples that they were."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _encoded(text: Text, target: Target, number: int) -> bytes:
     try:
-        return json.dumps([text, label], ensure_ascii=False).encode() + b"\n"
+        return json.dumps([text, target], ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError as error:
         raise BadText(
             f"Row {number} is not text: it has half of a surrogate pair.",

@@ -28,6 +28,7 @@ VPLMS = TableKind(
         "tenant": "tenant",
         "domain": "domain",
         "mode": "mode",
+        "task": "task",
         "rank": "rank",
         "version": "version",
         "pinned": "pinned",

@@ -28,11 +28,15 @@ from engine.schema import (
     DomainEpochs,
     DomainTree,
     DomainUpdate,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
     Job,
     JobAccepted,
     JobPage,
     ModelList,
     NgramPage,
+    PredictRequest,
+    PredictResponse,
     PromoteRequest,
     Published,
     PublishRequest,
@@ -47,6 +51,9 @@ from engine.schema import (
     StarterPublish,
     Status,
     Storage,
+    TagRequest,
+    TagResponse,
+    Task,
     Tenant,
     TenantCreate,
     TenantCreated,
@@ -163,6 +170,8 @@ class Port(Protocol):
         format: DatasetFormat,
         text: str,
         label: str,
+        task: Task,
+        pair: str,
     ) -> Dataset: ...
     def datasets(
         self, tenant: str, q: str, sort: str | None, limit: int, cursor: str | None
@@ -175,6 +184,9 @@ class Port(Protocol):
     def cancel_job(self, id: str) -> Job: ...
 
     async def classify(self, request: ClassifyRequest) -> ClassifyResponse: ...
+    async def tag(self, request: TagRequest) -> TagResponse: ...
+    async def predict(self, request: PredictRequest) -> PredictResponse: ...
+    async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse: ...
     def models(self) -> ModelList: ...
 
 

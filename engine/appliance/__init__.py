@@ -14,6 +14,7 @@ from engine.appliance.starters import StarterCalls
 from engine.appliance.status import StatusCalls, queue_of, tiers_of
 from engine.appliance.storage import StorageCalls
 from engine.appliance.tenants import TenantCalls
+from engine.appliance.trainings import Trainings
 from engine.appliance.updates import UpdateWatch
 from engine.appliance.versions import VersionCalls
 from engine.config import Settings
@@ -43,6 +44,7 @@ class Appliance(
         self.events = EventLog()
         self.metrics = Metrics()
         self._updates: UpdateWatch | None = None
+        self._trainings: Trainings | None = None
 
     @property
     def ready(self) -> bool:
@@ -59,8 +61,11 @@ class Appliance(
         def phase(what: str) -> None:
             self._phase = what
 
-        self._open = Core(self.settings, self.events, self.metrics, phase)
-        self._updates = UpdateWatch(self._open, self.rebuild_domain)
+        core = Core(self.settings, self.events, self.metrics, phase)
+        self._trainings = Trainings(core)
+        core.jobs.start(self._trainings.again)
+        self._open = core
+        self._updates = UpdateWatch(core, self.rebuild_domain)
         self._updates.start()
         # What has been loaded stays; the collector need not look at it again.
         gc.freeze()
@@ -74,6 +79,8 @@ class Appliance(
         core, self._open, self._phase = self._open, None, "stopping"
         if core is not None:
             core.close()
+            if self._trainings is not None:
+                self._trainings.close()
             gc.unfreeze()
 
     def render_metrics(self) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.models import task_name
 from engine.appliance.provenance import provenance_metadata, provenance_of
 from engine.appliance.received import received, unpacked
 from engine.appliance.source import IMPORTED, PLACES_NAME, BlobSource
@@ -98,6 +99,7 @@ class AdapterCalls(Calls):
                 "backbone_sha256": about.get("backbone_sha256", ""),
                 # Names that do not go with the head are no help to anybody.
                 "labels": named if len(named.split("\n")) == weights.labels else "",
+                "task": task_name(about.get("task", "classify")),
             }
             row = AdapterRow(
                 info.id,

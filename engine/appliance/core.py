@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from engine.telemetry.events import EventLog
 from engine.telemetry.gpu import GpuSampler
 from engine.telemetry.host import HostSampler
 from engine.telemetry.metrics import Metrics
+from engine.training.group import MOST
 from engine.training.jobs import Jobs
 from store.backbone_files import BackboneFiles
 from store.blobs import BlobStore
@@ -123,15 +124,20 @@ class Core:
             overlap=overlap,
         )
         self.jobs = Jobs(
-            self.catalogue.jobs, self.threads, self.idle, self.chronicle.job, self._job_ended
+            self.catalogue.jobs,
+            self.threads,
+            self.idle,
+            self.chronicle.job,
+            self._job_ended,
+            most=MOST,
         )
+        self._lately: deque[tuple[float, int]] = deque()
         self.gpu = GpuSampler(device.index or 0)
         self.host = HostSampler()
         self.changing = threading.RLock()
         """Held by calls that change what vPLMs there are."""
         self.gpu.start()
         self.pipeline.start()
-        self.jobs.start()
         log.info(
             "ready: %s on %s in %s, %d vPLMs, %d adapter slots, %d threads",
             self.backbone.checkpoint.name,
@@ -203,7 +209,7 @@ class Core:
         self.tiers.forget(adapter)
         # Its file may have been lost already; gone is gone.
         with contextlib.suppress(NotFound):
-            self.blobs.delete(adapter)
+            self.blobs.delete(adapter, self.catalogue.knows_blob)
 
     def _chosen_backbone(self) -> Path | None:
         """The folder that --backbone names, or that of the imported one that it names."""
@@ -226,6 +232,14 @@ class Core:
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""
         return self.queue.size()[0] == 0 and self.metrics.rates().requests_per_s < _IDLE_RATE
+
+    def busy(self) -> bool:
+        """Whether load has come, as a job for idle time must know it: within a second."""
+        now, batches = time.monotonic(), self.totals["batches"]
+        self._lately.append((now, batches))
+        while now - self._lately[0][0] > 1.0:
+            self._lately.popleft()
+        return self.queue.size()[0] > 0 or batches - self._lately[0][1] > _IDLE_RATE
 
     def _job_ended(self, type: str, state: str) -> None:
         self.metrics.job_ended(type, state)

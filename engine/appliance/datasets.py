@@ -6,15 +6,19 @@ import time
 from collections.abc import Iterator, Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.models import task_name
 from engine.appliance.quota import Allowance
 from engine.errors import Conflict
 from engine.model.backbone import Backbone
+from engine.model.reading import Text, read_texts
 from engine.schema import Dataset, DatasetPage
+from engine.serving.work import TaskName
 from engine.training.census import Census
 from engine.training.data import Format, read_rows
 from engine.training.gzipped import plain
 from engine.training.schedule import held_out_rows
 from store.rows import DatasetRow
+from store.texts import Example
 
 _MARKS = 2
 """Tokens that the tokenizer puts round a text."""
@@ -29,20 +33,23 @@ class DatasetCalls(Calls):
         format: Format,
         text: str,
         label: str,
+        task: TaskName = "classify",
+        pair: str = "text_pair",
     ) -> Dataset:
         """Take a dataset, in place of one of that name. Refused, as soon as it is known, if the
         quota has no room; nothing of a dataset that is not taken stays."""
         with self._core.datasets.keeping():
-            return self._put(tenant, name, chunks, format, text, label)
+            rows = read_rows(
+                plain(chunks, self._core.settings.max_upload), format, text, label, task, pair
+            )
+            return self._put(tenant, name, rows, task)
 
     def _put(
         self,
         tenant: str,
         name: str,
-        chunks: Iterator[bytes],
-        format: Format,
-        text: str,
-        label: str,
+        rows: Iterator[Example],
+        task: TaskName,
     ) -> Dataset:
         core = self._core
         allowance, replaced = Allowance.of(core.catalogue, tenant), self._bytes_of(tenant, name)
@@ -52,7 +59,7 @@ class DatasetCalls(Calls):
         info = core.datasets.put(
             tenant,
             name,
-            census.over(read_rows(plain(chunks, core.settings.max_upload), format, text, label)),
+            census.over(rows),
             lambda size: allowance.check(max(size, 1), replaced, "the dataset takes"),
         )
         try:
@@ -69,6 +76,7 @@ class DatasetCalls(Calls):
                 counted.duplicates,
                 counted.conflicts,
                 counted.too_long,
+                task,
             )
             old = self._enter(row)
         except BaseException:
@@ -124,6 +132,7 @@ class DatasetCalls(Calls):
         return Dataset(
             tenant=row.tenant,
             name=row.name,
+            task=task_name(row.task),
             rows=row.rows,
             labels=row.labels,
             bytes=row.bytes,
@@ -132,12 +141,13 @@ class DatasetCalls(Calls):
             duplicates=row.duplicates,
             conflicts=row.conflicts,
             too_long=row.too_long,
-            held_out=held_out_rows(row.labels.values()),
+            held_out=held_out_rows(
+                row.labels.values() if row.task in ("classify", "pair") else [row.rows]
+            ),
             jobs=[job.id for job in jobs],
         )
 
 
-def _long(backbone: Backbone, texts: Sequence[str]) -> int:
+def _long(backbone: Backbone, texts: Sequence[Text]) -> int:
     """How many of them the backbone would cut."""
-    looked_at = [text[: backbone.max_characters] for text in texts]
-    return sum(backbone.cut(ids)[1] for ids in backbone.tokenize(looked_at))
+    return sum(reading.cut for reading in read_texts(backbone, texts))

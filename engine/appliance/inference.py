@@ -1,194 +1,184 @@
-"""The call everything else is for: texts in, labels out."""
+"""The calls everything else is for: texts in; labels, spans, numbers or vectors out."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import base64
 import secrets
 import time
-from collections.abc import Iterator
 
-from engine.appliance.calls import Calls
-from engine.errors import HmiError, NotFound, QueueFull
-from engine.knowledge.retrieve import Lookups
+import numpy as np
+
+from engine.appliance.asking import Asked, Asking
+from engine.appliance.timing import timing_of, usage_of
+from engine.errors import BadInput, NotFound
+from engine.model.tagging import Tagging
 from engine.schema import (
     ClassifyRequest,
     ClassifyResponse,
+    Embedding,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
+    Numbers,
     Prediction,
-    Timing,
+    PredictRequest,
+    PredictResponse,
+    Span,
+    TaggedText,
+    TagRequest,
+    TagResponse,
     TokenOrigin,
-    Usage,
 )
-from engine.serving.work import Mode, Outcome, ServedModel, Ticket, Work
-from store.errors import StoreError
+from engine.serving.work import Outcome
 
-_OFF_LOOP = 2_000
-"""Characters beyond which tokenising would hold up the event loop."""
+_HOLDS = 0.5
+"""The probability from which a label of several holds."""
 
 
-class InferenceCalls(Calls):
+class InferenceCalls(Asking):
     async def classify(self, request: ClassifyRequest) -> ClassifyResponse:
-        core = self._core
-        began = time.perf_counter()
-        model = core.models.take(request.model)
-        texts = [request.input] if isinstance(request.input, str) else request.input
-        with self._counted(model, len(texts), began) as tokens:
-            ids = await self._tokenize([text[: core.backbone.max_characters] for text in texts])
-            cut = [core.backbone.cut(row) for row in ids]
-            truncated = [
-                was or len(text) > core.backbone.max_characters
-                for text, (_, was) in zip(texts, cut, strict=True)
-            ]
-            rows = [row for row, _ in cut]
-            while True:
-                mode: Mode = request.mode or model.mode
-                ticket = Ticket(len(texts), core.tiers.tier(model.adapter))
-                try:
-                    outcomes = await self._ask(model, mode, rows, ticket, request.explain)
-                    break
-                except (HmiError, StoreError):
-                    # It may have been retrained or moved while the request waited, and what it
-                    # was before be gone; then it is asked as it is now.
-                    now = core.models.take(request.model)
-                    if now == model:
-                        raise
-                    model = now
-            tokens.append(sum(o.tokens for o in outcomes))
-        answer = _response(model, mode, ticket, outcomes, truncated)
+        asked = await self._asked(
+            request.model,
+            ("classify", "multilabel", "pair"),
+            request.texts,
+            request.mode,
+            explain=request.explain,
+        )
+        labels = list(asked.model.labels)
+        answer = ClassifyResponse(
+            id=_id("classify"),
+            created=int(time.time()),
+            model=asked.model.id,
+            version=asked.model.version,
+            data=[_prediction(asked, i, labels) for i in range(len(asked.outcomes))],
+            labels=labels,
+            usage=usage_of(asked),
+            timing=timing_of(asked),
+        )
         if not request.explain:
             return answer
-        return answer.model_copy(update={"tokens": self._explained(rows, outcomes)})
+        return answer.model_copy(update={"tokens": self._explained(asked)})
 
-    def _explained(self, rows: list[list[int]], outcomes: list[Outcome]) -> list[list[TokenOrigin]]:
+    async def tag(self, request: TagRequest) -> TagResponse:
+        asked = await self._asked(request.model, ("tokens",), request.texts, request.mode)
+        tagging = Tagging(asked.model.labels)
+        return TagResponse(
+            id=_id("tag"),
+            created=int(time.time()),
+            model=asked.model.id,
+            data=[_tagged(asked, i, text, tagging) for i, text in enumerate(request.texts)],
+            labels=sorted(tagging.names),
+            usage=usage_of(asked),
+            timing=timing_of(asked),
+        )
+
+    async def predict(self, request: PredictRequest) -> PredictResponse:
+        asked = await self._asked(request.model, ("regression",), request.texts, request.mode)
+        data: list[Numbers] = []
+        outputs = list(asked.model.labels)
+        for i, (reading, outcome) in enumerate(zip(asked.readings, asked.outcomes, strict=True)):
+            _check_size(asked, outcome, len(outputs))
+            data.append(Numbers(index=i, values=list(outcome.values), truncated=reading.cut))
+        return PredictResponse(
+            id=_id("predict"),
+            created=int(time.time()),
+            model=asked.model.id,
+            data=data,
+            outputs=outputs,
+            usage=usage_of(asked),
+            timing=timing_of(asked),
+        )
+
+    async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
+        own = self._core.backbone.shape.hidden
+        if request.dimensions not in (None, own):
+            raise BadInput(
+                f"The backbone's vectors have {own} dimensions, and were not trained to be cut to "
+                f"{request.dimensions}.",
+                remedy="Leave dimensions out.",
+                code="dimensions",
+            )
+        asked = await self._asked(request.model, ("embedding",), request.texts, request.mode)
+        packed = request.encoding_format == "base64"
+        return EmbeddingsResponse(
+            data=[
+                Embedding(
+                    index=i,
+                    embedding=_packed(outcome) if packed else list(outcome.values),
+                    truncated=reading.cut,
+                )
+                for i, (reading, outcome) in enumerate(
+                    zip(asked.readings, asked.outcomes, strict=True)
+                )
+            ],
+            model=asked.model.id,
+            usage=usage_of(asked),
+            timing=timing_of(asked),
+        )
+
+    def _explained(self, asked: Asked) -> list[list[TokenOrigin]]:
         """Each text's tokens with where their rows came from; none of one in exact mode."""
         spell = self._core.backbone.tokenizer.convert_ids_to_tokens
         return [
             [
                 TokenOrigin(text=str(spell(token)), source=origin.source, node=origin.node)
-                for token, origin in zip(row, outcome.origins or (), strict=False)
+                for token, origin in zip(reading.ids, outcome.origins or (), strict=False)
             ]
-            for row, outcome in zip(rows, outcomes, strict=True)
+            for reading, outcome in zip(asked.readings, asked.outcomes, strict=True)
         ]
 
-    async def _ask(
-        self,
-        model: ServedModel,
-        mode: Mode,
-        rows: list[list[int]],
-        ticket: Ticket,
-        explain: bool,
-    ) -> list[Outcome]:
-        works = [Work(model, mode, row, ticket, i, explain=explain) for i, row in enumerate(rows)]
-        core = self._core
-        # Before it is queued: its adapter is on the way when a batch is made up.
-        core.tiers.want(model.adapter)
-        try:
-            core.queue.offer(works)
-            # Cancelling this call (the client is gone) cancels the ticket, which frees its place.
-            return await asyncio.wrap_future(ticket.future)
-        finally:
-            core.tiers.unwant(model.adapter)
 
-    async def _tokenize(self, texts: list[str]) -> list[list[int]]:
-        tokenize = self._core.backbone.tokenize
-        if sum(map(len, texts)) < _OFF_LOOP:
-            return tokenize(texts)
-        return await asyncio.to_thread(tokenize, texts)
-
-    @contextlib.contextmanager
-    def _counted(self, model: ServedModel, texts: int, began: float) -> Iterator[list[int]]:
-        """Note how the request ended, for rates and metrics; the caller adds its tokens."""
-        core = self._core
-        tokens: list[int] = []
-        outcome = "ok"
-        core.models.requests[model.id] += 1
-        core.usage.note(model.tenant, model.id)
-        core.totals["requests"] += 1
-        try:
-            with core.admission.admit(model.tenant):
-                yield tokens
-        except asyncio.CancelledError:
-            outcome = "cancelled"
-            raise
-        except (HmiError, StoreError) as error:
-            outcome = error.code
-            core.totals["errors"] += 1
-            if isinstance(error, QueueFull):
-                core.refused[error.code] += 1
-                core.metrics.observe_refusal(error.code)
-            raise
-        else:
-            core.totals["texts"] += texts
-            core.totals["tokens"] += sum(tokens)
-        finally:
-            seconds = time.perf_counter() - began
-            core.metrics.observe_request(model.tenant, outcome, seconds, texts, sum(tokens))
+def _id(kind: str) -> str:
+    return f"{kind}-{secrets.token_hex(8)}"
 
 
-def _response(
-    model: ServedModel,
-    mode: Mode,
-    ticket: Ticket,
-    outcomes: list[Outcome],
-    truncated: list[bool],
-) -> ClassifyResponse:
-    labels = list(model.labels)
-    tokens = sum(o.tokens for o in outcomes)
-    slowest = max(outcomes, key=lambda o: o.queue_s + o.retrieve_s + o.load_s + o.compute_s)
-    found = _together(outcomes)
-    fallback = next((o.fallback for o in outcomes if o.fallback is not None), None)
-    data: list[Prediction] = []
-    for i, (outcome, cut) in enumerate(zip(outcomes, truncated, strict=True)):
-        if len(outcome.probs) != len(labels):
-            raise NotFound(
-                f"{model.id} changed its labels while the request waited.",
-                remedy="Ask again.",
-                code="model_changed",
-            )
-        best = max(range(len(labels)), key=outcome.probs.__getitem__)
-        data.append(
-            Prediction(
-                index=i,
-                label=labels[best],
-                probs=list(outcome.probs),
-                num_classes=len(labels),
-                truncated=cut,
+def _prediction(asked: Asked, index: int, labels: list[str]) -> Prediction:
+    outcome = asked.outcomes[index]
+    _check_size(asked, outcome, len(labels))
+    probs = outcome.values
+    best = max(range(len(labels)), key=probs.__getitem__)
+    several: list[str] | None = None
+    if asked.model.task == "multilabel":
+        ranked = sorted(range(len(labels)), key=lambda i: -probs[i])
+        several = [labels[i] for i in ranked if probs[i] >= _HOLDS]
+    return Prediction(
+        index=index,
+        label=labels[best],
+        probs=list(probs),
+        num_classes=len(labels),
+        labels=several,
+        truncated=asked.readings[index].cut,
+    )
+
+
+def _tagged(asked: Asked, index: int, text: str, tagging: Tagging) -> TaggedText:
+    reading, outcome = asked.readings[index], asked.outcomes[index]
+    offsets, width = reading.offsets, len(tagging.labels)
+    _check_size(asked, outcome, len(offsets) * width)
+    probs = np.array(outcome.values).reshape(len(offsets), width)
+    spans: list[Span] = []
+    best = probs.max(1, initial=0.0)
+    for found in tagging.stretches(probs.argmax(1).tolist()):
+        start, end = offsets[found.first][0], offsets[found.last][1]
+        spans.append(
+            Span(
+                start=start,
+                end=end,
+                label=found.name,
+                score=float(best[found.first : found.last + 1].mean()),
+                text=text[start:end],
             )
         )
-    return ClassifyResponse(
-        id=f"classify-{secrets.token_hex(8)}",
-        created=int(time.time()),
-        model=model.id,
-        version=model.version,
-        data=data,
-        labels=labels,
-        usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
-        timing=Timing(
-            queue_s=slowest.queue_s,
-            retrieve_s=slowest.retrieve_s,
-            load_s=slowest.load_s,
-            compute_s=slowest.compute_s,
-            hit_rate=None if found is None else found.hits / found.tokens,
-            cached_rate=None if found is None else found.cached / found.tokens,
-            backed_off_rate=None if found is None else found.backed_off / found.tokens,
-            computed_rate=None if found is None else found.computed / found.tokens,
-            batch_size=slowest.batch_size,
-            batch_models=slowest.batch_models,
-            tier=ticket.tier,
-            mode=mode if fallback is None else "exact",
-            fallback=fallback,
-        ),
-    )
+    return TaggedText(index=index, spans=spans, truncated=reading.cut)
 
 
-def _together(outcomes: list[Outcome]) -> Lookups | None:
-    """All texts' lookups in one; None in exact mode."""
-    each = [o.lookups for o in outcomes if o.lookups is not None]
-    if not each:
-        return None
-    return Lookups(
-        hits=sum(f.hits for f in each),
-        cached=sum(f.cached for f in each),
-        backed_off=sum(f.backed_off for f in each),
-        computed=sum(f.computed for f in each),
-    )
+def _packed(outcome: Outcome) -> str:
+    return base64.b64encode(np.array(outcome.values, dtype="<f4").tobytes()).decode("ascii")
+
+
+def _check_size(asked: Asked, outcome: Outcome, wanted: int) -> None:
+    if len(outcome.values) != wanted:
+        raise NotFound(
+            f"{asked.model.id} changed its labels while the request waited.",
+            remedy="Ask again.",
+            code="model_changed",
+        )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from typing import cast, get_args
 
 from engine.errors import NotFound
 from engine.knowledge.retrieve import MissPolicy
 from engine.memory.tiers import AdapterTiers
-from engine.serving.work import Mode, ServedModel
+from engine.serving.work import Mode, ServedModel, TaskName
 from store.catalogue import Catalogue
 from store.rows import VplmRow
 
@@ -18,6 +19,11 @@ def miss_of(row: VplmRow) -> MissPolicy | None:
     if row.miss is None:
         return None
     return "backoff" if row.miss == "backoff" else "compute"
+
+
+def task_name(task: str) -> TaskName:
+    """The catalogue's word as one of the known ones."""
+    return cast("TaskName", task) if task in get_args(TaskName) else "classify"
 
 
 class ModelBook:
@@ -54,6 +60,7 @@ class ModelBook:
                 mode,
                 miss_of(row),
                 row.version,
+                task_name(row.task),
             )
         if row.pinned:
             self._tiers.pin(row.adapter, pinned=True)

@@ -79,6 +79,7 @@ def store_adapters(
     domain: str,
     labels: tuple[str, ...],
     created_by: str,
+    task: str = "classify",
     provenance: Provenance | None = None,
 ) -> list[AdapterRow]:
     """Write adapters (consumed one by one) and return the catalogue rows that describe them."""
@@ -89,14 +90,14 @@ def store_adapters(
         nonlocal rank, count
         for weights in adapters:
             rank, count = weights.shape.rank, weights.labels
-            about = adapter_metadata(backbone, weights, domain, labels, created_by)
+            about = adapter_metadata(backbone, weights, domain, labels, created_by, task)
             yield weights.arrays(), about | origin
 
     infos: list[BlobInfo] = blobs.put_many(files())
     now = time.time()
-    about = {"domain": domain, "backbone_sha256": backbone.checkpoint.sha256} | origin
+    kept = {"domain": domain, "backbone_sha256": backbone.checkpoint.sha256, "task": task} | origin
     return [
-        AdapterRow(info.id, info.bytes, rank, PLACES_NAME, count, created_by, about, now)
+        AdapterRow(info.id, info.bytes, rank, PLACES_NAME, count, created_by, kept, now)
         for info in infos
     ]
 
@@ -116,6 +117,7 @@ def adapter_metadata(
     domain: str,
     labels: tuple[str, ...],
     created_by: str,
+    task: str = "classify",
 ) -> dict[str, str]:
     """What an adapter's file says of itself (CONTRACT section 4)."""
     return {
@@ -127,4 +129,5 @@ def adapter_metadata(
         "labels": "\n".join(labels),
         "domain": domain,
         "created_by": created_by,
+        "task": task,
     }

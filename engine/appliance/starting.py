@@ -11,9 +11,16 @@ from dataclasses import dataclass, replace
 import torch
 
 from engine.appliance.core import Core
+from engine.appliance.models import task_name
 from engine.errors import BadInput, NotFound
-from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
-from engine.schema import Head, Mode, VplmSpec
+from engine.model.adapters import (
+    AdapterShape,
+    AdapterWeights,
+    identity_adapter,
+    random_adapter,
+)
+from engine.schema import LABELS_NEEDED, Head, Mode, VplmSpec
+from engine.serving.work import TaskName
 from store.rows import AdapterRow, StarterRow, VersionRow, VplmRow
 
 RANDOM = "random"
@@ -31,6 +38,7 @@ class Start:
     domain: str
     mode: Mode
     head: Head
+    task: TaskName = "classify"
     given: tuple[str, ...] = ()
     """The labels of `adapter`, where they are known."""
 
@@ -72,7 +80,8 @@ def start_of(core: Core, spec: VplmSpec) -> Start:
                 remedy=f"Copy one of its own: hmi vplm ls --tenant {spec.tenant}.",
             )
         adapter = core.catalogue.adapters.get(version.adapter)
-        return _copied(spec, version.id, adapter, row.labels, row.domain, _mode(row.mode))
+        learnt = task_name(row.task)
+        return _copied(spec, version.id, adapter, row.labels, row.domain, _mode(row.mode), learnt)
     if spec.from_starter is not None:
         starter = starter_of(core, spec.from_starter, spec.tenant)
         adapter = core.catalogue.adapters.get(starter.adapter)
@@ -86,13 +95,15 @@ def start_of(core: Core, spec: VplmSpec) -> Start:
             # Its domain may have been removed since; what is no more is not asked for.
             domain if known else "general",
             mode,
+            task_of_adapter(adapter),
         )
+    task: TaskName = spec.task or "classify"
     labels, domain, mode = tuple(spec.labels), spec.domain or "general", spec.mode or "plot"
     if spec.adapter == RANDOM:
-        return Start(RANDOM, None, labels, domain, mode, "random")
+        return Start(RANDOM, None, labels, domain, mode, "random", task)
     adapter = core.catalogue.adapters.get(spec.adapter)
-    check_label_count(adapter, len(labels))
-    return Start(f"adapter {adapter.id}", adapter, labels, domain, mode, "kept")
+    check_head(adapter, len(labels), task)
+    return Start(f"adapter {adapter.id}", adapter, labels, domain, mode, "kept", task)
 
 
 def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator[AdapterWeights]:
@@ -101,6 +112,9 @@ def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator
     labels = len(start.labels)
     if start.adapter is None:
         fits = core.adapter_shape
+        if start.task == "embedding":
+            yield from [identity_adapter(fits)] * count
+            return
         shape = AdapterShape(fits.layers, fits.hidden, spec.rank)
         for _ in range(count):
             # As they are stored: converting them would engage, and wait for, the math's threads.
@@ -109,13 +123,13 @@ def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator
     given = core.tiers.read(start.adapter.id)
     if start.head == "reordered":
         order = torch.tensor([start.given.index(label) for label in start.labels])
-        yield from [
-            replace(given, head=given.head[order], head_bias=given.head_bias[order])
-        ] * count
+        scale = None if given.scale is None else given.scale[:, order]
+        head, bias = given.head[order], given.head_bias[order]
+        yield from [replace(given, head=head, head_bias=bias, scale=scale)] * count
         return
     for _ in range(count):
         fresh = random_adapter(given.shape, labels, generator, torch.float16)
-        yield replace(given, head=fresh.head, head_bias=fresh.head_bias)
+        yield replace(given, head=fresh.head, head_bias=fresh.head_bias, scale=None)
 
 
 def version_of(core: Core, text: str) -> tuple[VplmRow, VersionRow]:
@@ -139,8 +153,29 @@ def starter_of(core: Core, text: str, tenant: str | None) -> StarterRow:
     return core.catalogue.starters.get(at.owner or "", at.name, at.version)
 
 
-def check_label_count(adapter: AdapterRow, labels: int) -> None:
-    """BadInput if a vPLM with so many labels cannot answer with the adapter."""
+def task_of_adapter(adapter: AdapterRow) -> TaskName:
+    """What its head was made for."""
+    return task_name(adapter.metadata.get("task", "classify"))
+
+
+def same_head(one: TaskName, other: TaskName) -> bool:
+    """Whether a head of one task will do for the other, as all will that give labels to a text."""
+    alike = ("classify", "pair", "multilabel")
+    return one == other or (one in alike and other in alike)
+
+
+def check_head(adapter: AdapterRow, labels: int, task: TaskName) -> None:
+    """BadInput if a vPLM of that task, with so many labels, cannot answer with the adapter."""
+    # An embedding needs no head, so whatever head it has will do.
+    if task == "embedding":
+        return
+    made_for = task_of_adapter(adapter)
+    if not same_head(made_for, task):
+        raise BadInput(
+            f"Adapter {adapter.id[:12]} has a head for the task {made_for}, not {task}.",
+            remedy=f"Create the vPLM with --task {made_for}, or start from random.",
+            code="adapter_task",
+        )
     if adapter.labels != labels:
         raise BadInput(
             f"Adapter {adapter.id[:12]} tells {adapter.labels} labels apart; {labels} were given.",
@@ -156,12 +191,21 @@ def _copied(
     labels: Sequence[str],
     domain: str,
     mode: Mode,
+    task: TaskName,
 ) -> Start:
-    wanted = tuple(spec.labels) or tuple(labels)
+    wanted_task: TaskName = spec.task or task
+    wanted = tuple(spec.labels) or (() if wanted_task == "embedding" else tuple(labels))
+    if len(wanted) < LABELS_NEEDED[wanted_task]:
+        raise BadInput(
+            f"The task {wanted_task} needs at least {LABELS_NEEDED[wanted_task]} labels; "
+            f"{len(wanted)} were given.",
+            remedy="Give them with --labels.",
+            code="label_count",
+        )
     head: Head = "fresh"
-    if wanted == tuple(labels):
+    if wanted_task == "embedding" or (same_head(task, wanted_task) and wanted == tuple(labels)):
         head = "kept"
-    elif sorted(wanted) == sorted(labels):
+    elif same_head(task, wanted_task) and sorted(wanted) == sorted(labels):
         head = "reordered"
     return Start(
         source,
@@ -170,6 +214,7 @@ def _copied(
         spec.domain or domain,
         spec.mode or mode,
         head,
+        wanted_task,
         tuple(labels),
     )
 

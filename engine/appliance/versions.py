@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from engine.appliance.models import task_name
 from engine.appliance.publishing import Publication, publish
 from engine.appliance.quota import Allowance
-from engine.appliance.starting import check_label_count
+from engine.appliance.starting import check_head, same_head
 from engine.appliance.vplms import VplmCalls
 from engine.errors import BadInput, Conflict
 from engine.schema import (
@@ -61,7 +62,7 @@ class VersionCalls(VplmCalls):
         with core.changing:
             row = core.catalogue.vplms.get(id)
             adapter = core.catalogue.adapters.get(request.adapter)
-            check_label_count(adapter, len(row.labels))
+            check_head(adapter, len(row.labels), task_name(row.task))
             named = adapter.metadata.get("labels", "")
             if named and tuple(named.split("\n")) != row.labels:
                 raise BadInput(
@@ -87,7 +88,8 @@ class VersionCalls(VplmCalls):
                     f'"{id}" cannot be promoted to itself.',
                     remedy=f"hmi vplm rollback {id} goes back to an earlier version.",
                 )
-            if target.labels != row.labels:
+            tasks = task_name(row.task), task_name(target.task)
+            if target.labels != row.labels or not same_head(*tasks):
                 raise BadInput(
                     f'"{row.id}" tells {", ".join(row.labels)} apart, "{target.id}" '
                     f"{', '.join(target.labels)}: its programs rely on those.",

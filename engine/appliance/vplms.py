@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
-from engine.appliance.models import miss_of
+from engine.appliance.models import miss_of, task_name
 from engine.appliance.publishing import forget_versions
 from engine.appliance.quota import Allowance
 from engine.appliance.source import adapter_bytes, store_adapters
@@ -118,6 +118,17 @@ class VplmCalls(Calls):
                 self._add(spec, start, names, [start.shared] * len(names), ())
             return start
         self._check_rank(spec)
+        if start.task == "embedding":
+            # All of them share one adapter, which the last of its users must not take away between
+            # storing and entering it.
+            with core.changing:
+                self._add_new(spec, start, names)
+        else:
+            self._add_new(spec, start, names)
+        return start
+
+    def _add_new(self, spec: VplmSpec, start: Start, names: list[str]) -> None:
+        core = self._core
         adapters = store_adapters(
             core.blobs,
             core.backbone,
@@ -125,6 +136,7 @@ class VplmCalls(Calls):
             domain=start.domain,
             labels=start.labels,
             created_by=start.source,
+            task=start.task,
         )
         with core.changing:
             try:
@@ -134,7 +146,6 @@ class VplmCalls(Calls):
                 for adapter in {row.id for row in adapters} - core.catalogue.blob_ids():
                     core.forget_blob(adapter)
                 raise
-        return start
 
     def _add(
         self,
@@ -163,6 +174,7 @@ class VplmCalls(Calls):
                 accuracy=None,
                 created_at=now,
                 miss=spec.miss,
+                task=start.task,
             )
             for name, adapter in zip(names, adapters, strict=True)
         ]
@@ -203,10 +215,13 @@ class VplmCalls(Calls):
             return
         fits = core.adapter_shape
         rank = spec.rank if start.adapter is None else start.adapter.rank
+        # Embedding vPLMs that start from nothing share one adapter of rank 1.
+        alike = start.task == "embedding" and start.adapter is None
+        rank = 1 if alike else rank
         shape = AdapterShape(fits.layers, fits.hidden, rank)
         each = adapter_bytes(core.backbone, shape, start.domain, start.labels, start.source)
         # Copies with a head in another order are all the same file.
-        count = 1 if start.head == "reordered" else more
+        count = 1 if alike or start.head == "reordered" else more
         allowance.check(count * each, 0, f"{count} adapters take" if count > 1 else "one takes")
 
     def _vplm(self, row: VplmRow, stored_bytes: int | None = None) -> Vplm:
@@ -221,6 +236,7 @@ class VplmCalls(Calls):
             tenant=row.tenant,
             name=row.name,
             kind=row.kind,
+            task=task_name(row.task),
             domain=row.domain,
             labels=list(row.labels),
             mode="exact" if row.mode == "exact" else "plot",

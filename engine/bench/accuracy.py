@@ -12,7 +12,8 @@ from engine.bench.model import Model
 from engine.bench.scores import Score
 from engine.bench.served import ModelPath, together
 from engine.bench.sources import Dataset, Row
-from engine.knowledge.retrieve import Damage, Knowledge, Lookups
+from engine.knowledge.retrieve import Damage, Knowledge
+from engine.knowledge.retrieved import Lookups
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.serving.work import Mode
 from engine.training.loop import TrainPlan, TrainReport, train

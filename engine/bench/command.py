@@ -162,3 +162,31 @@ def accuracy(
     repeats = Repeats(range(seed, seed + seeds), jobs, resume)
     document, text = run_accuracy(subject, AccuracyPlan(**choices), repeats, out, say)
     publish(document, text, out=out, as_json=as_json)
+
+
+@bench.command()
+@flag("--rows", type=click.IntRange(0), default=0, help="Training rows of a dataset; 0 is all.")
+@flag("--epochs", type=click.IntRange(1), default=3, help="Passes over the rows.")
+@flag("--lr", type=click.FloatRange(0, min_open=True), default=1e-3, help="Of adapters.")
+@flag("--full-lr", type=click.FloatRange(0, min_open=True), default=5e-5, help="Of the other side.")
+@flag("--batch-size", type=click.IntRange(1), default=32, help="Rows a step.")
+@flag("--rank", type=click.IntRange(1), default=64, help="Of the adapters.")
+@flag("--looks", type=click.IntRange(0), default=4, help="An epoch; 0 leaves that side out.")
+@flag("--jobs", type=click.IntRange(1), default=8, help="Trained together; 1 leaves that out.")
+@flag("--small-rows", type=click.IntRange(10), default=200, help="Of each of those jobs.")
+@flag("--small-batch", type=click.IntRange(1), default=8, help="Rows a step of those.")
+@flag("--mode", type=click.Choice(["plot", "exact"]), default="plot", help="Of the vPLMs.")
+@on_texts
+@common
+@measurement
+def training(subject: Subject, out: Path | None, as_json: bool, **choices: Any) -> None:
+    """Adapters against full fine-tuning, and many jobs against one after the other.
+
+    Time to the held-out accuracy that both sides reach, and extra memory at the peak; every side
+    in a process of its own. Looking how good a side is counts for neither.
+    """
+    from engine.bench.runs import run_training
+    from engine.bench.training import TrainingPlan
+
+    document, text = run_training(subject, TrainingPlan(**choices), out, say)
+    publish(document, text, out=out, as_json=as_json)

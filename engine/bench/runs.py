@@ -22,6 +22,16 @@ from engine.bench.speed import DatasetSpeed, render_speed, speed_results
 from engine.bench.subject import Subject
 from engine.bench.tables import Tables
 from engine.bench.throughput import ThroughputPlan, measure_dataset
+from engine.bench.training import (
+    Company,
+    Duel,
+    Place,
+    TrainingPlan,
+    measure_company,
+    measure_duel,
+    render_training,
+    training_results,
+)
 from engine.errors import BadInput, Conflict
 
 Say = Callable[[str], None]
@@ -106,6 +116,37 @@ def run_accuracy(
             if out is not None:
                 write_document(document(), out)
     return document(), render_scores(in_order(scores, ground.sources))
+
+
+def run_training(
+    subject: Subject, plan: TrainingPlan, out: Path | None, say: Say
+) -> tuple[Document, str]:
+    """Measure dataset after dataset, then many small jobs; `out` has what is done."""
+    ground = _open(subject, plan.seed)
+    settings = asdict(plan) | ground.model.identity()
+    duels: list[Duel] = []
+    company: Company | None = None
+
+    def document() -> Document:
+        return Document("training", ground.about, settings, training_results(duels, company))
+
+    names = list(ground.sources.datasets)
+    domains = _domains(ground.sources, names)
+    with _tables(ground, domains, plan.alpha, say) as (_, folder):
+        place = Place(subject.model, ground.sources, folder, plan, subject.cores)
+        if plan.jobs > 1:
+            company = measure_company(place, names)
+            say(
+                f"{company.jobs} jobs: one after the other {company.in_turn_s:.1f} s, in one pass "
+                f"{company.pass_s:.1f} s"
+            )
+        for name in names if plan.looks else ():
+            duel = measure_duel(place, name)
+            duels.append(duel)
+            say(f"{name}: {duel.time:.0%} of the time, {duel.memory:.0%} of the memory")
+            if out is not None:
+                write_document(document(), out)
+    return document(), render_training(duels, company)
 
 
 def _open(subject: Subject, seed: int) -> _Ground:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from engine.knowledge.retrieve import Knowledge, Lookups, MissPolicy
+from engine.knowledge.retrieve import Knowledge, MissPolicy
+from engine.knowledge.retrieved import Lookups
 from engine.memory.arena import HEAD_ROWS_PER_SLOT, AdapterArena
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterWeights

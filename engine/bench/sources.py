@@ -142,7 +142,7 @@ def _either(path: Path) -> Path:
 def _rows(path: Path) -> list[Row]:
     try:
         with _opened(path) as file:
-            rows = list(read_rows(_chunks(file), "jsonl", "text", "label"))
+            rows = cast("list[Row]", list(read_rows(_chunks(file), "jsonl", "text", "label")))
     except _UNREADABLE as error:
         raise BadInput(f"The dataset {path} cannot be read: {error}.", remedy=_LAYOUT) from error
     except BadInput as error:

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from engine.bench.table import number, share, table
-from engine.knowledge.retrieve import Lookups
+from engine.knowledge.retrieved import Lookups
 
 EXACT, COLD, WARM, UNCACHED, TRANSFORMERS = "exact", "cold", "warm", "uncached", "transformers"
 

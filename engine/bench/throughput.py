@@ -16,7 +16,8 @@ from engine.bench.served import Answers, ModelPath, together
 from engine.bench.sources import Dataset
 from engine.bench.speed import COLD, EXACT, TRANSFORMERS, UNCACHED, WARM, DatasetSpeed
 from engine.bench.tables import Tables
-from engine.knowledge.retrieve import Knowledge, Lookups, MissPolicy, retrieve
+from engine.knowledge.retrieve import Knowledge, MissPolicy, retrieve
+from engine.knowledge.retrieved import Lookups
 from engine.model.adapters import AdapterShape, random_adapter
 
 Rows = list[list[int]]

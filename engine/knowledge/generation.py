@@ -15,14 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.errors import BadInput
-from engine.knowledge.retrieve import (
-    Asked,
-    Knowledge,
-    MissPolicy,
-    Retrieved,
-    retrieve_all,
-    together,
-)
+from engine.knowledge.retrieve import Asked, Knowledge, MissPolicy, retrieve_all
+from engine.knowledge.retrieved import Retrieved, together
 from engine.model.adapters import BatchedAdapters, SlotWeights
 from engine.model.cached import CachedRows
 from engine.model.decoder import Decoder

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from engine.knowledge.index import MISS
-from engine.knowledge.retrieve import Knowledge, Retrieved
+from engine.knowledge.retrieve import Knowledge
+from engine.knowledge.retrieved import Retrieved
 from engine.model.ngrams import order, pack, shortened_keys
 
 Source = Literal["table", "backed_off", "cached", "computed"]
@@ -22,14 +23,18 @@ class Origin:
     node: str | None
 
 
-def origins(ids: list[int], found: Retrieved, knowledge: Knowledge) -> tuple[Origin, ...]:
-    """Of every token of one text `ids`, for which `found` was retrieved from `knowledge`.
+def origins(
+    ids: list[int], found: Retrieved, knowledge: Knowledge, second: int = 0
+) -> tuple[Origin, ...]:
+    """Of every token of one text `ids`, for which `found` was retrieved from `knowledge`; a second
+    text begins at `second`, unless that is 0.
 
     The view does not change, so that asking it again gives the rows that the batch got.
     """
     view = knowledge.view
     text = np.array(ids, dtype=np.int64)
-    keys = pack(knowledge.encoder.grams(text, np.array([len(ids)], dtype=np.int64)))
+    length, pair = np.array([len(ids)], dtype=np.int64), np.array([second], dtype=np.int64)
+    keys = pack(knowledge.encoder.grams(text, length, seconds=pair if second else None))
     rows = view.find(keys)
     for _ in range(2):
         missed = np.flatnonzero(found.backed_off & (rows == MISS) & (order(keys) > 1))

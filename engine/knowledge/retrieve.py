@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch.nn import functional as F
 
 from engine.knowledge.build import compute_rows
 from engine.knowledge.index import MISS
+from engine.knowledge.retrieved import Retrieved
 from engine.knowledge.row_cache import CacheShare
 from engine.knowledge.traffic import Traffic
 from engine.knowledge.view import TableView
@@ -69,82 +69,12 @@ class Knowledge:
         return self.bridge.assemble_on(found.rows.to(device), which.to(device), cached)
 
 
-@dataclass(frozen=True, slots=True)
-class Lookups:
-    """How many of some tokens each way of getting a row served."""
-
-    hits: int
-    cached: int
-    backed_off: int
-    computed: int
-
-    @property
-    def tokens(self) -> int:
-        return self.hits + self.cached + self.backed_off + self.computed
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Retrieved:
-    """`rows` (U, H + 4) int8 on the host, `which` (T,) the row of each token.
-
-    `hit`, `backed_off` and `cached` (T,), of which at most one is True, tell where each token's
-    row came from; the rest were computed.
-    """
-
-    rows: Tensor
-    which: Tensor
-    hit: NDArray[np.bool_]
-    backed_off: NDArray[np.bool_]
-    cached: NDArray[np.bool_]
-
-    def part(self, start: int, end: int) -> Retrieved:
-        """Of the tokens `start` to `end`."""
-        return Retrieved(
-            self.rows,
-            self.which[start:end],
-            self.hit[start:end],
-            self.backed_off[start:end],
-            self.cached[start:end],
-        )
-
-    def where(self, tokens: NDArray[np.bool_]) -> Retrieved:
-        """Of the tokens for which `tokens` (T,) is True."""
-        return Retrieved(
-            self.rows,
-            self.which[torch.from_numpy(tokens)],
-            self.hit[tokens],
-            self.backed_off[tokens],
-            self.cached[tokens],
-        )
-
-    def lookups(self, start: int = 0, end: int | None = None) -> Lookups:
-        """Of the tokens `start` to `end`."""
-        hits, cached, shorter = (
-            int(each[start:end].sum()) for each in (self.hit, self.cached, self.backed_off)
-        )
-        tokens = len(self.hit[start:end])
-        return Lookups(hits, cached, shorter, tokens - hits - cached - shorter)
-
-
-def together(parts: Sequence[Retrieved]) -> Retrieved:
-    """What was retrieved for several texts after another, as for all of them at once."""
-    if len(parts) == 1:
-        return parts[0]
-    starts = accumulate((len(part.rows) for part in parts), initial=0)
-    return Retrieved(
-        rows=torch.cat([part.rows for part in parts]),
-        which=torch.cat([part.which + at for part, at in zip(parts, starts, strict=False)]),
-        hit=np.concatenate([part.hit for part in parts]),
-        backed_off=np.concatenate([part.backed_off for part in parts]),
-        cached=np.concatenate([part.cached for part in parts]),
-    )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """Packed token `ids` (T,) of texts of `lengths` (B,), int64, and the knowledge to ask.
 
-    Of texts that go on, a decoder's, `before` (B, 2) are the tokens in front, the farther first.
+    `seconds` (B,): where in each a second text begins, 0 if it has none; None if none has. Of texts
+    that go on, a decoder's, `before` (B, 2) are the tokens in front, the farther first.
     """
 
     ids: Ids
@@ -152,13 +82,18 @@ class Asked:
     knowledge: Knowledge
     miss: MissPolicy = "compute"
     before: Ids | None = None
+    seconds: Ids | None = None
 
 
 def retrieve(
-    ids: Ids, lengths: Ids, knowledge: Knowledge, miss: MissPolicy = "compute"
+    ids: Ids,
+    lengths: Ids,
+    knowledge: Knowledge,
+    miss: MissPolicy = "compute",
+    seconds: Ids | None = None,
 ) -> Retrieved:
     """Look up every token of packed rows; see `retrieve_all`."""
-    return retrieve_all([Asked(ids, lengths, knowledge, miss)])[0]
+    return retrieve_all([Asked(ids, lengths, knowledge, miss, seconds=seconds)])[0]
 
 
 def retrieve_all(asked: Sequence[Asked]) -> list[Retrieved]:
@@ -202,7 +137,7 @@ class _Found:
 def _find(asked: Asked) -> _Found:
     knowledge = asked.knowledge
     view, encoder = knowledge.view, knowledge.encoder
-    grams = encoder.grams(asked.ids, asked.lengths, asked.before)
+    grams = encoder.grams(asked.ids, asked.lengths, asked.before, asked.seconds)
     keys, which, times = np.unique(pack(grams), return_inverse=True, return_counts=True)
     found = view.find(keys)
     hit = found != MISS

@@ -18,7 +18,7 @@ from engine.knowledge.view import TableView
 from engine.model.ngrams import Keys
 
 if TYPE_CHECKING:
-    from engine.knowledge.retrieve import Lookups
+    from engine.knowledge.retrieved import Lookups
 
 _PART = 4096
 """Keys handed to the sketch at once: serving waits for no more than that."""

@@ -136,8 +136,9 @@ class AdapterArena:
         w.up[:, slot, :rank].copy_(self._cast(adapter.up.flatten(0, 1)))
         w.up_bias[:, slot].copy_(adapter.up_bias.flatten(0, 1))
         at_rows = torch.from_numpy(rows).to(self.device)
-        self.heads.weight[at_rows] = adapter.head.to(self.device, torch.float32)
-        self.heads.bias[at_rows] = adapter.head_bias.to(self.device, torch.float32)
+        weight, bias = adapter.served_head()
+        self.heads.weight[at_rows] = weight.to(self.device)
+        self.heads.bias[at_rows] = bias.to(self.device)
 
     def _cast(self, tensor: torch.Tensor) -> torch.Tensor:
         # On the CPU float16 to bfloat16 takes three times as long in one step as in two.

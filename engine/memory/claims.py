@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-
-
-@dataclass(slots=True)
-class _Want:
-    turn: int
-    count: int
 
 
 class Claims:
@@ -19,33 +12,21 @@ class Claims:
         """`held` counts batches; both belong to the caller, who changes them."""
         self._held = held
         self._pinned = pinned
-        self._wants: dict[str, _Want] = {}
-        self._turns = 0
+        self._wants: Counter[str] = Counter()
 
     def want(self, adapter: str) -> None:
-        """One more request waits for it. The first of them gives it its turn."""
-        want = self._wants.get(adapter)
-        if want is None:
-            self._turns += 1
-            self._wants[adapter] = _Want(self._turns, 1)
-        else:
-            want.count += 1
+        """One more request waits for it."""
+        self._wants[adapter] += 1
 
     def unwant(self, adapter: str) -> bool:
         """One request less; whether it was the last one."""
-        want = self._wants.get(adapter)
-        if want is None:
+        if not self.wanted(adapter):
             return False
-        want.count -= 1
-        if want.count > 0:
+        self._wants[adapter] -= 1
+        if self._wants[adapter] > 0:
             return False
         del self._wants[adapter]
         return True
-
-    def turn(self, adapter: str) -> int | None:
-        """Its place in the order of wanting; None if nobody wants it."""
-        want = self._wants.get(adapter)
-        return None if want is None else want.turn
 
     @property
     def waited_for(self) -> int:

@@ -16,35 +16,25 @@ class DeviceTier:
         self.policy = policy
         self.counters = TierCounters()
         self.slots: dict[str, int] = {}
-        self._wanted: dict[str, int] = {}
-        """Who may go only for an earlier turn, with its own turn; the latest last, about."""
-        self._unused: set[str] = set()
-
-    @property
-    def unused(self) -> int:
-        """How many were copied ahead of need and not taken yet."""
-        return len(self._unused)
+        self._wanted: dict[str, None] = {}
+        """Who goes only when nobody else may, for requests wait for it; the latest last, about."""
 
     def take(self, adapter: str) -> int | None:
         """The slot for a batch, if it has one."""
         self.policy.touch(adapter)
-        if adapter in self._unused:
-            self._unused.remove(adapter)
-            self.counters = self.counters.plus(prefetched_used=1)
         return self.slots.get(adapter)
 
-    def reserve(self, labels: int, turn: int | None) -> tuple[int, list[str]]:
+    def reserve(self, labels: int) -> tuple[int, list[str]]:
         """A slot with head rows for `labels`, evicting whom the policy gives up and then who is
-        wanted later than `turn`; these are the list. For None nobody is evicted. Unavailable, and
-        nobody went, if that is not enough."""
+        wanted; these are the list. Unavailable, and nobody went, if that is not enough."""
         arena = self.arena
-        victims: list[tuple[str, int | None]] = []
+        victims: list[tuple[str, bool]] = []
         rows, slots = arena.rows_left, arena.slots_left
         while rows < labels or not slots:
-            victim = None if turn is None else self._next(turn)
+            victim = self._next()
             if victim is None:
                 for name, wanted in reversed(victims):
-                    self._put_back(name, wanted)
+                    self._put_back(name, wanted=wanted)
                 raise _full()
             victims.append(victim)
             rows += len(arena.head_rows(self.slots[victim[0]]))
@@ -52,27 +42,23 @@ class DeviceTier:
         for name, _ in victims:
             self._remove(name)
         self.counters = self.counters.plus(evictions=len(victims))
-        return arena.reserve(labels), [name for name, wanted in victims if wanted is not None]
+        return arena.reserve(labels), [name for name, wanted in victims if wanted]
 
-    def publish(self, adapter: str, slot: int, nbytes: int, seconds: float, *, ahead: bool) -> None:
+    def publish(self, adapter: str, slot: int, nbytes: int, seconds: float) -> None:
         """The adapter is in the slot that was reserved for it."""
         self.slots[adapter] = slot
-        self.counters = self.counters.plus(
-            seconds, misses=1, bytes_moved=nbytes, prefetched=int(ahead)
-        )
-        if ahead:
-            self._unused.add(adapter)
+        self.counters = self.counters.plus(seconds, misses=1, bytes_moved=nbytes)
 
-    def settle(self, adapter: str, *, free: bool, turn: int | None) -> None:
-        """Let it be evicted, or no longer; `turn` if a request waits for it."""
+    def settle(self, adapter: str, *, free: bool, wanted: bool) -> None:
+        """Let it be evicted, or no longer; `wanted` if a request waits for it."""
         if adapter not in self.slots:
             return
-        if free and turn is None:
+        if free and not wanted:
             self.policy.add(adapter)
         else:
             self.policy.remove(adapter)
-        if free and turn is not None:
-            self._wanted.setdefault(adapter, turn)
+        if free and wanted:
+            self._wanted.setdefault(adapter)
         else:
             self._wanted.pop(adapter, None)
 
@@ -83,25 +69,25 @@ class DeviceTier:
         if adapter in self.slots:
             self._remove(adapter)
 
-    def _next(self, turn: int) -> tuple[str, int | None] | None:
-        """Who goes next for `turn`, no longer a candidate; with its own turn if it is wanted."""
+    def _next(self) -> tuple[str, bool] | None:
+        """Who goes next, no longer a candidate; and whether it is wanted."""
         idle = self.policy.pop()
         if idle is not None:
-            return idle, None
+            return idle, False
         last = next(reversed(self._wanted), None)
-        if last is None or self._wanted[last] <= turn:
+        if last is None:
             return None
-        return last, self._wanted.pop(last)
+        del self._wanted[last]
+        return last, True
 
-    def _put_back(self, adapter: str, turn: int | None) -> None:
-        if turn is None:
-            self.policy.add(adapter)
+    def _put_back(self, adapter: str, *, wanted: bool) -> None:
+        if wanted:
+            self._wanted[adapter] = None
         else:
-            self._wanted[adapter] = turn
+            self.policy.add(adapter)
 
     def _remove(self, adapter: str) -> None:
         self.arena.remove(self.slots.pop(adapter))
-        self._unused.discard(adapter)
 
 
 def _full() -> Unavailable:

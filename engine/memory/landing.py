@@ -17,16 +17,11 @@ from engine.memory.device import DeviceTier
 from engine.memory.loader import Loader
 from engine.model.adapters import AdapterWeights
 
-AT_ONCE = 0
-"""The turn of what a batch needs now: before all that requests wait for."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landing:
-    """Of one adapter, held all the while. One `ahead` of need may fail for want of room that a
-    batch would be given."""
+    """Of one adapter, held all the while."""
 
-    ahead: bool
     slot: Future[int] = field(default_factory=Future)
 
 
@@ -51,27 +46,22 @@ class Landings:
         self._settle = settle
         self._moved = moved
         self._under_way: dict[str, Landing] = {}
-        self.promoting = threading.Lock()
-        """Whoever copies ahead of need has it while an adapter is held for that."""
 
     def of(self, adapter: str) -> Landing | None:
         return self._under_way.get(adapter)
 
-    def begin(self, adapter: str, *, ahead: bool) -> None:
+    def begin(self, adapter: str) -> None:
         """The caller will `land` it, and nobody else."""
-        self._under_way[adapter] = Landing(ahead)
+        self._under_way[adapter] = Landing()
 
-    def land(self, adapter: str, turn: int | None) -> int:
-        """Bring an adapter that was begun into a slot, reading it if need be; the slot.
-
-        What is wanted later than `turn` may go for it; if that is None, nobody.
-        """
+    def land(self, adapter: str) -> int:
+        """Bring an adapter that was begun into a slot, reading it if need be; the slot."""
         landing = self._under_way[adapter]
         try:
             weights = self._loader.fetch(adapter)
             self._arena.check(weights)
             began = time.perf_counter()
-            slot = self._reserve(weights.labels, turn, landing)
+            slot = self._make_room(weights.labels)
             self._fill(slot, adapter, weights)
         except BaseException as error:
             with self._lock:
@@ -80,49 +70,23 @@ class Landings:
             raise
         seconds = time.perf_counter() - began
         with self._lock:
-            self._device.publish(adapter, slot, weights.nbytes, seconds, ahead=landing.ahead)
+            self._device.publish(adapter, slot, weights.nbytes, seconds)
             del self._under_way[adapter]
             self._settle(adapter)
         landing.slot.set_result(slot)
         self._moved(Move("device", adapter, began, seconds, weights.nbytes))
         return slot
 
-    def join(self, adapter: str, landing: Landing) -> tuple[int, bool]:
-        """The slot into which another thread brings it, and whether this call had to instead."""
-        try:
-            slot = landing.slot.result()
-        except Exception:
-            if not landing.ahead:
-                raise
-        else:
-            with self._lock:
-                self._device.take(adapter)
-            return slot, False
-        # It had no room ahead of need; for a batch there may be.
+    def join(self, adapter: str, landing: Landing) -> int:
+        """The slot into which another thread brings it; raises what that thread met."""
+        slot = landing.slot.result()
         with self._lock:
-            found = self._device.take(adapter)
-            other = self.of(adapter)
-            if found is None and other is None:
-                self.begin(adapter, ahead=False)
-        if found is not None:
-            return found, False
-        if other is not None:
-            return self.join(adapter, other)
-        return self.land(adapter, AT_ONCE), True
+            self._device.take(adapter)
+        return slot
 
-    def _reserve(self, labels: int, turn: int | None, landing: Landing) -> int:
-        try:
-            return self._make_room(labels, turn)
-        except Unavailable:
-            if landing.ahead:
-                raise
-        # What is copied ahead of need is held while it is; a batch must not fail for that.
-        with self.promoting:
-            return self._make_room(labels, turn)
-
-    def _make_room(self, labels: int, turn: int | None) -> int:
+    def _make_room(self, labels: int) -> int:
         with self._lock:
-            slot, displaced = self._device.reserve(labels, turn)
+            slot, displaced = self._device.reserve(labels)
             for adapter in displaced:
                 self._loader.line_up(adapter)
         return slot

@@ -30,6 +30,7 @@ _MOST_PADDING = 2.0
 _FEW = 4
 """The rectangle's sides are multiples of it where kernels are compiled by shape."""
 
+_SCALE = "scale"
 _INFINITY, _MINUS_INFINITY = 0x7C00, 0xFC00
 """In float16's bits."""
 
@@ -51,7 +52,11 @@ class AdapterShape:
 @dataclass(frozen=True, slots=True, eq=False)
 class AdapterWeights:
     """`down` (U, 2, H, r), `down_bias` (U, 2, r), `up` (U, 2, r, H), `up_bias` (U, 2, H),
-    `head` (C, H), `head_bias` (C,) for C labels."""
+    `head` (C, H), `head_bias` (C,) for C labels.
+
+    `scale` (2, C) float32, if there is one: the mean of the numbers that a regression learnt, and
+    what one of its head's units is of them. Heads without it answer as they are.
+    """
 
     down: Tensor
     down_bias: Tensor
@@ -59,6 +64,7 @@ class AdapterWeights:
     up_bias: Tensor
     head: Tensor
     head_bias: Tensor
+    scale: Tensor | None = None
 
     @property
     def shape(self) -> AdapterShape:
@@ -71,28 +77,42 @@ class AdapterWeights:
 
     @property
     def nbytes(self) -> int:
-        parts = (self.down, self.down_bias, self.up, self.up_bias, self.head, self.head_bias)
-        return sum(t.nbytes for t in parts)
+        return sum(t.nbytes for t in self.tensors().values())
 
     def tensors(self) -> dict[str, Tensor]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """Those that it has, by name."""
+        every = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: tensor for name, tensor in every.items() if tensor is not None}
 
     def to(self, dtype: torch.dtype) -> AdapterWeights:
-        return AdapterWeights(**{name: t.to(dtype) for name, t in self.tensors().items()})
+        return AdapterWeights(
+            **{n: t if n == _SCALE else t.to(dtype) for n, t in self.tensors().items()}
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """As stored: float16."""
+        """As stored: float16, but for the scale, whose numbers may be of any size."""
         return {
-            name: t.detach().to("cpu", torch.float16).contiguous().numpy()
+            name: t.detach()
+            .to("cpu", torch.float32 if name == _SCALE else torch.float16)
+            .contiguous()
+            .numpy()
             for name, t in self.tensors().items()
         }
+
+    def served_head(self) -> tuple[Tensor, Tensor]:
+        """Weight (C, H) and bias (C,) float32 of the head that answers in the targets' units."""
+        weight, bias = self.head.float(), self.head_bias.float()
+        if self.scale is None:
+            return weight, bias
+        mean, unit = self.scale.float()
+        return weight * unit[:, None], bias * unit + mean
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], name: str) -> AdapterWeights:
         """Check and take stored arrays; Damaged (naming `name`) if they are no adapter."""
-        expected = {f.name for f in fields(cls)}
-        if set(arrays) != expected:
-            odd = ", ".join(sorted(expected.symmetric_difference(arrays)))
+        expected = {f.name for f in fields(cls)} - {_SCALE}
+        if set(arrays) - {_SCALE} != expected:
+            odd = ", ".join(sorted(expected.symmetric_difference(set(arrays) - {_SCALE})))
             raise _not_an_adapter(name, f"these arrays are missing or foreign: {odd}")
         weights = cls(**{key: torch.from_numpy(np.asarray(a)) for key, a in arrays.items()})
         if weights.down.ndim != 4 or weights.head.ndim != 2:
@@ -111,6 +131,8 @@ class AdapterWeights:
             "head": (labels, shape.hidden),
             "head_bias": (labels,),
         }
+        if _SCALE in arrays:
+            wanted[_SCALE] = (2, labels)
         for key, size in wanted.items():
             if tuple(arrays[key].shape) != size:
                 raise _not_an_adapter(name, f"{key} is {arrays[key].shape}, not {size}")
@@ -158,6 +180,19 @@ def random_adapter(
         up_bias=zeros(*places, shape.hidden),
         head=normal(1 / math.sqrt(shape.hidden), labels, shape.hidden),
         head_bias=zeros(labels),
+    )
+
+
+def identity_adapter(shape: AdapterShape) -> AdapterWeights:
+    """One of rank 1 that changes nothing, and has no head."""
+    places, rank = (shape.layers, len(PLACES)), 1
+    return AdapterWeights(
+        down=torch.zeros(*places, shape.hidden, rank),
+        down_bias=torch.zeros(*places, rank),
+        up=torch.zeros(*places, rank, shape.hidden),
+        up_bias=torch.zeros(*places, shape.hidden),
+        head=torch.zeros(0, shape.hidden),
+        head_bias=torch.zeros(0),
     )
 
 

@@ -16,6 +16,7 @@ from engine.errors import BadInput
 from engine.model.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from engine.model.layers import LayerWeights, Place, Shape, run_layer
 from engine.model.packing import Packing
+from engine.model.pooling import Pooling, read_pooling
 
 REFERENCE_BYTES_PER_PARAMETER = 4
 """A dedicated model is stored in float32, as checkpoints are published."""
@@ -23,8 +24,8 @@ REFERENCE_BYTES_PER_PARAMETER = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """Word (V, H) and position (P, H) vectors; the BERT family has a segment's (H,) and the first
-    normalisation too, the GPT-2 family none of the three.
+    """Word (V, H) and position (P, H) vectors; the BERT family has a segment's (H,), a pair's
+    second text's (H,) and the first normalisation too, the GPT-2 family none of the four.
 
     Float32 whatever the layers compute in: the n-gram encoder reads the same word vectors, and a
     table must not depend on the machine that built it.
@@ -33,6 +34,7 @@ class Embeddings:
     word: Tensor
     position: Tensor
     segment: Tensor | None = None
+    second: Tensor | None = None
     norm: Tensor | None = None
     norm_bias: Tensor | None = None
 
@@ -41,11 +43,14 @@ class Embeddings:
         found = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: t for name, t in found.items() if t is not None}
 
-    def of(self, ids: Tensor, position: Tensor, eps: float) -> Tensor:
-        """Token ids (T,) at their positions (T,) -> (T, H) float32."""
+    def of(self, ids: Tensor, position: Tensor, eps: float, second: Tensor | None = None) -> Tensor:
+        """Token ids (T,) at their positions (T,) -> (T, H) float32; `second` (T,) is 1 in second
+        texts."""
         x = F.embedding(ids, self.word) + F.embedding(position, self.position)
         if self.segment is not None:
             x = x + self.segment
+            if second is not None and self.second is not None:
+                x = x + second[:, None] * (self.second - self.segment)
         if self.norm is None:
             return x
         return F.layer_norm(x, (x.shape[1],), self.norm, self.norm_bias, eps)
@@ -98,7 +103,8 @@ class Backbone:
 
     def embed(self, ids: Tensor, packing: Packing) -> Tensor:
         """Token ids (T,) -> (T, H), the first layer's input."""
-        return self.embeddings.of(ids, packing.position, self.shape.eps).to(self.dtype)
+        x = self.embeddings.of(ids, packing.position, self.shape.eps, packing.segment)
+        return x.to(self.dtype)
 
     def lower(self, ids: Tensor, packing: Packing) -> Tensor:
         """The exact lower layers: token ids (T,) -> hidden state of layer k (T, H)."""
@@ -113,6 +119,11 @@ class Backbone:
             x = run_layer(self.layers[layer], x, packing, self.shape, layer - self.split, adapt)
         return x
 
+    @cached_property
+    def pooling(self) -> Pooling:
+        """How its authors make one vector of a text."""
+        return read_pooling(self.checkpoint.folder)
+
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with [CLS] and [SEP]; longer texts than it reads are cut by the caller."""
         if not texts:
@@ -126,6 +137,10 @@ class Backbone:
         fast.no_truncation()
         fast.no_padding()
         return fast
+
+    def tokenize_fully(self, texts: Sequence[str | tuple[str, str]]) -> list[Any]:
+        """The tokenizer's own encodings of texts or pairs: ids, type ids, words and offsets."""
+        return list(self._fast.encode_batch(list(texts))) if texts else []
 
     def rows(self, lines: Sequence[str]) -> list[list[int]]:
         """The token rows of a corpus's lines, each a document, as serving reads them."""
@@ -198,7 +213,8 @@ def load_backbone(
     place = torch.device(device)
     names = ("word_embeddings", "position_embeddings", "token_type_embeddings", "LayerNorm")
     word, position, segment, norm = (state[f"embeddings.{name}.weight"] for name in names)
-    parts = (word, position, segment[0], norm, state["embeddings.LayerNorm.bias"])
+    first, second = segment[0], segment[min(1, len(segment) - 1)]
+    parts = (word, position, first, second, norm, state["embeddings.LayerNorm.bias"])
     return Backbone(
         checkpoint=checkpoint,
         shape=shape,

@@ -24,6 +24,8 @@ from engine.model.weights import fingerprint_of, load_weights
 class Bridge(nn.Module):
     """Trainable; `widths` are the feed-forward widths of its layers."""
 
+    second: Tensor | None
+
     def __init__(self, backbone: Backbone, widths: tuple[int, ...] | None = None) -> None:
         """Start from the last of the lower layers; one layer, its feed-forward halved, if no
         `widths` are given, and none, but for the positions, if they are empty."""
@@ -37,13 +39,17 @@ class Bridge(nn.Module):
         before = backbone.layers[max(first - 1, 0)]
         position = torch.zeros(shape.positions, shape.hidden)
         norm: tuple[Tensor, Tensor] | None = before.norm2, before.norm2_bias
+        e = backbone.embeddings
         if shape.causal:
             # The sum that goes through a decoder's layers still has its first positions in it.
-            known = backbone.embeddings.position.float()
+            known = e.position.float()
             position, norm = known - known.mean(0), None
         self.position = nn.Parameter(position)
         self.norm = None if norm is None else nn.Parameter(norm[0].float().clone())
         self.norm_bias = None if norm is None else nn.Parameter(norm[1].float().clone())
+        # Not trained and not in the file: what the backbone itself adds to a pair's second text.
+        paired = None if e.second is None or e.segment is None else (e.second - e.segment).float()
+        self.register_buffer("second", paired, persistent=False)
         self.blocks = nn.ModuleList(
             layer.trimmed(width).trainable()
             for layer, width in zip(
@@ -54,7 +60,7 @@ class Bridge(nn.Module):
     def forward(self, rows: Tensor, packing: Packing) -> Tensor:
         """Each token's row (T, H) float32 -> the hidden state of layer k (T, H) float32, with
         gradients."""
-        x = self._placed(rows, packing.position)
+        x = self._placed(rows, packing.position, packing.segment)
         for block in self.blocks:
             x = run_layer(LayerWeights.of(block), x, packing, self.shape)
         return x
@@ -62,7 +68,8 @@ class Bridge(nn.Module):
     def assemble(self, rows: Tensor, which: Tensor, packing: Packing) -> Tensor:
         """Stored rows (U, H + 4) int8 and each token's row number (T,) -> layer k (T, H), computed
         in the backbone's dtype. The weights must not change any more (`freeze`)."""
-        x = self._placed(decode_rows(rows).index_select(0, which), packing.position)
+        placed = decode_rows(rows).index_select(0, which)
+        x = self._placed(placed, packing.position, packing.segment)
         x = x.to(self.dtype)
         for weights in self._served():
             x = run_layer(weights, x, packing, self.shape)
@@ -77,8 +84,10 @@ class Bridge(nn.Module):
             x = apply_layer(weights, x, cached.mix(layer), self.shape)
         return x
 
-    def _placed(self, rows: Tensor, position: Tensor) -> Tensor:
+    def _placed(self, rows: Tensor, position: Tensor, segment: Tensor | None = None) -> Tensor:
         x = rows + self.position.index_select(0, position)
+        if segment is not None and self.second is not None:
+            x = x + segment[:, None] * self.second
         if self.norm is None:
             return x
         return F.layer_norm(x, (self.shape.hidden,), self.norm, self.norm_bias, self.shape.eps)

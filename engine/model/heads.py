@@ -1,4 +1,4 @@
-"""Heads of different sizes in one batch, without padding to the largest."""
+"""Heads of different sizes and kinds in one batch, without padding to the largest."""
 
 from __future__ import annotations
 
@@ -18,18 +18,29 @@ class HeadRows:
     bias: Tensor
 
 
-def classify(pooled: Tensor, heads: HeadRows, rows: list[NDArray[np.int64]]) -> list[Tensor]:
-    """Probabilities for each of B texts over its own labels.
+def apply_heads(
+    vectors: Tensor,
+    heads: HeadRows,
+    rows: list[NDArray[np.int64]],
+    counts: list[int] | None = None,
+) -> list[Tensor]:
+    """Logits of each of B texts over its own labels.
 
-    `pooled` (B, H) float32; `rows[i]` (C_i,) the pool rows of text i's labels.
-    Returns B tensors (C_i,) float32 on the host.
+    `vectors` (V, H) float32, `counts[i]` of them text i's, one text's after another's, or one each;
+    `rows[i]` (C_i,) the pool rows of its labels. Returns B tensors (counts[i] * C_i,) float32 on
+    the host, one vector's logits after another's.
     """
-    sizes = [len(r) for r in rows]
-    flat = torch.from_numpy(np.concatenate(rows)).to(pooled.device)
+    device = vectors.device
+    widths = [len(r) for r in rows]
+    if counts is not None:
+        rows = [np.tile(r, n) for r, n in zip(rows, counts, strict=True)]
+    each = widths if counts is None else np.repeat(widths, counts).tolist()
+    flat = torch.from_numpy(np.concatenate(rows)).to(device)
+    # How many logits each vector makes.
     owner = torch.repeat_interleave(
-        torch.arange(len(rows), device=pooled.device),
-        torch.tensor(sizes, device=pooled.device),
-        output_size=sum(sizes),
+        torch.arange(len(each), device=device),
+        torch.tensor(each, device=device),
+        output_size=len(flat),
     )
-    logits = (heads.weight[flat] * pooled[owner]).sum(-1) + heads.bias[flat]
-    return [part.softmax(0) for part in torch.split(logits.cpu(), sizes)]
+    logits = (heads.weight[flat] * vectors[owner]).sum(-1) + heads.bias[flat]
+    return list(torch.split(logits.cpu(), [len(r) for r in rows]))

@@ -112,9 +112,13 @@ class NgramEncoder(nn.Module):
             return x
         return F.layer_norm(x, (self.shape.hidden,), self.norm, self.norm_bias, self.shape.eps)
 
-    def grams(self, ids: Ids, lengths: Ids, before: Ids | None = None) -> Ids:
+    def grams(
+        self, ids: Ids, lengths: Ids, before: Ids | None = None, seconds: Ids | None = None
+    ) -> Ids:
         """The n-grams (T, 3) of packed rows (see `ngrams.ngrams`)."""
-        return ngrams(ids, lengths, self.boundary, causal=self.shape.causal, before=before)
+        return ngrams(
+            ids, lengths, self.boundary, causal=self.shape.causal, before=before, seconds=seconds
+        )
 
     def rows(self, grams: Tensor) -> Tensor:
         """(N, 3) n-grams (boundary and ABSENT allowed) -> (N, H) float32, with gradients."""

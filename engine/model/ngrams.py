@@ -27,8 +27,13 @@ MAX_VOCABULARY = _FIELD - 1
 """Token ids and the boundary must be below this."""
 
 
-def trigrams(ids: Ids, lengths: Ids, boundary: int) -> Ids:
-    """(T,) token ids of packed rows -> (T, 3), each token with its neighbours in its own row."""
+def trigrams(ids: Ids, lengths: Ids, boundary: int, seconds: Ids | None = None) -> Ids:
+    """(T,) token ids of packed rows -> (T, 3), each token with its neighbours in its own row.
+
+    `seconds` (B,) says where in each row a second text begins, 0 if it has none. Its tokens have
+    the neighbours that they would have in a row of their own, which its first text's opening token
+    would begin: no n-gram reaches from one text into the other, and none is new to the tables.
+    """
     total = int(ids.shape[0])
     ends = np.cumsum(lengths)
     grams = np.full((total, SLOTS), boundary, dtype=np.int64)
@@ -37,6 +42,11 @@ def trigrams(ids: Ids, lengths: Ids, boundary: int) -> Ids:
     grams[:-1, 2] = ids[1:]
     grams[ends - lengths, 0] = boundary
     grams[ends - 1, 2] = boundary
+    if seconds is not None:
+        starts = (ends - lengths)[seconds > 0]
+        at = starts + seconds[seconds > 0]
+        grams[at, 0] = ids[starts]
+        grams[at - 1, 2] = boundary
     return grams
 
 
@@ -62,12 +72,19 @@ def causal_trigrams(ids: Ids, lengths: Ids, boundary: int, before: Ids | None = 
 
 
 def ngrams(
-    ids: Ids, lengths: Ids, boundary: int, *, causal: bool, before: Ids | None = None
+    ids: Ids,
+    lengths: Ids,
+    boundary: int,
+    *,
+    causal: bool,
+    before: Ids | None = None,
+    seconds: Ids | None = None,
 ) -> Ids:
-    """The n-grams (T, 3) of packed rows as a model reads them; `before` as for causal ones."""
+    """The n-grams (T, 3) of packed rows as a model reads them; `before` is of causal ones,
+    `seconds` of the others."""
     if causal:
         return causal_trigrams(ids, lengths, boundary, before)
-    return trigrams(ids, lengths, boundary)
+    return trigrams(ids, lengths, boundary, seconds)
 
 
 def in_text_order(grams: Ids, *, causal: bool) -> Ids:

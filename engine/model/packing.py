@@ -7,6 +7,7 @@ more than the padding, they scatter into a rectangle (B, L, H) and gather back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,17 +42,25 @@ def round_up(count: int) -> int:
 class Packing:
     """How B rows of `lengths` (int64, on the device) lie in T packed places.
 
-    `sizes` are the lengths on the host, so that no shape waits for the device.
+    `sizes` are the lengths on the host, so that no shape waits for the device. `seconds` says of
+    the first rows where in each a second text begins, 0 if it has none; left out, none has.
     """
 
     lengths: Tensor
     sizes: tuple[int, ...]
+    seconds: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, lengths: list[int], device: torch.device | str = "cpu") -> Packing:
+    def of(
+        cls,
+        lengths: list[int],
+        device: torch.device | str = "cpu",
+        seconds: Sequence[int] = (),
+    ) -> Packing:
         if not lengths or min(lengths) < 1:
             raise ValueError("a packing needs at least one row, and no empty ones")
-        return cls(torch.tensor(lengths, device=device), tuple(lengths))
+        pairs = tuple(seconds) if any(seconds) else ()
+        return cls(torch.tensor(lengths, device=device), tuple(lengths), pairs)
 
     @property
     def rows(self) -> int:
@@ -88,6 +97,18 @@ class Packing:
         """(T,) each packed place's position inside its row."""
         starts = torch.cumsum(self.lengths, 0) - self.lengths
         return torch.arange(self.total, device=self.device) - starts[self.row_of]
+
+    @cached_property
+    def segment(self) -> Tensor | None:
+        """(T,) 1 at tokens of a second text and 0 elsewhere; None if no row has one."""
+        if not self.seconds:
+            return None
+        marks: list[int] = []
+        seconds = (*self.seconds, *[0] * (self.rows - len(self.seconds)))
+        for length, second in zip(self.sizes, seconds, strict=True):
+            first = second or length
+            marks += [0] * first + [1] * (length - first)
+        return torch.tensor(marks, device=self.device)
 
     @cached_property
     def _cells(self) -> Tensor:

@@ -19,6 +19,7 @@ from engine.schema.base import (
     Mode,
     Name,
     Request,
+    Task,
     Tier,
 )
 from engine.schema.domains import (
@@ -40,14 +41,19 @@ from engine.schema.domains import (
 from engine.schema.inference import (
     ClassifyRequest,
     ClassifyResponse,
+    Input,
     ModelCard,
     ModelList,
+    PairRequest,
     Prediction,
+    TextPair,
+    TextRequest,
     Timing,
     TokenOrigin,
     Usage,
 )
 from engine.schema.jobs import (
+    ClassReport,
     Confusion,
     Dataset,
     DatasetPage,
@@ -85,6 +91,18 @@ from engine.schema.status import (
     Version,
 )
 from engine.schema.storage import Collected, Stock, Storage, StoredKind
+from engine.schema.tasks import (
+    Embedding,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
+    Numbers,
+    PredictRequest,
+    PredictResponse,
+    Span,
+    TaggedText,
+    TagRequest,
+    TagResponse,
+)
 from engine.schema.tenants import (
     Cost,
     Quota,
@@ -108,6 +126,7 @@ from engine.schema.versions import (
     VplmVersions,
 )
 from engine.schema.vplms import (
+    LABELS_NEEDED,
     BulkCreated,
     Created,
     Head,
@@ -120,6 +139,7 @@ from engine.schema.vplms import (
 )
 
 __all__ = [
+    "LABELS_NEEDED",
     "MAX_COUNT",
     "MAX_INPUTS",
     "MAX_LABELS",
@@ -134,6 +154,7 @@ __all__ = [
     "BackboneStatus",
     "BulkCreated",
     "Card",
+    "ClassReport",
     "ClassifyRequest",
     "ClassifyResponse",
     "Collected",
@@ -153,10 +174,14 @@ __all__ = [
     "DomainState",
     "DomainTree",
     "DomainUpdate",
+    "Embedding",
+    "EmbeddingsRequest",
+    "EmbeddingsResponse",
     "EngineStatus",
     "Event",
     "Head",
     "HostStatus",
+    "Input",
     "Job",
     "JobAccepted",
     "JobPage",
@@ -175,7 +200,11 @@ __all__ = [
     "Name",
     "NgramEntry",
     "NgramPage",
+    "Numbers",
+    "PairRequest",
     "Point",
+    "PredictRequest",
+    "PredictResponse",
     "Prediction",
     "Problem",
     "PromoteRequest",
@@ -191,6 +220,7 @@ __all__ = [
     "RollbackRequest",
     "Slot",
     "SlotMap",
+    "Span",
     "SpanFeed",
     "Starter",
     "StarterPage",
@@ -199,6 +229,10 @@ __all__ = [
     "Stock",
     "Storage",
     "StoredKind",
+    "TagRequest",
+    "TagResponse",
+    "TaggedText",
+    "Task",
     "Tenant",
     "TenantCreate",
     "TenantCreated",
@@ -206,6 +240,8 @@ __all__ = [
     "TenantPatch",
     "TenantQueue",
     "TenantRate",
+    "TextPair",
+    "TextRequest",
     "Tier",
     "TierStatus",
     "Timing",

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from engine.schema.base import MAX_INPUTS, Answer, Mode, Request, Tier
 
 
-class ClassifyRequest(Request):
+class TextPair(Request):
+    """Two texts that are read together, such as a premise and a hypothesis."""
+
+    text: str
+    text_pair: str
+
+
+Input = str | TextPair
+
+
+class TextRequest(Request):
+    """Asks a vPLM about a text or several."""
+
     model: str
     input: str | list[str]
     mode: Mode | None = None
-    explain: bool = False
-    """Whether the answer is to say where each token's row came from."""
 
     @field_validator("input", mode="before")
     @classmethod
@@ -28,15 +38,69 @@ class ClassifyRequest(Request):
     @field_validator("input")
     @classmethod
     def _some_text(cls, value: str | list[str]) -> str | list[str]:
-        texts = [value] if isinstance(value, str) else value
-        if not texts:
-            raise ValueError("input is an empty list; give at least one text")
-        if len(texts) > MAX_INPUTS:
-            raise ValueError(f"input holds {len(texts)} texts; at most {MAX_INPUTS} a request")
-        for index, text in enumerate(texts):
-            if not text.strip():
-                raise ValueError(f"input[{index}] is empty; give a text with at least one word")
+        _check_texts(value)
         return value
+
+    @property
+    def texts(self) -> list[str]:
+        return [self.input] if isinstance(self.input, str) else self.input
+
+
+class PairRequest(Request):
+    """Asks a vPLM about a text, a pair of texts, or several of either."""
+
+    model: str
+    input: Input | list[Input]
+    mode: Mode | None = None
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _text_or_texts(cls, value: object) -> object:
+        texts = value if isinstance(value, list) else [value]
+        if not all(isinstance(text, str | TextPair | dict) for text in texts):
+            raise ValueError("give a text or a list of texts")
+        if not all(_is_pair(text) for text in texts if isinstance(text, dict)):
+            raise ValueError('give a pair of texts as {"text": ..., "text_pair": ...}')
+        return value
+
+    @field_validator("input")
+    @classmethod
+    def _some_text(cls, value: Input | list[Input]) -> Input | list[Input]:
+        _check_texts(value)
+        return value
+
+    @property
+    def texts(self) -> list[str | tuple[str, str]]:
+        """A pair as a tuple."""
+        given = self.input if isinstance(self.input, list) else [self.input]
+        return [each if isinstance(each, str) else (each.text, each.text_pair) for each in given]
+
+
+def _is_pair(value: dict[str, object]) -> bool:
+    return set(value) == {"text", "text_pair"} and all(
+        isinstance(each, str) for each in value.values()
+    )
+
+
+def _check_texts(value: Input | list[Input] | list[str]) -> None:
+    texts = value if isinstance(value, list) else [value]
+    if not texts:
+        raise ValueError("input is an empty list; give at least one text")
+    if len(texts) > MAX_INPUTS:
+        raise ValueError(f"input holds {len(texts)} texts; at most {MAX_INPUTS} a request")
+    for index, text in enumerate(texts):
+        parts = (text,) if isinstance(text, str) else (text.text, text.text_pair)
+        if not all(part.strip() for part in parts):
+            raise ValueError(f"input[{index}] is empty; give a text with at least one word")
+
+
+class ClassifyRequest(PairRequest):
+    explain: bool = False
+    """Whether the answer is to say where each token's row came from."""
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class Prediction(Answer):
@@ -44,6 +108,9 @@ class Prediction(Answer):
     label: str
     probs: list[float]
     num_classes: int
+    labels: list[str] | None = Field(None, exclude_if=_is_none)
+    """Of a multi-label vPLM, the labels that hold (from one half on), most probable first; `probs`
+    do not add up to 1 then. Others' answers leave it out."""
     truncated: bool = False
     """The text was longer than the backbone reads; only its beginning was used."""
 

@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.schema.base import Answer, JobState, Request
+from engine.schema.base import Answer, JobState, Request, Task
 
 
 class DatasetReceipt(Answer):
     tenant: str
     name: str
+    task: Task = "classify"
     rows: int
     labels: dict[str, int]
     """Rows of each label."""
@@ -43,16 +44,71 @@ class DatasetPage(Answer):
     next_cursor: str | None = None
 
 
+Optimizer = Literal[
+    "adamw", "adam", "sgd", "adafactor", "nadam", "radam", "adamax", "adagrad", "rmsprop"
+]
+RATES: dict[str, float] = {"sgd": 0.1, "adafactor": 1e-2, "adagrad": 1e-2, "adamax": 2e-3}
+"""Learning rates of optimizers that do not do well with the usual one."""
+USUAL_RATE = 1e-3
+
+
 class TrainRequest(Request):
+    """What a field means is its description, which command line and form show as well."""
+
     type: Literal["train"] = "train"
     vplm: str
     dataset: str
-    epochs: int = Field(3, ge=1, le=1000)
-    lr: float = Field(1e-3, gt=0, le=1)
-    batch_size: int = Field(32, ge=1, le=4096)
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    when: Literal["now", "idle"] = "now"
-    seed: int = 0
+    epochs: int = Field(3, ge=1, le=1000, description="Passes over the data.")
+    lr: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        description="Learning rate; the optimizer's own if left out: 0.001 for most.",
+    )
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        "linear", description="How the rate goes after the warm-up."
+    )
+    warmup: float = Field(
+        0.05, ge=0, lt=1, description="Share of all steps in which the rate rises."
+    )
+    batch_size: int = Field(32, ge=1, le=4096, description="Rows a step.")
+    optimizer: Optimizer = Field("adamw", description="The rule.")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="How much weights shrink.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share dropped inside the adapter.")
+    class_weights: Literal["none", "sqrt", "balanced"] = Field(
+        "none", description="Make rare labels count: by the root of how rare, or in full."
+    )
+    patience: int = Field(
+        0, ge=0, le=1000, description="Stop after so many epochs without a better one; 0: never."
+    )
+    rank: int | None = Field(
+        None, ge=1, description="Begin with a fresh adapter of this rank, not the present one."
+    )
+    force: bool = Field(
+        False, description="Publish even if the held-out metric falls below the present version's."
+    )
+    resume: str | None = Field(
+        None, description="Begin with what that failed job had learnt before its numbers exploded."
+    )
+    when: Literal["now", "idle"] = Field("now", description="At once, or while idle.")
+    seed: int = Field(0, ge=0, lt=1 << 63, description="Decides order and start.")
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that is meant."""
+        return RATES.get(self.optimizer, USUAL_RATE) if self.lr is None else self.lr
+
+
+class ClassReport(Answer):
+    """How one label fares among held-out rows; None where there is nothing to divide by."""
+
+    label: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+    """Held-out rows that have it."""
 
 
 class Confusion(Answer):
@@ -88,7 +144,8 @@ class Job(Answer):
     params: dict[str, Any]
     loss: list[Point]
     accuracy: list[Point]
-    """Held-out: the share of rows that get their label, an epoch a point; for a rebuild that
+    """Held-out, an epoch a point: the task's own metric, such as the share of rows that get their
+    label (`result` names it, as `metric`, and all others, as `measures`); for a rebuild that
     trains an encoder, the share of the exact states' variance that it explains."""
     error: str | None
     result: dict[str, Any]
@@ -99,13 +156,21 @@ class Job(Answer):
     @property
     def measure(self) -> str:
         """What `accuracy` counts, in words."""
-        return "held-out accuracy" if self.type == "train" else "explained variance, held-out"
+        if self.type != "train":
+            return "explained variance, held-out"
+        return f"held-out {self.result.get('metric', 'accuracy')}"
 
     @property
     def confusion(self) -> Confusion | None:
         """Of the last evaluation of a training; None before the first."""
         found = self.result.get("confusion")
         return None if found is None else Confusion.model_validate(found)
+
+    @property
+    def classes(self) -> list[ClassReport]:
+        """Of the last evaluation of a training, a label a line; of very many labels, those that
+        fare worst."""
+        return [ClassReport.model_validate(each) for each in self.result.get("classes", ())]
 
     @property
     def ended(self) -> bool:

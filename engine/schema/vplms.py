@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from engine.schema.base import (
     MAX_COUNT,
@@ -16,11 +16,37 @@ from engine.schema.base import (
     Mode,
     Name,
     Request,
+    Task,
     Tier,
 )
 
+LABELS_NEEDED: dict[Task, int] = {
+    "classify": 2,
+    "pair": 2,
+    "multilabel": 1,
+    "tokens": 2,
+    "regression": 1,
+    "embedding": 0,
+}
+"""At least so many labels; of a regression they are the names of its numbers."""
+_NEEDS: dict[Task, str] = {
+    "classify": "a classifier needs at least two labels",
+    "pair": "a classifier of pairs needs at least two labels",
+    "multilabel": "a multi-label classifier needs at least one label",
+    "tokens": "a tagger needs at least two labels, such as O,B-name,I-name or O,name",
+    "regression": "a regression needs a name for each of its numbers",
+}
 
-def _distinct(labels: list[str]) -> list[str]:
+_NEEDED: dict[Task, str] = {
+    "classify": "labels are needed, at least two",
+    "pair": "labels are needed, at least two",
+    "multilabel": "labels are needed, at least one",
+    "tokens": "labels are needed, such as O,B-name,I-name or O,name",
+    "regression": "labels are needed: a name for each of its numbers",
+}
+
+
+def _distinct(labels: list[str], task: Task | None) -> list[str]:
     seen: set[str] = set()
     for label in labels:
         if not label.strip():
@@ -32,24 +58,30 @@ def _distinct(labels: list[str]) -> list[str]:
         if label in seen:
             raise ValueError(f"label {label!r} is given twice; labels must be distinct")
         seen.add(label)
-    if len(labels) < 2:
-        raise ValueError("a classifier needs at least two labels")
+    if task == "embedding" and labels:
+        raise ValueError("an embedding vPLM has no labels; leave them out")
+    if task is not None and len(labels) < LABELS_NEEDED[task]:
+        raise ValueError(_NEEDS[task])
     return labels
 
 
 class VplmSpec(Request):
     tenant: Name
     kind: Literal["classifier"] = "classifier"
+    task: Task | None = None
+    """None: that of what it starts from, or classify."""
     domain: Name | None = None
     """None: that of what it starts from, or general."""
-    labels: list[str] = Field(default_factory=list, max_length=MAX_LABELS)
-    """Left out, those of what it starts from."""
     adapter: str = "random"
-    """`random`, or the id (sha256) of an adapter in the store to start from."""
+    """`random`, or the id (sha256) of an adapter in the store to start from. An embedding vPLM that
+    is given none embeds as the backbone does."""
     from_vplm: str | None = None
     """A vPLM of the same tenant to start from, `tenant/name`, or a version of it: `:3` added."""
     from_starter: str | None = None
     """A starting point, such as `polarity` (its newest) or `acme/polarity:2`."""
+    labels: list[str] = Field(default_factory=list, max_length=MAX_LABELS)
+    """Left out, those of what it starts from. Of tokens O, B-x and I-x, or plain ones; of a
+    regression its numbers' names; of an embedding none."""
     mode: Mode | None = None
     """None: that of what it starts from, or plot."""
     rank: int = Field(64, ge=1)
@@ -59,16 +91,22 @@ class VplmSpec(Request):
 
     @field_validator("labels")
     @classmethod
-    def _labels_distinct(cls, labels: list[str]) -> list[str]:
-        return _distinct(labels) if labels else labels
+    def _labels_distinct(cls, labels: list[str], given: ValidationInfo) -> list[str]:
+        inherits = given.data.get("from_vplm") or given.data.get("from_starter")
+        task: Task | None = given.data.get("task")
+        # Where the task was refused that is said, and where it is inherited the engine knows it.
+        if not labels or "task" not in given.data:
+            return labels
+        return _distinct(labels, task or (None if inherits else "classify"))
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
         given = [self.from_vplm, self.from_starter, None if self.adapter == "random" else "id"]
         if sum(one is not None for one in given) > 1:
             raise ValueError("give one of adapter, from_vplm and from_starter")
-        if not self.labels and self.from_vplm is None and self.from_starter is None:
-            raise ValueError("labels are needed, at least two")
+        inherits = self.from_vplm is not None or self.from_starter is not None
+        if not self.labels and not inherits and self.task != "embedding":
+            raise ValueError(_NEEDED[self.task or "classify"])
         return self
 
 
@@ -98,6 +136,7 @@ class Vplm(Answer):
     tenant: str
     name: str
     kind: str
+    task: Task = "classify"
     domain: str
     labels: list[str]
     mode: Mode

@@ -1,4 +1,4 @@
-"""Handing out what a batch found: each text its probabilities, or why it has none."""
+"""Handing out what a batch found: each text its values, or why it has none."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from engine.errors import HmiError
 from engine.knowledge.origins import Origin, origins
-from engine.knowledge.retrieve import Lookups
+from engine.knowledge.retrieved import Lookups
 from engine.serving.batch import Batch
 from engine.serving.work import Outcome, Work
 
 
-def answer(batch: Batch, probs: Sequence[list[float]]) -> None:
+def answer(batch: Batch, values: Sequence[list[float]]) -> None:
     """Deliver answers and errors."""
     works = batch.works
     models = len(batch.adapters)
     sources = zip(_lookups(batch), _origins(batch), strict=True)
-    for work, found, (lookups, traced) in zip(works, probs, sources, strict=True):
+    for work, found, (lookups, traced) in zip(works, values, sources, strict=True):
         error = batch.errors.get(work.model.adapter)
         if error is not None:
             work.ticket.fail(error)
@@ -24,7 +24,7 @@ def answer(batch: Batch, probs: Sequence[list[float]]) -> None:
         work.ticket.deliver(
             work.index,
             Outcome(
-                probs=tuple(found),
+                values=tuple(found),
                 tokens=len(work.ids),
                 lookups=lookups,
                 origins=traced,
@@ -67,7 +67,7 @@ def _origins(batch: Batch) -> list[tuple[Origin, ...] | None]:
             end = at + len(work.ids)
             got, knowledge = group.retrieved, group.knowledge
             if work.explain and got is not None and knowledge is not None:
-                found.append(origins(work.ids, got.part(at, end), knowledge))
+                found.append(origins(work.ids, got.part(at, end), knowledge, work.second))
             else:
                 found.append(None)
             at = end

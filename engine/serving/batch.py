@@ -10,7 +10,8 @@ from itertools import groupby
 
 import numpy as np
 
-from engine.knowledge.retrieve import Asked, Knowledge, MissPolicy, Retrieved
+from engine.knowledge.retrieve import Asked, Knowledge, MissPolicy
+from engine.knowledge.retrieved import Retrieved
 from engine.memory.transfer import Arrival
 from engine.model.ngrams import Ids
 from engine.serving.work import Mode, Work
@@ -44,10 +45,21 @@ class Group:
             found = found.where(np.repeat(np.array(chosen), self.lengths))
         return Group(works, self.knowledge, self.miss, found)
 
+    @property
+    def seconds(self) -> list[int]:
+        return [w.second for w in self.works]
+
     def asked(self) -> Asked:
         """What is to be retrieved; not in exact mode."""
         assert self.knowledge is not None, "exact mode looks nothing up"
-        return Asked(self.ids, np.array(self.lengths, dtype=np.int64), self.knowledge, self.miss)
+        seconds = self.seconds
+        return Asked(
+            self.ids,
+            np.array(self.lengths, dtype=np.int64),
+            self.knowledge,
+            self.miss,
+            seconds=np.array(seconds, dtype=np.int64) if any(seconds) else None,
+        )
 
     def part(self, start: int, end: int | None = None) -> Group:
         """Its works `start` to `end`, with what was retrieved for them."""

@@ -190,14 +190,14 @@ class Pipeline:
         try:
             try:
                 with batch.timed("compute"):
-                    probs = compute_in_parts(
+                    values = compute_in_parts(
                         batch, lambda part: compute_stage(part, self._backbone, self._tiers)
                     )
             finally:
                 self._room.release(batch)
             # Who has an answer finds it counted.
             self._count(batch)
-            answer(batch, probs)
+            answer(batch, values)
         except Exception as error:
             log.exception("a batch of %d texts failed", len(batch.works))
             refuse(batch.works, error)

@@ -18,9 +18,9 @@ Compute = Callable[[Batch], list[list[float]]]
 
 
 def compute_in_parts(batch: Batch, compute: Compute) -> list[list[float]]:
-    """Each work's probabilities; if memory runs out, of one half after the other, once.
+    """Each work's values; if memory runs out, of one half after the other, once.
 
-    A half that does not fit either is refused, alone, and has no probabilities.
+    A half that does not fit either is refused, alone, and has no values.
     """
     try:
         return compute(batch)

@@ -5,6 +5,7 @@ Each is timed by whoever runs it. They share nothing but the batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
@@ -12,13 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.knowledge.retrieve import retrieve_all, together
+from engine.knowledge.retrieve import retrieve_all
+from engine.knowledge.retrieved import together
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import BatchedAdapters
 from engine.model.backbone import Backbone
-from engine.model.heads import classify
 from engine.model.packing import Packing, rounded
 from engine.serving.batch import Batch, Group
+from engine.serving.tasks import values_of
 
 
 def retrieve_stage(batch: Batch) -> None:
@@ -42,8 +44,7 @@ def load_stage(batch: Batch, tiers: AdapterTiers, adapters: list[str]) -> None:
 
 @torch.inference_mode()
 def compute_stage(batch: Batch, backbone: Backbone, tiers: AdapterTiers) -> list[list[float]]:
-    """Upper layers and heads: each work's probabilities, empty where its adapter failed."""
-    device = backbone.device
+    """Upper layers and heads: each work's values, empty where its adapter failed."""
     for arrival in batch.arrivals:
         arrival.wait()
     works = batch.works
@@ -54,18 +55,12 @@ def compute_stage(batch: Batch, backbone: Backbone, tiers: AdapterTiers) -> list
     states = F.pad(states, (0, 0, 0, packing.total - len(states)))
     # A text whose adapter failed rides along in slot 0, as a row that belongs to nobody does; its
     # result is never looked at.
-    slots = [batch.slots.get(w.model.adapter, 0) for w in works]
+    held = [batch.slots.get(w.model.adapter) for w in works]
+    slots = [slot or 0 for slot in held]
     slots += [0] * (packing.rows - len(slots))
     arena = tiers.arena
     top = backbone.upper(states, packing, BatchedAdapters(arena.weights, slots, packing))
-    loaded = [i for i, w in enumerate(works) if w.model.adapter in batch.slots]
-    probs: list[list[float]] = [[] for _ in works]
-    if loaded:
-        pooled = packing.mean(top)[torch.tensor(loaded, device=device)]
-        rows = [arena.head_rows(slots[i]) for i in loaded]
-        for i, row in zip(loaded, classify(pooled, arena.heads, rows), strict=True):
-            probs[i] = row.tolist()
-    return probs
+    return values_of(works, held, top, packing, backbone, arena)
 
 
 def _bridge(group: Group) -> int | None:
@@ -73,14 +68,15 @@ def _bridge(group: Group) -> int | None:
     return None if group.knowledge is None else id(group.knowledge.bridge)
 
 
-def _packing(lengths: list[int], backbone: Backbone) -> Packing:
-    return Packing.of(rounded(lengths) if backbone.compiles else lengths, backbone.device)
+def _packing(lengths: list[int], backbone: Backbone, seconds: Sequence[int] = ()) -> Packing:
+    sizes = rounded(lengths) if backbone.compiles else lengths
+    return Packing.of(sizes, backbone.device, seconds)
 
 
 def _lower(groups: list[Group], backbone: Backbone) -> Tensor:
     """The hidden state of layer k, packed (T, H), of groups that come by it in one way."""
     lengths = [length for group in groups for length in group.lengths]
-    packing = _packing(lengths, backbone)
+    packing = _packing(lengths, backbone, [at for group in groups for at in group.seconds])
     knowledge = groups[0].knowledge
     if knowledge is None:
         ids = np.zeros(packing.total, dtype=np.int64)

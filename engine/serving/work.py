@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.knowledge.origins import Origin
-from engine.knowledge.retrieve import Lookups, MissPolicy
+from engine.knowledge.retrieve import MissPolicy
+from engine.knowledge.retrieved import Lookups
 from engine.memory.tiers import TierName
 from engine.process import without_frames
 
 Mode = Literal["plot", "exact"]
+TaskName = Literal["classify", "multilabel", "pair", "tokens", "regression", "embedding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,18 @@ class ServedModel:
     miss: MissPolicy | None = None
     """None: the engine's policy."""
     version: int = 1
+    task: TaskName = "classify"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One text's answer and what its batch went through. Times in seconds."""
+    """One text's answer and what its batch went through. Times in seconds.
 
-    probs: tuple[float, ...]
+    `values` are what its task asks for: a probability for each label (of `tokens`: for each word,
+    one word after the other), the numbers of a regression, or the embedding.
+    """
+
+    values: tuple[float, ...]
     tokens: int
     lookups: Lookups | None
     """Where its rows came from; None in exact mode."""
@@ -84,7 +91,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """One text: `ids` are its tokens, cut to what the backbone reads."""
+    """One text, or two as one: `ids` are its tokens, cut to what the backbone reads."""
 
     model: ServedModel
     mode: Mode
@@ -96,3 +103,7 @@ class Work:
     """Whether the outcome is to say where each token's row came from."""
     fallback: str | None = None
     """Why `mode` is exact, if that is not what was asked for."""
+    second: int = 0
+    """Where in `ids` the second text begins; 0 if there is none."""
+    words: tuple[int, ...] = ()
+    """Where its words begin, if each is to be answered for."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from store.texts import Example, Target, Text
+
 _TOGETHER = 64
 """Texts that are read together to see how long they are."""
 
@@ -29,23 +31,25 @@ class Census:
     in one dataset of 370,000.
     """
 
-    def __init__(self, may_be_long: int, are_long: Callable[[Sequence[str]], int]) -> None:
+    def __init__(self, may_be_long: int, are_long: Callable[[Sequence[Text]], int]) -> None:
         """Texts of up to `may_be_long` characters cannot be too long; `are_long` counts those of
         the others that are."""
         self._may_be_long = may_be_long
         self._are_long = are_long
         self._texts = array("q")
         self._labels = array("i")
-        self._numbers: dict[str, int] = {}
-        self._doubtful: list[str] = []
+        self._numbers: dict[Target, int] = {}
+        self._doubtful: list[Text] = []
         self._too_long = 0
 
-    def over(self, rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-        """The rows of (text, label), unchanged."""
+    def over(self, rows: Iterable[Example]) -> Iterator[Example]:
+        """The rows of (text, target), unchanged."""
         for text, label in rows:
             self._texts.append(hash(text))
             self._labels.append(self._numbers.setdefault(label, len(self._numbers)))
-            if len(text) > self._may_be_long:
+            # Between two texts stands one token more.
+            length = len(text) if isinstance(text, str) else len(text[0]) + len(text[1]) + 1
+            if length > self._may_be_long:
                 self._doubtful.append(text)
                 if len(self._doubtful) == _TOGETHER:
                     self._read_doubtful()

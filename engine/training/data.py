@@ -9,7 +9,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from engine.errors import BadInput
+from engine.model.tagging import Tagging
+from engine.serving.work import TaskName
+from engine.training.targets import ExampleReader
 from engine.training.upload import ChunkReader, Faults
+from store.texts import Example
 
 Format = Literal["jsonl", "csv"]
 
@@ -19,20 +23,25 @@ def read_rows(
     format: Format,
     text: str,
     label: str,
-) -> Iterator[tuple[str, str]]:
-    """(text, label) of every row, from the columns so named. Raises BadInput with line numbers.
+    task: TaskName = "classify",
+    pair: str = "text_pair",
+) -> Iterator[Example]:
+    """(text, target) of every row, from the columns so named; see targets.py for what each task
+    wants. Raises BadInput with line numbers.
 
-    Rows are yielded as they are read; the error for bad ones comes at the end, naming the first
-    ten, so whoever stores the rows must not keep them if the iterator raises.
+    `pair` is the column of the second text: needed for pairs, taken for a regression if it is
+    there. Rows are yielded as they are read; the error for bad ones comes at the end, naming the
+    first ten, so whoever stores the rows must not keep them if the iterator raises.
     """
     raw: Any = ChunkReader(chunks)
     stream = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8-sig", newline="")
     faults = Faults()
-    columns = (text, label)
+    columns = (text, pair, label) if task == "pair" else (text, label)
     rows = _read_csv(stream, columns) if format == "csv" else _read_jsonl(stream, columns, faults)
+    taught = ExampleReader(task, text, label, pair)
     try:
         for line, row in rows:
-            found = _pair(row, text, label)
+            found = taught.read(row)
             if isinstance(found, str):
                 faults.add(line, found)
             else:
@@ -47,7 +56,7 @@ def read_rows(
 
 
 def _read_jsonl(
-    stream: io.TextIOWrapper, columns: tuple[str, str], faults: Faults
+    stream: io.TextIOWrapper, columns: tuple[str, ...], faults: Faults
 ) -> Iterator[tuple[int, dict[str, object]]]:
     first = True
     for number, line in enumerate(stream, 1):
@@ -68,7 +77,7 @@ def _read_jsonl(
 
 
 def _read_csv(
-    stream: io.TextIOWrapper, columns: tuple[str, str]
+    stream: io.TextIOWrapper, columns: tuple[str, ...]
 ) -> Iterator[tuple[int, dict[str, object]]]:
     try:
         rows = csv.DictReader(stream, strict=True)
@@ -83,46 +92,42 @@ def _read_csv(
         ) from error
 
 
-def _check_columns(wanted: tuple[str, str], have: list[str]) -> None:
+def _check_columns(wanted: tuple[str, ...], have: list[str]) -> None:
     for column in wanted:
         if column not in have:
             raise BadInput(
                 f"The dataset has no column {column!r}; it has {', '.join(have) or 'none'}.",
-                remedy="Name the columns with --text and --label.",
+                remedy="Name the columns with --text, --label and, for pairs, --text-pair.",
                 code="missing_column",
             )
 
 
-def _pair(row: dict[str, object], text: str, label: str) -> tuple[str, str] | str:
-    """The row's text and label, or what is wrong with it."""
-    for column in (text, label):
-        if column not in row or row[column] is None:
-            return f"no column {column!r} (columns: {', '.join(map(str, row)) or 'none'})"
-    body, name = row[text], row[label]
-    if isinstance(name, bool) or not isinstance(name, str | int):
-        return f"column {label!r} is not a string or an integer"
-    if not isinstance(body, str) or not body.strip():
-        return f"column {text!r} is not a text or is empty"
-    if not str(name).strip():
-        return f"column {label!r} is empty"
-    return body, str(name)
-
-
-def check_labels(found: dict[str, int], labels: tuple[str, ...], vplm: str) -> None:
+def check_labels(
+    found: dict[str, int], labels: tuple[str, ...], vplm: str, task: TaskName = "classify"
+) -> None:
     """BadInput unless a dataset with `found` rows by label can train a vPLM with `labels`."""
-    if len(found) < 2:
+    if task in ("regression", "embedding"):
+        return
+    if task in ("classify", "pair") and len(found) < 2:
         only = next(iter(found), "none")
         raise BadInput(
             f"Every row of the dataset has the same label ({only!r}); there is nothing to learn.",
             remedy="Give a dataset with at least two labels.",
             code="one_label",
         )
-    unknown = sorted(set(found) - set(labels))
+    if not found:
+        raise BadInput(
+            "No row of the dataset has a label; there is nothing to learn.",
+            remedy="Give a dataset with labelled rows.",
+            code="one_label",
+        )
+    known = sorted(Tagging(labels).names) if task == "tokens" else labels
+    unknown = sorted(set(found) - set(known))
     if unknown:
         shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         raise BadInput(
             f"The dataset has labels that {vplm} does not know: {shown}. It knows "
-            f"{', '.join(labels[:10])}{', ...' if len(labels) > 10 else ''}.",
+            f"{', '.join(known[:10])}{', ...' if len(known) > 10 else ''}.",
             remedy="Create the vPLM with these labels (hmi vplm create --labels), or mend the "
             "dataset.",
             code="unknown_labels",

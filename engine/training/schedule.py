@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import numpy as np
@@ -9,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 _HELD_OUT = 0.1
+_LEAST = 0.02
+"""A rate of nothing would make the first and the last step idle."""
 
 
 def split(targets: NDArray[np.int64], seed: int) -> tuple[list[int], list[int]]:
@@ -56,8 +59,26 @@ def batches(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def set_rate(optimizer: torch.optim.Optimizer, lr: float, share: float) -> None:
-    """Linear warm-up over the first twentieth, then linear decay to zero."""
-    factor = min(share / 0.05, (1 - share) / 0.95) if share > 0 else 0.02
+def rate(share: float, schedule: str = "linear", warmup: float = 0.05) -> float:
+    """The factor of the learning rate once `share` of all steps is done: a linear warm-up over the
+    first `warmup` of them, then what `schedule` says, down to a fiftieth."""
+    if warmup > 0 and share < warmup:
+        return max(share / warmup, _LEAST)
+    if schedule == "constant":
+        return 1.0
+    left = (1 - share) / (1 - warmup) if warmup < 1 else 1.0
+    if schedule == "cosine":
+        left = (1 - math.cos(math.pi * left)) / 2
+    return max(left, _LEAST)
+
+
+def set_rate(
+    optimizer: torch.optim.Optimizer,
+    lr: float,
+    share: float,
+    schedule: str = "linear",
+    warmup: float = 0.05,
+) -> None:
+    """Make the optimizer's next step one of the rate that `rate` says."""
     for group in optimizer.param_groups:
-        group["lr"] = lr * max(factor, 0.02)
+        group["lr"] = lr * rate(share, schedule, warmup)

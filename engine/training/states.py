@@ -5,7 +5,10 @@ Only the adapter and head learn, so the state of layer k of a text never changes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,17 +16,29 @@ from torch import Tensor
 
 from engine.knowledge.retrieve import Knowledge, retrieve
 from engine.model.backbone import Backbone
-from engine.model.packing import Packing
+from engine.model.packing import Packing, rounded
 from engine.model.reading import Reading
+from engine.training.state_file import SUFFIX, StateFile, trim, write_states
 
 _BATCH_TOKENS = 2048
+_FILES_BUDGET = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where jobs share states: a folder, and what tells the knowledge apart from any other (its
+    tables' epochs and its encoder)."""
+
+    folder: Path
+    knowledge: str
 
 
 class StateCache:
     """For each text its layer-k state (T_i, H) float16, through the tables and exactly.
 
     Texts beyond `budget` bytes are not kept but computed whenever they are asked for. Where the
-    domain's knowledge is damaged, so that nobody may be served from it, all states are exact.
+    domain's knowledge is damaged, so that nobody may be served from it, all states are exact, and
+    so they are with `exact`.
     """
 
     def __init__(
@@ -33,51 +48,119 @@ class StateCache:
         readings: Sequence[Reading],
         budget: int,
         progress: Callable[[float], None],
+        *,
+        exact: bool = False,
+        shelf: Shelf | None = None,
     ) -> None:
+        """With a `shelf` states are kept in files there, which may be there already."""
         self._backbone = backbone
         self._knowledge = knowledge
         self._rows = rows = [reading.ids for reading in readings]
-        self._ways = (False, True) if knowledge.damage is None else (True,)
+        self._seconds = [reading.second for reading in readings]
+        usable = knowledge.damage is None and not exact
+        self._ways = (False, True) if usable else (True,)
         self._kept: dict[tuple[int, bool], Tensor] = {}
-        cost = backbone.shape.hidden * 2 * len(self._ways)
-        spent = 0
-        keep: list[int] = []
-        for i in sorted(range(len(rows)), key=lambda i: len(rows[i])):
-            spent += len(rows[i]) * cost
-            if spent > budget:
-                break
-            keep.append(i)
-        done = 0
-        for batch in _by_tokens(keep, rows):
-            for exact in self._ways:
-                for i, state in zip(batch, self._compute(batch, exact), strict=True):
-                    self._kept[i, exact] = state.half()
-            done += len(batch)
-            progress(done / len(keep))
+        self._files: dict[bool, StateFile] = {}
+        self._keep = _within(rows, budget, backbone.shape.hidden * 2 * len(self._ways))
+        self._done = 0
+        for way in self._ways:
+            if shelf is None:
+                self._kept |= {(i, way): state for i, state in self._computed(way, progress)}
+            elif self._keep:
+                self._files[way] = self._filed(way, shelf, progress)
+        if shelf is not None:
+            trim(shelf.folder, _FILES_BUDGET)
 
-    def get(self, which: Sequence[tuple[int, bool]]) -> tuple[Tensor, Packing]:
-        """Packed states (T, H) in the backbone's dtype for (text, exact?) pairs, in order."""
-        parts = [self._state(text, exact or len(self._ways) == 1) for text, exact in which]
-        backbone = self._backbone
-        packing = Packing.of([len(p) for p in parts], backbone.device)
-        return torch.cat(parts).to(backbone.device, backbone.dtype), packing
+    def states(self, which: Sequence[tuple[int, bool]]) -> list[Tensor]:
+        """(T_i, H) float16 of each of the (text, exact?) pairs; see `packed`."""
+        return [self._state(text, exact or len(self._ways) == 1) for text, exact in which]
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for file in self._files.values():
+            file.close()
+        self._files = {}
 
     def _state(self, text: int, exact: bool) -> Tensor:
+        file = self._files.get(exact)
+        if file is not None and text in file:
+            return file.read(text)
         kept = self._kept.get((text, exact))
         return self._compute([text], exact)[0] if kept is None else kept
+
+    def _filed(self, way: bool, shelf: Shelf, progress: Callable[[float], None]) -> StateFile:
+        path = shelf.folder / f"{self._key(way, shelf)}{SUFFIX}"
+        lengths = [len(self._rows[i]) for i in self._keep]
+        try:
+            file = StateFile(path, self._keep, lengths, self._backbone.shape.hidden)
+        except FileNotFoundError:
+            write_states(path, (state for _, state in self._computed(way, progress)))
+            return StateFile(path, self._keep, lengths, self._backbone.shape.hidden)
+        self._done += len(self._keep)
+        progress(self._done / (len(self._keep) * len(self._ways)))
+        return file
+
+    def _key(self, way: bool, shelf: Shelf) -> str:
+        """What the states are a function of."""
+        backbone = self._backbone
+        made = (backbone.checkpoint.sha256, backbone.split, str(backbone.dtype), backbone.device)
+        digest = hashlib.sha256(repr((made, way, "" if way else shelf.knowledge)).encode())
+        for i in self._keep:
+            row = (i, self._seconds[i], len(self._rows[i]), *self._rows[i])
+            digest.update(np.array(row, dtype=np.int64).data)
+        return digest.hexdigest()
+
+    def _computed(
+        self, way: bool, progress: Callable[[float], None]
+    ) -> Iterator[tuple[int, Tensor]]:
+        """The kept texts' states, in their order."""
+        for batch in _by_tokens(self._keep, self._rows):
+            yield from zip(batch, (s.half() for s in self._compute(batch, way)), strict=True)
+            self._done += len(batch)
+            progress(self._done / (len(self._keep) * len(self._ways)))
 
     @torch.no_grad()
     def _compute(self, which: list[int], exact: bool) -> list[Tensor]:
         backbone, device = self._backbone, self._backbone.device
         lengths = [len(self._rows[i]) for i in which]
         ids = np.fromiter((t for i in which for t in self._rows[i]), np.int64, sum(lengths))
-        packing = Packing.of(lengths, device)
+        packing = Packing.of(lengths, device, [self._seconds[i] for i in which])
         if exact:
             states = backbone.lower(torch.from_numpy(ids).to(device), packing)
         else:
-            got = retrieve(ids, np.array(lengths), self._knowledge)
+            got = retrieve(
+                ids,
+                np.array(lengths),
+                self._knowledge,
+                seconds=np.array(packing.seconds) if packing.seconds else None,
+            )
             states = self._knowledge.assemble(got, packing)
         return list(states.cpu().split(lengths))  # type: ignore[no-untyped-call]
+
+
+def packed(parts: Sequence[Tensor], backbone: Backbone) -> tuple[Tensor, Packing]:
+    """Texts' states side by side (T, H) in the backbone's dtype.
+
+    Where the backbone's kernels are compiled by shape, rows that belong to nobody follow.
+    """
+    lengths = [len(part) for part in parts]
+    whole = rounded(lengths) if backbone.compiles else lengths
+    packing = Packing.of(whole, backbone.device)
+    nobody = parts[0].new_zeros(packing.total - sum(lengths), parts[0].shape[1])
+    states = torch.cat([*parts, nobody])
+    return states.to(backbone.device, backbone.dtype), packing
+
+
+def _within(rows: list[list[int]], budget: int, cost: int) -> list[int]:
+    """The shortest texts that fit into `budget` bytes at `cost` a token, the shortest first."""
+    spent = 0
+    keep: list[int] = []
+    for i in sorted(range(len(rows)), key=lambda i: len(rows[i])):
+        spent += len(rows[i]) * cost
+        if spent > budget:
+            break
+        keep.append(i)
+    return keep
 
 
 def _by_tokens(order: list[int], rows: list[list[int]]) -> list[list[int]]:

@@ -126,6 +126,25 @@ def accuracy(**_flags: object) -> None:
 
 
 @bench.command()
+@flag("--rows", type=int, help="At most N training rows of a dataset (0: all).")
+@flag("--epochs", type=int, help="Passes over the rows (3).")
+@flag("--lr", type=float, help="Learning rate of adapters (0.001).")
+@flag("--full-lr", type=float, help="Of full fine-tuning (0.00005).")
+@flag("--batch-size", type=int, help="Rows a step (32).")
+@flag("--rank", type=int, help="Of the adapters (64).")
+@flag("--looks", type=int, help="At held-out rows, an epoch (4); 0 leaves full fine-tuning out.")
+@flag("--jobs", type=int, help="Trained together (8); 1 leaves that out.")
+@flag("--small-rows", type=int, help="Rows of each of those jobs (200).")
+@flag("--small-batch", type=int, help="Rows a step of those (8).")
+@flag("--mode", metavar="MODE", help="plot or exact (plot).")
+@_on_texts
+@_common
+def training(**_flags: object) -> None:
+    """Measure adapters against full fine-tuning, and many jobs against one after another."""
+    become("engine.bench", "training", place=False)
+
+
+@bench.command()
 @flag("--tenants", type=int, help="Tenants to make (1000).")
 @flag("--vplms-per-tenant", type=int, help="vPLMs of each (10).")
 @flag("--labels", type=int, help="What each tells apart (4).")

@@ -46,7 +46,7 @@ def create(path: Path, dry_run: bool) -> None:
     \b
     [vplms."acme/polarity"]
     labels = ["negative", "positive"]
-    domain = "reviews"                  # also mode, miss, rank, pin
+    domain = "reviews"                  # also task, mode, miss, rank, pin
 
     \b
     [vplms."acme/desk"]

@@ -16,7 +16,7 @@ from hmi_tui.figures import NOTHING, count, size
 
 if TYPE_CHECKING:
     from engine.client import Client
-    from engine.schema import Dataset, DatasetPage
+    from engine.schema import Dataset, DatasetPage, Task
 
 _SHOWN = 20
 """Labels of a dataset that people are shown; --json has all."""
@@ -59,8 +59,16 @@ def show_one(id: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @flag("--text", default="text", show_default=True, metavar="COL", help="The column with the text.")
 @flag("--label", default="label", show_default=True, metavar="COL", help="The one with the label.")
+@flag("--text-pair", default="text_pair", show_default=True, metavar="COL", help="The second text.")
+@flag(
+    "--task",
+    type=click.Choice(["classify", "multilabel", "pair", "tokens", "regression"]),
+    default="classify",
+    show_default=True,
+    help="What its rows are to teach.",
+)
 @readable
-def put(id: str, file: Path, text: str, label: str) -> None:
+def put(id: str, file: Path, text: str, label: str, text_pair: str, task: Task) -> None:
     """Upload a dataset, in place of one of that name.
 
     FILE is JSONL or CSV, or either with .gz. Bad rows are named by their lines, and then nothing is
@@ -68,7 +76,7 @@ def put(id: str, file: Path, text: str, label: str) -> None:
     """
     tenant, name = _split(id)
     with connect() as client:
-        found = client.put_dataset(tenant, name, file, text, label)
+        found = client.put_dataset(tenant, name, file, text, label, task, text_pair)
     show(found, [id], lambda: record(_pairs(found)))
 
 
@@ -133,6 +141,7 @@ def _pairs(one: Dataset) -> list[tuple[str, str]]:
     more = len(ranked) - _SHOWN
     return [
         ("dataset", f"{one.tenant}/{one.name}"),
+        ("task", one.task),
         ("rows", f"{one.rows:,}"),
         ("bytes", size(one.bytes)),
         ("sha256", one.sha256 or NOTHING),

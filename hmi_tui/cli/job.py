@@ -15,6 +15,8 @@ from hmi_tui.figures import seconds
 if TYPE_CHECKING:
     from engine.schema import Job, JobState
 
+MATRICES = ("confusion", "classes")
+"""Parts of a result that have lines of their own."""
 STATES = ["queued", "running", "succeeded", "failed", "cancelled"]
 
 
@@ -121,12 +123,17 @@ def _pairs(one: Job) -> Iterator[tuple[str, str]]:
     for name, value in one.params.items():
         yield f"asked {name}", str(value)
     for name, value in one.result.items():
-        if name != "confusion":
+        if name not in MATRICES:
             yield f"result {name}", str(value)
     if (confused := one.confusion) is not None:
         for label, counts in zip(confused.labels, confused.counts, strict=True):
             wrong = {confused.labels[i]: n for i, n in enumerate(counts) if n}
             yield f"held out {label}", ", ".join(f"{n} as {taken}" for taken, n in wrong.items())
+    for each in one.classes:
+        shares = (each.precision, each.recall, each.f1)
+        words = zip(("precision", "recall", "F1"), map(percent, shares), strict=True)
+        told = ", ".join(f"{word} {share}" for word, share in words)
+        yield f"class {each.label}", f"{told}, of {each.support} held-out rows"
     yield "created", instant(one.created_at)
     yield "started", instant(one.started_at)
     yield "finished", instant(one.finished_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,24 +11,54 @@ from hmi_tui.cli.grammar import Leaf, connect, flag, say
 from hmi_tui.cli.output import percent, readable, record, show
 from hmi_tui.figures import seconds
 
+if TYPE_CHECKING:
+    from hmi_tui.hyperparameters import Hyperparameter
 
-@click.command(cls=Leaf)
+
+class Trained(Leaf):
+    """Takes every hyperparameter of the API's request, which is read when it is first needed."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        from hmi_tui.hyperparameters import hyperparameters
+
+        known = {param.name for param in self.params}
+        self.params += [_option(one) for one in hyperparameters() if one.name not in known]
+        return super().get_params(ctx)
+
+
+def _option(one: Hyperparameter) -> click.Option:
+    name = f"--{one.name.replace('_', '-')}"
+    about = one.about
+    if one.kind is not bool and one.shown:
+        about = f"{about.removesuffix('.')} ({one.shown})."
+    if one.kind is bool:
+        return click.Option([name], is_flag=True, help=about, show_envvar=True)
+    kind = click.Choice(one.options) if one.options else one.kind
+    return click.Option([name], type=kind, help=about, show_envvar=True)
+
+
+@click.command(cls=Trained)
 @click.argument("id", metavar="TENANT/NAME")
 @click.argument("data", type=click.Path(path_type=Path))
 @flag("--text", default="text", show_default=True, metavar="COL", help="The column with the text.")
 @flag("--label", default="label", show_default=True, metavar="COL", help="The one with the label.")
-@flag("--epochs", type=int, help="Passes over the data (3).")
-@flag("--lr", type=float, help="Learning rate (0.001).")
-@flag("--batch-size", type=int, help="Rows a step (32).")
-@flag("--optimizer", type=click.Choice(["adamw", "adam", "sgd"]), help="The rule (adamw).")
-@flag("--when", type=click.Choice(["now", "idle"]), help="At once, or while idle (now).")
-@flag("--seed", type=int, help="Decides order and start (0).")
+@flag("--text-pair", default="text_pair", show_default=True, metavar="COL", help="The second text.")
 @flag("--watch", "watching", is_flag=True, help="Show progress until it ends.")
 @readable
-def train(id: str, data: Path, text: str, label: str, watching: bool, **choices: object) -> None:
+def train(
+    id: str,
+    data: Path,
+    text: str,
+    label: str,
+    text_pair: str,
+    watching: bool,
+    **choices: object,
+) -> None:
     """Train a vPLM on a dataset.
 
-    DATA is a .jsonl or .csv file, or either with .gz. Prints the job's id; with --watch the
+    DATA is a .jsonl or .csv file, or either with .gz, with the columns that the vPLM's task needs:
+    a label; labels, as a list or in CSV with | between them; two texts and a label; spans, or words
+    and tags; numbers. Prints the job's id; with --watch the
     trained version, when it serves.
     """
     from engine.schema import TrainRequest
@@ -38,9 +69,9 @@ def train(id: str, data: Path, text: str, label: str, watching: bool, **choices:
     request = build(TrainRequest, vplm=id, dataset=name, **choices)
     check_readable(data)
     with connect() as client:
-        client.vplm(id)
+        task = client.vplm(id).task
         # The dataset is named after the vPLM: two trainings of one tenant do not share a file.
-        receipt = client.put_dataset(tenant, name, data, text, label)
+        receipt = client.put_dataset(tenant, name, data, text, label, task, text_pair)
         say(f"{receipt.rows} rows, {len(receipt.labels)} labels")
         accepted = client.train(request)
         if not watching:
@@ -52,7 +83,9 @@ def train(id: str, data: Path, text: str, label: str, watching: bool, **choices:
     pairs = [
         ("vPLM", trained.id),
         ("version", str(trained.version)),
-        ("held-out accuracy", percent(trained.accuracy)),
+        ("published", "yes" if job.result.get("published", True) else "no: it would be worse"),
+        (job.measure, percent(job.accuracy[-1].value if job.accuracy else None)),
+        ("before", percent(job.result.get("before"))),
         ("took", seconds(took)),
         ("job", job.id),
     ]

@@ -28,7 +28,18 @@ def vplm() -> None:
 
 @vplm.command()
 @click.argument("id", metavar="TENANT/NAME")
-@flag("--labels", metavar="A,B,C", help="What it tells apart, in order; as what it starts from.")
+@flag(
+    "--task",
+    type=click.Choice(["classify", "multilabel", "pair", "tokens", "regression", "embedding"]),
+    help="A label, several, one for two texts, spans, numbers, or a vector; left out, as what it "
+    "starts from, or classify.",
+)
+@flag(
+    "--labels",
+    metavar="A,B,C",
+    help="What it tells apart, in order; of tokens O,B-x,I-x or O,x, of a regression the names of "
+    "its numbers, of an embedding none. Left out, as what it starts from.",
+)
 @flag("--domain", help="Whose tables it reads; left out, as what it starts from, or general.")
 @flag("--adapter", default="random", show_default=True, help="An adapter's id, or random.")
 @flag(
@@ -181,6 +192,7 @@ def _change_pin(ids: Sequence[str], pinned: bool) -> None:
 def _table(vplms: Sequence[Vplm]) -> str:
     heads = (
         "VPLM",
+        "TASK",
         "DOMAIN",
         ">LABELS",
         "MODE",
@@ -195,6 +207,7 @@ def _table(vplms: Sequence[Vplm]) -> str:
         (
             (
                 one.id,
+                one.task,
                 one.domain,
                 str(len(one.labels)),
                 one.mode,
@@ -225,6 +238,7 @@ def _pairs(one: Vplm) -> list[tuple[str, str]]:
     return [
         ("id", one.id),
         ("kind", one.kind),
+        ("task", one.task),
         ("domain", one.domain),
         ("labels", ", ".join(one.labels)),
         ("mode", one.mode),

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from engine.client import BadInput
-from engine.schema import MAX_COUNT, Miss, Mode, Name, Quota, RebuildRequest, Request
+from engine.schema import MAX_COUNT, Miss, Mode, Name, Quota, RebuildRequest, Request, Task
 from engine.validation import field_errors
 
 VplmId = Annotated[
@@ -52,6 +52,7 @@ class DomainEntry(Request):
 class VplmEntry(Request):
     """One vPLM, or `count` of them named NAME-00001 and on."""
 
+    task: Task | None = None
     labels: list[str] = Field(default_factory=list)
     domain: Name | None = None
     mode: Mode | None = None

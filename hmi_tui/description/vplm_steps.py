@@ -70,6 +70,10 @@ def _check(wanted: Description, id: str, entry: VplmEntry, now: Vplm) -> None:
             f"{now.id} tells {', '.join(now.labels)} apart, and the labels of a vPLM stay.",
             remedy,
         )
+    if entry.task not in (None, now.task):
+        raise wanted.fault(
+            f"{_key(id)}.task", f"{now.id} is for {now.task}, and the task of a vPLM stays.", remedy
+        )
     made_of = (entry.adapter, entry.copy_of, entry.starter)
     if entry.rank not in (None, now.rank) and made_of == (None, None, None):
         raise wanted.fault(
@@ -82,6 +86,7 @@ def _missing(wanted: Description, id: str, entry: VplmEntry, there: set[str]) ->
     spec: dict[str, Any] = {
         "tenant": tenant,
         "name": name,
+        "task": entry.task,
         "labels": entry.labels,
         "domain": entry.domain,
         "mode": entry.mode,

@@ -19,6 +19,7 @@ class Confirm(Named, ModalScreen[bool]):
     """`question` names the thing, `consequence` says what goes with it; No is the default."""
 
     CSS_PATH = assets_dir() / "styles" / "confirm.tcss"
+    AUTO_FOCUS = "#no"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,n", "answer(False)", "No", id="no"),
         Binding("y", "answer(True)", "Yes", id="yes"),
@@ -39,9 +40,6 @@ class Confirm(Named, ModalScreen[bool]):
             with Horizontal():
                 yield Button("No, keep it (n)", id="no", compact=True)
                 yield Button(f"Yes, {self.verb.lower()} (y)", id="yes", compact=True)
-
-    def on_mount(self) -> None:
-        self.query_one("#no").focus()
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Label
 
 from engine.client import assets_dir
-from engine.schema import Confusion
+from engine.schema import ClassReport, Confusion
 from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.widgets.matrix import Matrix
@@ -23,10 +24,13 @@ class ConfusionWindow(Named, ModalScreen[None]):
     CSS_PATH = assets_dir() / "styles" / "confusion.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,m", "dismiss", "Close")]
 
-    def __init__(self, title: str, confusion: Confusion) -> None:
+    def __init__(
+        self, title: str, confusion: Confusion, classes: Sequence[ClassReport] = ()
+    ) -> None:
         super().__init__()
         self.title = title
         self.confusion = confusion
+        self.reports = classes
 
     def compose(self) -> ComposeResult:
         with ScrollableContainer(id="confusion") as window:
@@ -36,4 +40,4 @@ class ConfusionWindow(Named, ModalScreen[None]):
                 "Lines: the right labels. Columns: what the rows were taken for.",
                 classes="about",
             )
-            yield Matrix(self.confusion)
+            yield Matrix(self.confusion, self.reports)

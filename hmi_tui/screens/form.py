@@ -72,7 +72,8 @@ class Form(Named, ModalScreen[bool]):
     def on_mount(self) -> None:
         rows = list(self.query(FieldRow))
         empty = next((row for row in rows if not row.value), rows[0])
-        empty.control_widget.focus()
+        # Now, not when the application is idle: whoever sees the form may type into it.
+        self.set_focus(empty.control_widget)
         self._foresee()
 
     @property
@@ -151,7 +152,7 @@ class Form(Named, ModalScreen[bool]):
                 row.complain(text)
         first = next((row for row in rows.values() if row.complaint), None)
         if first is not None:
-            first.control_widget.focus()
+            self.set_focus(first.control_widget)
         self._say("✗ " + (" ".join(rest) or "Some of this cannot be used; see above."))
 
     def _say(self, text: str) -> None:

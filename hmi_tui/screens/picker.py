@@ -24,6 +24,7 @@ from hmi_tui.widgets.virtual_table import VirtualTable
 class Picker(Named, ModalScreen[Vplm | None]):
     """The filter is the engine's; arrows move in the list while one types."""
 
+    AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Give up"),
         Binding("up", "move(-1)", show=False, priority=True, id="up"),
@@ -53,7 +54,6 @@ class Picker(Named, ModalScreen[Vplm | None]):
 
     def on_mount(self) -> None:
         self.table.show_source(self._read)
-        self.query_one(Input).focus()
 
     async def _read(self, query: Query) -> Page[Vplm]:
         page = await self.client.vplms(

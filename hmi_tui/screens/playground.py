@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from engine.client import Call, HmiError, assets_dir, calls
 from engine.schema import ClassifyResponse, Mode, Vplm
+from hmi_tui.asking import Reply, ask, call_of
 from hmi_tui.hints import hint
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.picker import Picker
@@ -101,14 +102,17 @@ class PlaygroundScreen(ModeScreen):
                 self, "No vPLM yet: <leave:esc>, then <open-tenants:2> and <new:n> create one"
             )
             return
-        self.box.border_title = f"Ask {vplm.id} · domain {vplm.domain} · {vplm.mode} mode"
+        kind = "" if vplm.task == "classify" else f" · {vplm.task}"
+        self.box.border_title = f"Ask {vplm.id}{kind} · domain {vplm.domain} · {vplm.mode} mode"
+        if vplm.task == "pair":
+            self.box.border_subtitle = "two lines are two texts · enter asks · ctrl+j new line"
         self.own.border_title = f"{vplm.mode} · its own mode"
         self.other.border_title = f"{OTHER[vplm.mode]} · to compare"
 
     def call(self) -> Call[Any]:
         if self.vplm is None:
             return calls.vplms()
-        return calls.classify(self.vplm.id, self.box.text or "Your text", self.vplm.mode)
+        return call_of(self.vplm, self.box.text or "Your text")
 
     def action_tokens(self) -> None:
         """Where there is no room for both: the tokens in place of the timing, or back."""
@@ -137,13 +141,11 @@ class PlaygroundScreen(ModeScreen):
         self.own.answer = self.other.answer = "…"
         self.detail.tell_answers(())
         self.tokens.tell_tokens(())
-        answers: list[ClassifyResponse] = []
+        answers: list[Reply] = []
         try:
             for panel, mode in ((self.own, vplm.mode), (self.other, OTHER[vplm.mode])):
-                answer = await self.client.classify(
-                    vplm.id, text, mode=mode, explain=mode == "plot"
-                )
-                if answer.tokens is not None:
+                answer = await ask(self.client, vplm, text, mode)
+                if isinstance(answer, ClassifyResponse) and answer.tokens is not None:
                     why = answer.timing.fallback or NOTHING_YET
                     self.tokens.tell_tokens(answer.tokens[0], why)
                 panel.answer = answer

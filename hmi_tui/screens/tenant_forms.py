@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from engine.client import AsyncClient, parse_size
 from engine.schema import (
     Miss,
     Quota,
+    Task,
     Tenant,
     TenantCreate,
     TenantCreated,
@@ -95,8 +96,9 @@ def vplm_form(
         spec: dict[str, object] = {
             "tenant": values["tenant"],
             "name": values["name"],
+            "task": values["task"],
             "domain": values["domain"],
-            "labels": [part.strip() for part in values["labels"].split(",")],
+            "labels": _parts(values["labels"]),
             "mode": values["mode"],
             "rank": values["rank"],
             "adapter": values["adapter"] or "random",
@@ -114,7 +116,8 @@ def vplm_form(
         if len(tenants) <= 50
         else Field("tenant", "Tenant", tenant),
         Field("name", "Name", hint="small letters, digits, . _ -"),
-        Field("labels", "Labels", labels, "negative, positive"),
+        Field("task", "Task", "classify", kind="choice", options=get_args(Task)),
+        Field("labels", "Labels", labels, "negative, positive; of tokens O, B-x, I-x"),
         Field("domain", "Domain", domain, kind="choice", options=domains),
         Field("count", "How many", "1", "more than one: NAME-00001 and on"),
         Field("mode", "Mode", "plot", kind="choice", options=("plot", "exact")),
@@ -123,6 +126,11 @@ def vplm_form(
         Field("miss", "Misses", ENGINES, kind="choice", options=(ENGINES, "compute", "backoff")),
     )
     return Form("New vPLM", fields, submit)
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between the commas; nothing, which an embedding has, is no label."""
+    return [part.strip() for part in text.split(",")] if text.strip() else []
 
 
 def change_vplm_form(

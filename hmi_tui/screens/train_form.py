@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from engine.client import AsyncClient, BadInput
 from engine.schema import TrainRequest
+from hmi_tui.hyperparameters import hyperparameters
 from hmi_tui.screens.form import Form, Values
 from hmi_tui.typed_files import file_at
 from hmi_tui.widgets.field import Field
@@ -33,12 +34,20 @@ def train_form(client: AsyncClient, vplm: str, accepted: Callable[[str], None]) 
             )
         path = file_at(values["data"])
         chosen = {
-            name: value for name, value in values.items() if name in TrainRequest.model_fields
+            name: value
+            for name, value in values.items()
+            if name in TrainRequest.model_fields and value
         }
         request = TrainRequest.model_validate(chosen | {"dataset": dataset_name(path.name)})
-        await client.vplm(request.vplm)
+        task = (await client.vplm(request.vplm)).task
         receipt = await client.put_dataset(
-            tenant, request.dataset, path, text=values["text"], label=values["label"]
+            tenant,
+            request.dataset,
+            path,
+            text=values["text"],
+            label=values["label"],
+            task=task,
+            text_pair=values["text_pair"],
         )
         job = await client.train(request)
         accepted(job.id)
@@ -49,11 +58,17 @@ def train_form(client: AsyncClient, vplm: str, accepted: Callable[[str], None]) 
         Field("data", "Data file", hint=".jsonl or .csv, or with .gz", kind="file"),
         Field("text", "Text column", "text"),
         Field("label", "Label column", "label"),
-        Field("epochs", "Epochs", "3"),
-        Field("lr", "Learning rate", "0.001"),
-        Field("batch_size", "Batch size", "32"),
-        Field("optimizer", "Optimizer", "adamw", kind="choice", options=("adamw", "adam", "sgd")),
-        Field("when", "When", "now", kind="choice", options=("now", "idle")),
-        Field("seed", "Seed", "0"),
+        Field("text_pair", "Pair column", "text_pair", "the second text, where two are read"),
+        *(
+            Field(
+                one.name,
+                one.label,
+                one.shown,
+                one.about,
+                kind="choice" if one.options or one.kind is bool else "text",
+                options=one.options or (("no", "yes") if one.kind is bool else ()),
+            )
+            for one in hyperparameters()
+        ),
     )
     return Form("Train a vPLM", fields, submit, "Train")

@@ -13,31 +13,27 @@ from textual.widget import Widget
 
 from engine.client import AsyncClient, Call, NotFound, assets_dir, calls
 from engine.schema import Job, RebuildRequest, TrainRequest
-from hmi_tui import figures
 from hmi_tui.paging import Page, Query
 from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.confusion import ConfusionWindow
 from hmi_tui.screens.facts import Facts
+from hmi_tui.screens.job_facts import called, job_facts, short_facts
 from hmi_tui.screens.mode_screen import ModeScreen
-from hmi_tui.screens.tenant_facts import instant
 from hmi_tui.screens.train_form import train_form
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.columns import arranged
 from hmi_tui.widgets.curve_plot import CurvePlot
-from hmi_tui.widgets.fact_list import Fact, FactList
+from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.paged_view import PagedView
 from hmi_tui.widgets.progress_line import ProgressLine
-from hmi_tui.widgets.tables import JOBS, STATE_SIGNS
+from hmi_tui.widgets.tables import JOBS
 
 JOBS_SHOWN = 100
 REREAD_TICKS = 4
 MOST_CURVES = 4
 """Jobs whose curves are shown side by side."""
-
-NOT_BESIDE = ("type", "vplm", "dataset", "when", "seed")
-"""Parameters that only the description of a job has; the curves need the room."""
 
 R = TypeVar("R", RebuildRequest, TrainRequest)
 
@@ -192,7 +188,9 @@ class TrainerScreen(ModeScreen):
         if job is None or confusion is None:
             self.notify("Choose a training that has been evaluated; the matrix comes with that.")
         else:
-            self.app.push_screen(ConfusionWindow(f"Held-out rows of {job.subject}", confusion))
+            self.app.push_screen(
+                ConfusionWindow(f"Held-out rows of {job.subject}", confusion, job.classes)
+            )
 
     @changes
     @work
@@ -247,48 +245,3 @@ def again(kind: type[R], job: Job) -> R:
     """The request that `job` came from."""
     known = {name: value for name, value in job.params.items() if name in kind.model_fields}
     return kind.model_validate(known)
-
-
-def called(job: Job) -> str:
-    """A job in a legend: what it works on, and the end of its id, which tells two apart."""
-    return f"{job.subject} {job.id[-4:]}"
-
-
-def short_facts(job: Job) -> list[Fact]:
-    """State, message and how it was started, for beside the curves."""
-    sign, tone = STATE_SIGNS[job.state]
-    said = job.error or job.message
-    facts: list[Fact] = [("state", f"{sign} {job.state}" + (f": {said}" if said else ""), tone)]
-    if job.accuracy:
-        best = max(point.value for point in job.accuracy)
-        last = job.accuracy[-1].value
-        facts.append(("accuracy", f"{figures.share(last, 1)}, at best {figures.share(best, 1)}"))
-    shown = ", ".join(
-        f"{name} {value}" for name, value in job.params.items() if name not in NOT_BESIDE
-    )
-    if shown:
-        facts.append(("with", shown))
-    return facts
-
-
-def job_facts(job: Job) -> list[Fact]:
-    """All there is to say of a job."""
-    took = None
-    if job.started_at is not None and job.finished_at is not None:
-        took = job.finished_at - job.started_at
-    sign, tone = STATE_SIGNS[job.state]
-    facts: list[Fact] = [
-        ("id", job.id),
-        ("state", f"{sign} {job.state}", tone),
-        ("message", job.message),
-        ("created", instant(job.created_at)),
-        ("started", instant(job.started_at)),
-        ("took", figures.seconds(took)),
-    ]
-    if job.error:
-        facts.append(("error", job.error, "bad"))
-    facts += [(f"{name}", str(value)) for name, value in job.params.items()]
-    facts += [
-        (f"→ {name}", str(value)) for name, value in job.result.items() if name != "confusion"
-    ]
-    return facts

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 from textual.content import Content
 
-from engine.schema import ClassifyResponse
 from hmi_tui import figures, tones
+from hmi_tui.asking import Reply
 from hmi_tui.hints import hint
 from hmi_tui.widgets.panel import Panel, muted
 
 VALUES = 14
 
-Row = tuple[str, Callable[[ClassifyResponse], str], str]
+Row = tuple[str, Callable[[Reply], str], str]
 
 STAGES = ("queue", "retrieve", "load", "compute")
 
@@ -39,9 +39,9 @@ class DetailPanel(Panel):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.answers: tuple[ClassifyResponse, ...] = ()
+        self.answers: tuple[Reply, ...] = ()
 
-    def tell_answers(self, answers: Sequence[ClassifyResponse]) -> None:
+    def tell_answers(self, answers: Sequence[Reply]) -> None:
         self.answers = tuple(answers)
         self.refresh(layout=True)
 
@@ -63,7 +63,7 @@ class DetailPanel(Panel):
         return lines
 
 
-def _made(response: ClassifyResponse) -> str:
+def _made(response: Reply) -> str:
     timing = response.timing
     if timing.computed_rate is None:
         return figures.NOTHING
@@ -71,11 +71,11 @@ def _made(response: ClassifyResponse) -> str:
     return f"{figures.share(timing.computed_rate)}, {figures.share(lately)}"
 
 
-def _batch(response: ClassifyResponse) -> str:
+def _batch(response: Reply) -> str:
     return f"{response.timing.batch_size} of {response.timing.batch_models}"
 
 
-def _lane(response: ClassifyResponse, width: int) -> Content:
+def _lane(response: Reply, width: int) -> Content:
     """The stages' shares of the time as letters: qqrrrrcccccc."""
     timing = response.timing
     parts = [(stage, float(getattr(timing, stage + "_s"))) for stage in STAGES]

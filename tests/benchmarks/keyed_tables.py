@@ -15,7 +15,7 @@ from engine.knowledge.build import entry_bytes
 from engine.knowledge.choice import Choice, Demand, choose
 from engine.knowledge.counts import NgramCounts, count_ngrams
 from engine.knowledge.index import MISS
-from engine.knowledge.retrieve import Lookups
+from engine.knowledge.retrieved import Lookups
 from engine.knowledge.traffic import Traffic
 from engine.knowledge.view import Segment, TableView
 from engine.model.backbone import Backbone

@@ -68,6 +68,7 @@ def check_promises(root: Path, said: list[str]) -> None:
         if "dataset" in latest:
             path_name = catalogue.datasets.get("acme", "data").path_name
             text, _ = next(DatasetFiles(root / "datasets").rows(path_name))
+            assert isinstance(text, str)
             assert int(text.removeprefix("text ")) >= latest["dataset"]
 
 

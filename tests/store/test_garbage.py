@@ -130,7 +130,7 @@ class Store(RuleBasedStateMachine):
             with suppress(InUse, NotFound):
                 self.catalogue.adapters.remove(adapter)
                 pause()
-                self.blobs.delete(adapter)
+                self.blobs.delete(adapter, self.catalogue.knows_blob)
 
     @room
     @rule(name=st.sampled_from(NAMES), content=CONTENTS)
@@ -296,6 +296,14 @@ def test_who_stores_may_give_up_what_it_stored(blobs: BlobStore) -> None:
     with blobs.keeping():
         blob(blobs, 1)
     assert blobs.collect(set, grace=0).files == 1
+
+
+def test_what_others_have_entered_since_is_theirs(blobs: BlobStore) -> None:
+    shared = blob(blobs, 1)
+    blobs.delete(shared, lambda each: each == shared)
+    assert blobs.exists(shared)
+    blobs.delete(shared, lambda each: each != shared)
+    assert not blobs.exists(shared)
 
 
 def test_a_dataset_that_is_being_entered_is_no_garbage(tmp_path: Path) -> None:

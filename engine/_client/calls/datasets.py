@@ -7,7 +7,7 @@ from pathlib import Path
 from engine._client import uploads
 from engine._client.ask import Asks
 from engine._client.call import Call, nothing, query, reader, segment
-from engine.schema import Dataset, DatasetPage
+from engine.schema import Dataset, DatasetPage, Task
 
 
 class DatasetCalls:
@@ -31,14 +31,27 @@ class DatasetCalls:
     @Asks
     @staticmethod
     def put_dataset(
-        tenant: str, name: str, path: Path, text: str = "text", label: str = "label"
+        tenant: str,
+        name: str,
+        path: Path,
+        text: str = "text",
+        label: str = "label",
+        task: Task = "classify",
+        text_pair: str = "text_pair",
     ) -> Call[Dataset]:
-        """Stream a .jsonl, .json or .csv file, or one with .gz; columns `text` and `label`."""
+        """Stream a .jsonl, .json or .csv file, or one with .gz; columns `text` and `label`, and
+        `text_pair` where `task` reads two texts."""
         return Call(
             "PUT",
             _path(tenant, name),
             reader(Dataset),
-            query(format=uploads.dataset_format(path), text=text, label=label),
+            query(
+                format=uploads.dataset_format(path),
+                text=text,
+                label=label,
+                task=None if task == "classify" else task,
+                text_pair=None if text_pair == "text_pair" else text_pair,
+            ),
             chunks=uploads.file_chunks(path),
             content_type="application/octet-stream",
             slow=True,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from engine.api.port import DatasetFormat, Engine
 from engine.api.routes.paging import Page
-from engine.schema import Dataset, DatasetPage
+from engine.schema import Dataset, DatasetPage, Task
 
 router = APIRouter(prefix="/v1/tenants/{tenant}/datasets", tags=["datasets"])
 
@@ -44,10 +44,15 @@ async def put_dataset(
     request: Request,
     format: Annotated[DatasetFormat, Query(description="How the body is written.")] = "jsonl",
     text: Annotated[str, Query(description="The column of the texts.")] = "text",
-    label: Annotated[str, Query(description="The column of the labels.")] = "label",
+    label: Annotated[str, Query(description="The column of the labels, or numbers.")] = "label",
+    task: Annotated[Task, Query(description="What the rows are to teach.")] = "classify",
+    text_pair: Annotated[str, Query(description="The column of second texts.")] = "text_pair",
 ) -> Dataset:
     taken: Dataset = await request.app.state.uploads.feed(
-        request, lambda chunks: appliance.put_dataset(tenant, name, chunks, format, text, label)
+        request,
+        lambda chunks: appliance.put_dataset(
+            tenant, name, chunks, format, text, label, task, text_pair
+        ),
     )
     return taken
 

@@ -6,7 +6,18 @@ from fastapi import APIRouter, Request, Response
 
 from engine.api.bodies import unless_gone
 from engine.api.port import Engine
-from engine.schema import ClassifyRequest, ClassifyResponse, ModelList
+from engine.schema import (
+    Answer,
+    ClassifyRequest,
+    ClassifyResponse,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
+    ModelList,
+    PredictRequest,
+    PredictResponse,
+    TagRequest,
+    TagResponse,
+)
 
 router = APIRouter(prefix="/v1", tags=["inference"])
 
@@ -15,11 +26,31 @@ router = APIRouter(prefix="/v1", tags=["inference"])
 async def classify(
     appliance: Engine, classification: ClassifyRequest, request: Request
 ) -> Response:
-    answer = await unless_gone(request.receive, appliance.classify(classification))
-    # Written as it is: checking the engine's own answer again would cost as much as making it.
-    return Response(answer.model_dump_json(), media_type="application/json")
+    return _written(await unless_gone(request.receive, appliance.classify(classification)))
+
+
+@router.post("/tag", response_model=TagResponse, summary="Mark the spans of texts")
+async def tag(appliance: Engine, tagging: TagRequest, request: Request) -> Response:
+    return _written(await unless_gone(request.receive, appliance.tag(tagging)))
+
+
+@router.post("/predict", response_model=PredictResponse, summary="Predict numbers for texts")
+async def predict(appliance: Engine, prediction: PredictRequest, request: Request) -> Response:
+    return _written(await unless_gone(request.receive, appliance.predict(prediction)))
+
+
+@router.post(
+    "/embeddings", response_model=EmbeddingsResponse, summary="Texts as vectors, in OpenAI's shape"
+)
+async def embeddings(appliance: Engine, embedding: EmbeddingsRequest, request: Request) -> Response:
+    return _written(await unless_gone(request.receive, appliance.embed(embedding)))
 
 
 @router.get("/models", summary="The vPLMs in OpenAI's shape")
 def models(appliance: Engine) -> ModelList:
     return appliance.models()
+
+
+def _written(answer: Answer) -> Response:
+    """As it is: checking the engine's own answer again would cost as much as making it."""
+    return Response(answer.model_dump_json(), media_type="application/json")

@@ -27,6 +27,8 @@ class Score:
     measures: Mapping[str, float] = field(default_factory=dict)
     confusion: dict[str, Any] = field(default_factory=dict)
     """See engine.training.confusion; empty where the task has none."""
+    classes: Sequence[dict[str, Any]] = ()
+    """See engine.training.per_class; empty where the task has none."""
 
 
 class Task(Protocol):
@@ -38,6 +40,12 @@ class Task(Protocol):
 
     metric: str
     """The own metric in words, as in "held-out accuracy"."""
+
+    @property
+    def scale(self) -> Tensor | None:
+        """(2, C) to keep with the head, where its answers are not the targets themselves; see
+        AdapterWeights."""
+        ...
 
     @property
     def outputs(self) -> int:

@@ -30,6 +30,9 @@ from engine.schema import (
     DomainEpochs,
     DomainTree,
     DomainUpdate,
+    Embedding,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
     EngineStatus,
     HostStatus,
     Job,
@@ -40,7 +43,10 @@ from engine.schema import (
     ModelList,
     NgramEntry,
     NgramPage,
+    Numbers,
     Prediction,
+    PredictRequest,
+    PredictResponse,
     PromoteRequest,
     Published,
     PublishRequest,
@@ -51,6 +57,7 @@ from engine.schema import (
     RollbackRequest,
     Slot,
     SlotMap,
+    Span,
     SpanFeed,
     Starter,
     StarterPage,
@@ -58,6 +65,10 @@ from engine.schema import (
     Status,
     Stock,
     Storage,
+    TaggedText,
+    TagRequest,
+    TagResponse,
+    Task,
     Tenant,
     TenantCreate,
     TenantCreated,
@@ -309,6 +320,17 @@ STORAGE = Storage(
     disk_free_bytes=60,
 )
 SLOT = Slot(slot=3, adapter="ab" * 32, heat=0.5, pinned=True, vplms=["acme/polarity"], users=1)
+
+_TIMING = Timing(
+    queue_s=0.0,
+    retrieve_s=0.0,
+    load_s=0.0,
+    compute_s=0.0,
+    hit_rate=1.0,
+    batch_size=1,
+    tier="device",
+    mode="plot",
+)
 
 
 class ScriptedAppliance:
@@ -585,9 +607,18 @@ class ScriptedAppliance:
         return self.file
 
     def put_dataset(
-        self, tenant: str, name: str, chunks: Iterator[bytes], format: str, text: str, label: str
+        self,
+        tenant: str,
+        name: str,
+        chunks: Iterator[bytes],
+        format: str,
+        text: str,
+        label: str,
+        task: Task,
+        pair: str,
     ) -> Dataset:
-        self._do("put_dataset", tenant, name, format, text, label)
+        more = () if (task, pair) == ("classify", "text_pair") else (task, pair)
+        self._do("put_dataset", tenant, name, format, text, label, *more)
         self._take(chunks)
         return DATASET.model_copy(update={"name": name, "bytes": len(self.received)})
 
@@ -620,6 +651,41 @@ class ScriptedAppliance:
         self._do("cancel_job", id)
         return self.job_now
 
+    async def tag(self, request: TagRequest) -> TagResponse:
+        self._do("tag", request)
+        span = Span(start=0, end=5, label="PER", score=0.9, text="Alice")
+        return TagResponse(
+            id="t1",
+            created=1,
+            model=request.model,
+            data=[TaggedText(index=0, spans=[span])],
+            labels=["PER"],
+            usage=Usage(prompt_tokens=3, total_tokens=3),
+            timing=_TIMING,
+        )
+
+    async def predict(self, request: PredictRequest) -> PredictResponse:
+        self._do("predict", request)
+        return PredictResponse(
+            id="p1",
+            created=1,
+            model=request.model,
+            data=[Numbers(index=0, values=[3.25])],
+            outputs=["stars"],
+            usage=Usage(prompt_tokens=3, total_tokens=3),
+            timing=_TIMING,
+        )
+
+    async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
+        self._do("embed", request)
+        vector = "AACAPwAAAAA=" if request.encoding_format == "base64" else [1.0, 0.0]
+        return EmbeddingsResponse(
+            data=[Embedding(index=0, embedding=vector)],
+            model=request.model,
+            usage=Usage(prompt_tokens=3, total_tokens=3),
+            timing=_TIMING,
+        )
+
     async def classify(self, request: ClassifyRequest) -> ClassifyResponse:
         self._do("classify", request)
         if self.hold:
@@ -637,16 +703,7 @@ class ScriptedAppliance:
             data=[prediction],
             labels=["negative", "positive"],
             usage=Usage(prompt_tokens=3, total_tokens=3),
-            timing=Timing(
-                queue_s=0.0,
-                retrieve_s=0.0,
-                load_s=0.0,
-                compute_s=0.0,
-                hit_rate=1.0,
-                batch_size=1,
-                tier="device",
-                mode="plot",
-            ),
+            timing=_TIMING,
         )
 
     def models(self) -> ModelList:

@@ -177,3 +177,53 @@ def test_the_answer_of_classify_has_the_documented_shape(engine: Running) -> Non
     }
     assert set(answer["timing"]) >= {"queue_s", "retrieve_s", "load_s", "compute_s", "tier"}
     assert scripted.VPLM.id not in answer["id"]
+
+
+def test_spans_numbers_and_vectors_have_routes_of_their_own(engine: Running) -> None:
+    with engine.http() as http:
+        spans = http.post("/v1/tag", json={"model": "a/b", "input": "Alice left"}).json()
+        pair = {"text": "x", "text_pair": "y"}
+        numbers = http.post("/v1/predict", json={"model": "a/b", "input": ["x", pair]}).json()
+        vector = http.post("/v1/embeddings", json={"model": "a/b", "input": "x", "user": "u"})
+        packed = http.post(
+            "/v1/embeddings", json={"model": "a/b", "input": "x", "encoding_format": "base64"}
+        ).json()
+    span = {"start": 0, "end": 5, "label": "PER", "score": 0.9, "text": "Alice"}
+    assert spans["data"] == [{"index": 0, "spans": [span], "truncated": False}]
+    assert numbers["data"][0]["values"] == [3.25]
+    document = vector.json()
+    assert document["object"] == "list"
+    assert document["data"][0] == {
+        "object": "embedding",
+        "index": 0,
+        "embedding": [1.0, 0.0],
+        "truncated": False,
+    }
+    assert document["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
+    assert packed["data"][0]["embedding"] == "AACAPwAAAAA="
+
+
+@pytest.mark.parametrize(
+    ("path", "input", "told"),
+    [
+        ("embeddings", [1, 2], "token ids"),
+        ("embeddings", [[1, 2]], "token ids"),
+        ("tag", {"text": "a", "text_pair": "b"}, "give a text or a list of texts"),
+        ("predict", {"text": "a"}, "give a pair of texts as"),
+        ("classify", [{"text": "a", "text_pair": " "}], "input[0] is empty"),
+    ],
+)
+def test_input_that_a_route_does_not_take_is_refused_in_words(
+    engine: Running, path: str, input: object, told: str
+) -> None:
+    with engine.http() as http:
+        answer = http.post(f"/v1/{path}", json={"model": "a/b", "input": input})
+    assert answer.status_code == 422
+    assert told in answer.json()["detail"]
+
+
+def test_a_datasets_task_and_second_column_reach_the_engine(engine: Running) -> None:
+    with engine.http() as http:
+        where = "/v1/tenants/acme/datasets/d?task=pair&text_pair=second"
+        assert http.put(where, content=b"{}").status_code == 200
+    assert engine.appliance.calls[-1][1][-2:] == ("pair", "second")

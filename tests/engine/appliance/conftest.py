@@ -10,8 +10,9 @@ from engine.appliance import Appliance
 from engine.config import Settings
 from tests.engine.appliance.small import encoder_file, make_tenant, opened, small_settings
 from tests.engine.appliance.trained import furnished, mid_training
+from tests.engine.forked import fork_server, forked_training
 
-__all__ = ["encoder_file", "furnished", "mid_training"]
+__all__ = ["encoder_file", "fork_server", "forked_training", "furnished", "mid_training"]
 
 
 @pytest.fixture

@@ -144,16 +144,16 @@ def make_domain(appliance: Appliance, name: str, parent: str = "general") -> Non
     assert ended(appliance, job.id).state == "succeeded"
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE_S) -> None:
     """Wait for what another thread brings about."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen in {DEADLINE_S} s"
+        assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s"
         pause.wait(0.005)
 
 
-def ended(appliance: Appliance, job: str) -> Job:
+def ended(appliance: Appliance, job: str, seconds: float = DEADLINE_S) -> Job:
     """The job once it has ended."""
-    until(lambda: appliance.job(job).ended, f"the end of {job}")
+    until(lambda: appliance.job(job).ended, f"the end of {job}", seconds)
     return appliance.job(job)

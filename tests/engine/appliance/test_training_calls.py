@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-import engine.appliance.training as training
 from engine.appliance import Appliance
 from engine.errors import BadInput
 from engine.schema import TrainRequest, VplmPatch
-from engine.training.loop import train
+from engine.training.worker.messages import JobFiles, Pause
+from engine.training.worker.process import TrainingProcess
 from store.errors import BadText, NoSpace, NotFound
 from tests.engine.appliance.small import (
     classify,
@@ -19,7 +19,6 @@ from tests.engine.appliance.small import (
     make_tenant,
     make_vplm,
     probs,
-    until,
 )
 
 GOOD, BAD = ("good", "great", "good"), ("bad", "dull", "bad")
@@ -39,7 +38,14 @@ def put_dataset(appliance: Appliance, rows: list[dict[str, str]], name: str = "d
 
 def request(**choices: Any) -> TrainRequest:
     return TrainRequest(
-        **{"vplm": "acme/a", "dataset": "data", "lr": 1e-2, "batch_size": 8, **choices}
+        **{
+            "vplm": "acme/a",
+            "dataset": "data",
+            "lr": 1e-2,
+            "batch_size": 8,
+            "force": True,
+            **choices,
+        }
     )
 
 
@@ -48,13 +54,20 @@ class Held:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.begun, self.go = threading.Event(), threading.Event()
-        patch.setattr(training, "train", self)
+        begin = TrainingProcess.begin
 
-    def __call__(self, *arguments: Any) -> Any:
-        self.begun.set()
-        cancelled = arguments[-1]
-        until(lambda: self.go.is_set() or cancelled(), "leave to go on")
-        return train(*arguments)
+        def held(process: TrainingProcess, jobs: tuple[JobFiles, ...]) -> None:
+            begin(process, jobs)
+            if not self.go.is_set():
+                process.order(Pause(True))
+                self.begun.set()
+                threading.Thread(target=self._let_go, args=(process,), daemon=True).start()
+
+        patch.setattr(TrainingProcess, "begin", held)
+
+    def _let_go(self, process: TrainingProcess) -> None:
+        self.go.wait(30)
+        process.order(Pause(False))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from engine.bench.sources import open_sources
 from engine.bench.subject import Subject
 from engine.bench.tables import Tables
 from engine.errors import BadInput, Conflict, Damaged
-from engine.training import loop
+from engine.training import learner
 from engine.training.states import StateCache
 
 PLAN = AccuracyPlan(epochs=2, lr=1e-2, batch_size=8, rank=4, table_cache=1 << 20)
@@ -56,11 +56,11 @@ def test_the_exact_side_never_sees_a_state_from_tables(
             computed[-1].add(exact)
             return super()._compute(which, exact)  # type: ignore[return-value]
 
-        def __init__(self, *given: object) -> None:
+        def __init__(self, *given: object, **more: object) -> None:
             computed.append(set())
-            super().__init__(*given)  # type: ignore[arg-type]
+            super().__init__(*given, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop, "StateCache", Watched)
+    monkeypatch.setattr(learner, "StateCache", Watched)
     sources = open_sources(data, ("films",), {"films": "reviews"})
     tables = Tables(tmp_path / "tables", model)
     tables.build(sources, ["reviews"], 0.5, lambda _line: None)

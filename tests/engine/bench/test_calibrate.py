@@ -7,7 +7,7 @@ import pytest
 from engine.bench.about import about_run
 from engine.bench.calibrate import Exchange, coefficients, split_retrieve
 from engine.bench.speed import EXACT, UNCACHED, WARM, DatasetSpeed
-from engine.knowledge.retrieve import Lookups
+from engine.knowledge.retrieved import Lookups
 from engine.schema import Timing
 
 TIMING = Timing(

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.bench.cliff import Cell, Registered, draw_cliff, render_scale
 from engine.bench.population import Population
 from engine.bench.reference import LoadPlan, run_reference
-from engine.bench.scale import Cell, Registered, ScalePlan, draw_cliff, render_scale, run_scale
+from engine.bench.scale import ScalePlan, run_scale
 from engine.bench.sources import Sources, open_sources
 from engine.bench.subject import ModelChoice
 

@@ -12,7 +12,7 @@ from engine.bench.speed import DatasetSpeed, render_speed
 from engine.bench.subject import Subject
 from engine.bench.throughput import ThroughputPlan
 from engine.errors import Unavailable
-from engine.knowledge.retrieve import Lookups
+from engine.knowledge.retrieved import Lookups
 
 PLAN = ThroughputPlan(batch=8, adapters=4, rank=4, repeats=2, table_cache=1 << 20, seed=3)
 

@@ -11,7 +11,8 @@ from engine.config import assets_dir
 from engine.knowledge.build import BuildPlan, BuildReport, build_table, entry_bytes
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.index import MISS
-from engine.knowledge.retrieve import Lookups, retrieve
+from engine.knowledge.retrieve import retrieve
+from engine.knowledge.retrieved import Lookups
 from engine.knowledge.tree import DomainTree
 from engine.knowledge.view import TableView
 from engine.model.backbone import Backbone

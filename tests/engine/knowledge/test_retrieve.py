@@ -15,15 +15,8 @@ from engine.knowledge import retrieve as retrieving
 from engine.knowledge.build import BuildReport, compute_rows
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.index import MISS
-from engine.knowledge.retrieve import (
-    Asked,
-    Knowledge,
-    MissPolicy,
-    Retrieved,
-    retrieve,
-    retrieve_all,
-    together,
-)
+from engine.knowledge.retrieve import Asked, Knowledge, MissPolicy, retrieve, retrieve_all
+from engine.knowledge.retrieved import Retrieved, together
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.view import Segment, TableView
 from engine.model.backbone import Backbone

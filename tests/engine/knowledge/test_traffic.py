@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.knowledge.index import MISS
-from engine.knowledge.retrieve import Lookups
+from engine.knowledge.retrieved import Lookups
 from engine.knowledge.traffic import Recent, Traffic
 from engine.knowledge.view import Segment, TableView
 from engine.model.rows import row_bytes

@@ -109,56 +109,6 @@ def test_a_copy_that_fails_frees_its_slot_and_is_that_adapters_error(error: Exce
     _visit(tiers, "b", "a")
 
 
-def test_the_device_is_filled_ahead_of_need_and_a_batch_finds_it_there() -> None:
-    tiers, arena, disk = _tiers(slots=4)
-    threads = by_hand(tiers)
-    for name in "ab":
-        tiers.want(name)
-    threads.run("a", "b")
-    # c is on disk: promoting reads nothing.
-    assert tiers.promote("abca") == 2
-    assert [tiers.standing(name) for name in "ab"] == ["device", "device"]
-    assert tiers.ensure_resident(["a", "b"]).errors == {}
-    counters = tiers.use()["device"].counters
-    assert (counters.prefetched, counters.prefetched_used, counters.hits) == (2, 2, 2)
-    assert (arena.fills, disk.read_names) == (2, ["a", "b"])
-
-
-def test_at_most_half_the_slots_are_filled_ahead_and_not_used_yet() -> None:
-    tiers, _, _ = _tiers(slots=4)
-    _visit(tiers, *"abcdefgh")
-    for name in "abcd":
-        tiers.want(name)
-    assert tiers.promote("abcd") == 2
-    _visit(tiers, "a")
-    assert tiers.promote("abcd") == 1
-
-
-def test_what_nobody_wants_yet_is_copied_ahead_only_into_a_free_slot() -> None:
-    tiers, _, _ = _tiers(slots=3)
-    _visit(tiers, *"abcd")
-    assert tiers.promote("a") == 0
-    tiers.forget("d")
-    assert tiers.promote("a") == 1
-
-
-def test_filling_ahead_evicts_nothing_that_is_held_pinned_or_wanted_earlier() -> None:
-    tiers, arena, _ = _tiers(slots=3)
-    _visit(tiers, *"abcd")
-    tiers.ensure_resident(["b"])
-    tiers.pin("c", pinned=True)
-    tiers.want("d")
-    tiers.want("a")
-    assert tiers.promote("a") == 0
-    assert [tiers.tier(name) for name in "bcd"] == ["device"] * 3
-    # The one that is wanted later gives way to the one that is wanted earlier.
-    tiers.unwant("d")
-    tiers.want("d")
-    assert tiers.promote("a") == 1
-    assert [tiers.tier(name) for name in "abcd"] == ["device", "device", "device", "host"]
-    assert arena.slots_left == 0
-
-
 def test_a_batch_takes_the_slot_of_a_request_that_waits_and_that_one_is_read_again() -> None:
     tiers, _, disk = _tiers(slots=1, host=0)
     _visit(tiers, "a")
@@ -183,45 +133,3 @@ def test_what_loses_its_slot_while_a_request_waits_is_lined_up_for_reading() -> 
     tiers.release(["b"])
     assert threads.names == ["a"]
     assert tiers.standing("a") == "loading"
-
-
-def test_a_batch_is_not_refused_for_a_copy_that_is_made_ahead_of_need() -> None:
-    tiers, arena, _ = _tiers(slots=1)
-    _visit(tiers, "a", "b", "c")
-    arena.gate.clear()
-    tiers.want("a")
-    ahead = threading.Thread(target=lambda: tiers.promote("a"))
-    ahead.start()
-    assert arena.reached.acquire(timeout=DEADLINE_S)
-    got: list[Residence] = []
-    batch = _ensure(tiers, "b", got)
-    arena.gate.set()
-    ahead.join(DEADLINE_S)
-    batch.join(DEADLINE_S)
-    assert got[0].errors == {}
-    assert holds(arena, 1, KEPT["b"])
-
-
-def test_a_batch_that_joins_a_failing_copy_ahead_of_need_makes_its_own() -> None:
-    tiers, arena, _ = _tiers(slots=1)
-    _visit(tiers, "a", "b")
-    visited = 2
-    arena.gate.clear()
-    arena.error = RuntimeError("broke")
-    tiers.want("a")
-    ahead = threading.Thread(target=lambda: tiers.promote("a"))
-    ahead.start()
-    assert arena.reached.acquire(timeout=DEADLINE_S)
-    landing = tiers._landings.of("a")
-    assert landing is not None
-    landing.slot.add_done_callback(lambda _: setattr(arena, "error", None))
-    got: list[Residence] = []
-    batch = _ensure(tiers, "a", got)
-    arena.gate.set()
-    ahead.join(DEADLINE_S)
-    batch.join(DEADLINE_S)
-    assert got[0].errors == {}
-    assert holds(arena, 1, KEPT["a"])
-    counters = tiers.use()["device"].counters
-    # Brought by the batch itself: a miss, and no hit besides.
-    assert (counters.hits, counters.misses, counters.prefetched) == (0, visited + 1, 0)

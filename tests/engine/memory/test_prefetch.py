@@ -111,7 +111,6 @@ def test_a_slow_disk_holds_up_only_those_who_need_that_file(disk: Disk) -> None:
     tiers.release(["b", "c"])
     tiers.pin("d", pinned=True)
     tiers.forget("d")
-    assert tiers.promote(["b", "d"]) == 0
     assert tiers.use()["host"].resident == 2
     assert tiers.standing("a") == "loading"
     ready.clear()
@@ -271,3 +270,21 @@ def test_after_closing_nothing_is_read_ahead_and_batches_are_served(disk: Disk) 
     assert tiers.standing("a") == "ready"
     assert disk.read_names == []
     assert tiers.ensure_resident(["a"]).errors == {}
+
+
+@pytest.mark.parametrize("forgotten_first", [True, False])
+def test_what_a_request_wants_outlives_the_batch_that_held_it_when_it_was_forgotten(
+    disk: Disk, forgotten_first: bool
+) -> None:
+    tiers = _tiers(disk, host=8)
+    assert tiers.ensure_resident(["a"]).errors == {}
+    steps = [tiers.forget, tiers.want]
+    for step in steps if forgotten_first else reversed(steps):
+        step("a")
+    tiers.release(["a"])
+    assert tiers.tier("a") == "device"
+    assert tiers.use()["host"].resident == 1
+    tiers.unwant("a")
+    assert tiers.tier("a") == "disk"
+    assert tiers.use()["host"].resident == 0
+    assert tiers._forgotten == set()

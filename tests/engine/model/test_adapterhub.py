@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional as F
@@ -258,6 +258,7 @@ def test_an_adapter_of_another_model_is_refused(whole: dict[str, Any], reason: s
         from_hub(HubAdapter({**document(), **whole}, tensors()), SHAPE, SPLIT, HEAD)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, HIDDEN), st.integers(0, 5))
 def test_what_goes_out_comes_back_the_same(rank: int, seed: int) -> None:
     made = random_adapter(

@@ -5,8 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from engine.model.heads import HeadRows, classify
+from engine.model.heads import HeadRows, apply_heads
 
 HIDDEN, POOL = 8, 300
 
@@ -19,6 +20,13 @@ def _pool() -> HeadRows:
 
 
 HEADS = _pool()
+
+
+def classify(
+    pooled: torch.Tensor, heads: HeadRows, rows: list[NDArray[np.int64]]
+) -> list[torch.Tensor]:
+    """Each text's probabilities over its own labels."""
+    return [t.softmax(0) for t in apply_heads(pooled, heads, rows)]
 
 
 @settings(max_examples=80, deadline=None)
@@ -66,3 +74,14 @@ def test_huge_scores_do_not_overflow() -> None:
     rows = [np.array([0, 1], dtype=np.int64)]
     heads = HeadRows(torch.tensor([[1e4] * HIDDEN, [-1e4] * HIDDEN]), torch.zeros(2))
     assert classify(torch.ones(1, HIDDEN), heads, rows)[0].tolist() == [1.0, 0.0]
+
+
+def test_a_text_may_bring_a_vector_a_word_among_texts_of_one_and_of_none() -> None:
+    rows = [np.array([3, 7]), np.array([250, 1, 40]), np.array([8, 9])]
+    vectors = torch.randn(5, HIDDEN, generator=torch.Generator().manual_seed(2))
+    one, words, none = apply_heads(vectors, HEADS, rows, [1, 4, 0])
+    assert [len(t) for t in (one, words, none)] == [2, 4 * 3, 0]
+    at = torch.from_numpy(rows[1])
+    expected = vectors[1:] @ HEADS.weight[at].T + HEADS.bias[at]
+    assert torch.allclose(words.view(4, 3), expected, atol=1e-5)
+    assert torch.allclose(one, HEADS.weight[rows[0]] @ vectors[0] + HEADS.bias[rows[0]])

@@ -99,7 +99,7 @@ def test_one_batch_serves_each_text_by_its_own_policy(computing: Appliance) -> N
         shorter = sum(o.lookups.backed_off for o in outcomes if o.lookups is not None)
         assert (shorter > 0) == (POLICIES[model] == "backoff"), model
         assert [o.lookups for o in outcomes] == [o.lookups for o in lonely]
-        answers, expected = ([o.probs for o in each] for each in (outcomes, lonely))
+        answers, expected = ([o.values for o in each] for each in (outcomes, lonely))
         assert same(answers, expected, tolerance_of(computing)), model
 
 

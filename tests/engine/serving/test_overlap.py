@@ -87,7 +87,7 @@ def test_answers_are_the_same_with_stages_overlapping_and_in_turn(
         assert core_of(appliance).threads.workers == threads
         for _ in range(3):
             for got, wanted in zip(together(appliance, asks), expected, strict=True):
-                assert same([o.probs for o in got], [o.probs for o in wanted], tolerance)
+                assert same([o.values for o in got], [o.values for o in wanted], tolerance)
         assert not core_of(appliance).tiers._held
 
 

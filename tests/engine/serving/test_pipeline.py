@@ -84,7 +84,7 @@ def check(appliance: Appliance, alone: Expected, asks: list[Ask]) -> list[int]:
     got = together(appliance, asks)
     for (model, mode, texts), outcomes in zip(asks, got, strict=True):
         expected = alone[model, mode][-len(texts) :]
-        assert same([o.probs for o in outcomes], expected, tolerance_of(appliance)), (model, mode)
+        assert same([o.values for o in outcomes], expected, tolerance_of(appliance)), (model, mode)
     return [o.batch_size for outcomes in got for o in outcomes]
 
 
@@ -99,7 +99,7 @@ def test_exact_and_plot_share_a_batch(many_slots: Appliance, alone: Expected) ->
     assert {o.batch_size for row in outcomes for o in row} == {2 * (len(TEXTS) - 1)}
     check(many_slots, alone, [(model, mode, texts[1:]) for model, mode, texts in asks])
     assert not same(
-        [o.probs for o in outcomes[0]], [o.probs for o in outcomes[1]], tolerance_of(many_slots)
+        [o.values for o in outcomes[0]], [o.values for o in outcomes[1]], tolerance_of(many_slots)
     )
 
 
@@ -111,7 +111,7 @@ def test_three_vplms_with_heads_of_different_sizes_equal_each_alone(
     ]
     check(many_slots, alone, asks)
     (four,) = together(many_slots, asks[1:2])
-    assert all(len(o.probs) == 4 and sum(o.probs) == pytest.approx(1) for o in four)
+    assert all(len(o.values) == 4 and sum(o.values) == pytest.approx(1) for o in four)
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3])
@@ -170,7 +170,7 @@ def test_heads_too_large_for_one_batch_are_served_in_several(
         tokens = sum(outcome.tokens for (outcome,) in got)
         assert _looked_up(appliance) - before == tokens, "each token is looked up once"
         for model, (outcome,) in zip(ids, got, strict=True):
-            assert same([outcome.probs], [expected[model]], tolerance_of(appliance))
+            assert same([outcome.values], [expected[model]], tolerance_of(appliance))
         for model in ids:
             appliance.remove_vplm(model)
 
@@ -200,7 +200,7 @@ def test_a_lost_adapter_fails_its_own_request_only_and_the_base_model_never_answ
         with pytest.raises(kind, match=vplm.adapter):
             lost.future.result(20)
         for (model, mode, _), ticket in zip(ALL, others, strict=True):
-            answers = [o.probs for o in ticket.future.result(20)]
+            answers = [o.values for o in ticket.future.result(20)]
             assert same(answers, alone[model, mode], tolerance_of(appliance))
         with pytest.raises(kind):
             classify(appliance, "acme/lost", "a good film", "exact")
@@ -228,7 +228,7 @@ def test_a_damaged_table_answers_503_for_plot_and_exact_goes_on(
                 assert refused.value.code == "table_damaged"
                 assert "hmi domain rebuild reviews" in refused.value.remedy
             for (model, mode, texts), ticket in zip(asks[2:], others, strict=True):
-                answers = [o.probs for o in ticket.future.result(20)]
+                answers = [o.values for o in ticket.future.result(20)]
                 expected = alone[model, mode][-len(texts) :]
                 assert same(answers, expected, tolerance_of(appliance))
             states = {d.name: d.state for d in appliance.domains().data}

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from engine.knowledge.hplm import Hplm
+from engine.knowledge.retrieve import Knowledge
+from engine.knowledge.view import TableView
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
@@ -13,3 +17,8 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def knowledge(hplm: Hplm, empty_view: TableView) -> Knowledge:
+    return Knowledge("general", 0, empty_view, hplm.encoder, hplm.bridge)

@@ -4,19 +4,22 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.training.census import Census, Counted
 from engine.training.schedule import held_out_rows, split
+from store.texts import Text
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ROWS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz")), max_size=30)
 
 
-def none_long(_texts: Sequence[str]) -> int:
+def none_long(_texts: Sequence[Text]) -> int:
     return 0
 
 
+@PATIENT
 @given(ROWS)
 def test_repeated_and_contradicting_rows_are_counted(rows: list[tuple[str, str]]) -> None:
     census = Census(100, none_long)
@@ -30,9 +33,9 @@ def test_repeated_and_contradicting_rows_are_counted(rows: list[tuple[str, str]]
 
 
 def test_only_texts_that_may_be_too_long_are_read() -> None:
-    read: list[str] = []
+    read: list[Text] = []
 
-    def are_long(texts: Sequence[str]) -> int:
+    def are_long(texts: Sequence[Text]) -> int:
         read.extend(texts)
         return sum(len(text) > 6 for text in texts)
 
@@ -44,6 +47,7 @@ def test_only_texts_that_may_be_too_long_are_read() -> None:
     assert min(map(len, read)) == 5
 
 
+@PATIENT
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=8).filter(any), st.integers(0, 3))
 def test_the_rows_held_out_are_as_many_as_stated(counts: list[int], seed: int) -> None:
     targets = np.repeat(np.arange(len(counts)), counts)

@@ -3,13 +3,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadInput
+from engine.serving.work import TaskName
 from engine.training.data import Format, check_labels, read_rows
 
 Rows = list[tuple[str, str]]
@@ -21,7 +23,8 @@ def read(
     text: str = "text",
     label: str = "label",
 ) -> Rows:
-    return list(read_rows([data] if isinstance(data, bytes) else data, format, text, label))
+    rows = read_rows([data] if isinstance(data, bytes) else data, format, text, label)
+    return cast("Rows", list(rows))
 
 
 def refused(data: bytes | Iterable[bytes], format: Format = "jsonl") -> BadInput:
@@ -173,3 +176,83 @@ def test_a_jsonl_without_the_column_is_refused_at_its_first_row() -> None:
         list(read_rows([body], "jsonl", "text", "label"))
     assert caught.value.code == "missing_column"
     assert "--text" in caught.value.remedy
+
+
+def kinds(
+    task: TaskName, *rows: Mapping[str, object], csv_body: bytes | None = None
+) -> list[object]:
+    """What rows of a `task` teach."""
+    body = csv_body or "\n".join(map(json.dumps, rows)).encode()
+    written: Format = "jsonl" if csv_body is None else "csv"
+    return [target for _, target in read_rows([body], written, "text", "label", task)]
+
+
+def test_several_labels_are_a_list_or_in_csv_separated_by_bars_and_may_be_none() -> None:
+    rows = ({"text": "a", "label": ["x", "y", "x"]}, {"text": "b", "label": []})
+    assert kinds("multilabel", *rows) == [("x", "y"), ()]
+    assert kinds("multilabel", csv_body=b"text,label\na,x | y\nb,\n") == [("x", "y"), ()]
+
+
+def test_numbers_are_one_or_as_many_in_each_row() -> None:
+    assert kinds("regression", {"text": "a", "label": 3}) == [(3.0,)]
+    assert kinds("regression", csv_body=b"text,label\na,1.5|-2\nb,0|1e3\n") == [
+        (1.5, -2.0),
+        (0.0, 1000.0),
+    ]
+
+
+def test_two_texts_come_from_two_columns() -> None:
+    body = b'{"text": "a", "text_pair": "b", "label": "x"}'
+    assert list(read_rows([body], "jsonl", "text", "label", "pair")) == [(("a", "b"), "x")]
+    numbered = b"text,other,label\na,b,4\n"
+    found = read_rows([numbered], "csv", "text", "label", "regression", "other")
+    assert list(found) == [(("a", "b"), (4.0,))]
+    with pytest.raises(BadInput, match="no column 'text_pair'") as error:
+        list(read_rows([b'{"text": "a", "label": "x"}'], "jsonl", "text", "label", "pair"))
+    assert "--text-pair" in error.value.remedy
+
+
+def test_spans_come_as_such_or_as_words_with_tags() -> None:
+    marked = {"text": "Ann met Bob", "label": [{"start": 8, "end": 11, "label": "PER"}]}
+    tagged = {"text": ["Ann", "Lee", "met", "Bob"], "label": ["B-PER", "I-PER", "O", "B-PER"]}
+    plain = {"text": ["a", "dog"], "label": ["article", "noun"]}
+    assert kinds("tokens", marked, tagged, plain) == [
+        ((8, 11, "PER"),),
+        ((0, 7, "PER"), (12, 15, "PER")),
+        ((0, 1, "article"), (2, 5, "noun")),
+    ]
+    rows = read_rows([b"text,label\nAnn met Bob,B-PER O B-PER\n"], "csv", "text", "label", "tokens")
+    assert list(rows) == [("Ann met Bob", ((0, 3, "PER"), (8, 11, "PER")))]
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "what"),
+    [
+        ("multilabel", {"text": "a", "label": 3}, "not a list of labels"),
+        ("multilabel", {"text": "a", "label": [["x"]]}, "not a string or an integer"),
+        ("regression", {"text": "a", "label": "many"}, "'many', which is not a finite number"),
+        ("regression", {"text": "a", "label": True}, "True, which is not a finite number"),
+        ("regression", {"text": "a", "label": "nan"}, "not a finite number"),
+        ("regression", {"text": "a", "label": [1, 2]}, "has 2 numbers; the first row has 1"),
+        ("pair", {"text": "a", "text_pair": " ", "label": "x"}, "'text_pair' is not a text"),
+        ("tokens", {"text": "a b", "label": [[0, 4, "x"]]}, "span 0 to 4 does not lie in the text"),
+        ("tokens", {"text": "a b", "label": [[0, 2, "x"], [1, 3, "x"]]}, "overlap"),
+        ("tokens", {"text": "a b", "label": [[0, "x"]]}, "without start, end and label"),
+        ("tokens", {"text": ["a", "b"], "label": ["x"]}, "it has 2 words and 1 tags"),
+        ("tokens", {"text": "a", "label": 7}, "column 'label' is not a list of spans"),
+    ],
+)
+def test_a_row_that_does_not_fit_its_task_is_named_with_its_line(
+    task: TaskName, row: dict[str, object], what: str
+) -> None:
+    fine: dict[str, dict[str, object]] = {
+        "multilabel": {"text": "a", "label": ["x"]},
+        "regression": {"text": "a", "label": 1},
+        "pair": {"text": "a", "text_pair": "b", "label": "x"},
+        "tokens": {"text": "a", "label": []},
+    }
+    with pytest.raises(BadInput) as error:
+        kinds(task, fine[task], row)
+    assert error.value.code == "bad_rows"
+    assert "line 2: " in error.value.detail
+    assert what in error.value.detail

@@ -7,7 +7,7 @@ from engine.knowledge.retrieve import Damage, Knowledge
 from engine.knowledge.view import TableView
 from engine.model.backbone import Backbone
 from engine.model.reading import read_texts
-from engine.training.states import StateCache
+from engine.training.states import StateCache, packed
 
 TEXTS = ["a good film", "the plot was dull, very dull", "refund", "my card is not back please"]
 
@@ -25,10 +25,10 @@ def test_kept_and_computed_states_are_the_same(
     assert [len(c._kept) for c in (all_kept, none_kept)] == [8, 0]
     assert 0 < len(some_kept._kept) < 8
     which = [(i, exact) for exact in (True, False) for i in (2, 0, 3, 1)]
-    kept, packing = all_kept.get(which)
+    kept, packing = packed(all_kept.states(which), backbone)
     assert packing.lengths.tolist() == [len(rows[i].ids) for i, _ in which]
     for cache in (none_kept, some_kept):
-        computed, _ = cache.get(which)
+        computed, _ = packed(cache.states(which), backbone)
         # Kept states are rounded to float16.
         torch.testing.assert_close(kept, computed, rtol=2e-3, atol=2e-3)
 
@@ -39,7 +39,7 @@ def test_exact_states_are_the_backbones_own(
     knowledge = Knowledge("general", 0, empty_view, hplm.encoder, hplm.bridge)
     rows = read_texts(backbone, TEXTS)
     cache = StateCache(backbone, knowledge, rows, 0, lambda _: None)
-    states, packing = cache.get([(i, True) for i in range(4)])
+    states, packing = packed(cache.states([(i, True) for i in range(4)]), backbone)
     ids = torch.tensor([t for row in rows for t in row.ids])
     torch.testing.assert_close(states, backbone.lower(ids, packing), rtol=1e-5, atol=1e-5)
 
@@ -50,6 +50,6 @@ def test_where_nobody_may_be_served_from_the_tables_all_states_are_exact(
     damage = Damage("no encoder", "distil one", "no_encoder")
     knowledge = Knowledge("general", 0, empty_view, hplm.encoder, hplm.bridge, damage)
     cache = StateCache(backbone, knowledge, read_texts(backbone, TEXTS), 1 << 20, lambda _: None)
-    through_tables, _ = cache.get([(i, False) for i in range(4)])
-    exact, _ = cache.get([(i, True) for i in range(4)])
+    through_tables, _ = packed(cache.states([(i, False) for i in range(4)]), backbone)
+    exact, _ = packed(cache.states([(i, True) for i in range(4)]), backbone)
     assert torch.equal(through_tables, exact)

@@ -17,6 +17,8 @@ from hmi_tui.widgets.field import FieldRow
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
 DEADLINE_S = 10.0
+LOOKS = 300
+"""How often the screen is looked at in ten seconds of a processor that has nothing else to do."""
 TICK_S = 0.1
 
 Size = tuple[int, int]
@@ -37,10 +39,16 @@ def text_of(pilot: Pilot[None]) -> str:
 
 
 async def until(pilot: Pilot[None], true: Callable[[], object], what: str = "") -> None:
-    """Let the application run until `true`; fails with the screen's text after ten seconds."""
-    end = time.monotonic() + DEADLINE_S
+    """Let the application run until `true`; fails with the screen's text after ten seconds.
+
+    On a machine that others keep busy, seconds say little of how far the application has come;
+    then it also gets the looks that it would have had on an idle one.
+    """
+    end, looks = time.monotonic() + DEADLINE_S, 0
     while not true():
-        assert time.monotonic() < end, f"waited in vain for {what}\n{text_of(pilot)}"
+        looks += 1
+        in_time = time.monotonic() < end or looks < LOOKS
+        assert in_time, f"waited in vain for {what}\n{text_of(pilot)}"
         await asyncio.sleep(0.03)  # the screen is drawn by timers; there is no event to wait for
 
 
@@ -59,7 +67,10 @@ async def fill(pilot: Pilot[None], **values: str) -> None:
     def rows() -> dict[str, FieldRow]:
         return {row.field.name: row for row in pilot.app.screen.query(FieldRow)}
 
-    await until(pilot, lambda: rows().keys() >= values.keys(), "a form")
+    def ready() -> bool:
+        return rows().keys() >= values.keys() and pilot.app.screen.focused is not None
+
+    await until(pilot, ready, "a form")
     for name, value in values.items():
         rows()[name].query_one(Input).value = value
 

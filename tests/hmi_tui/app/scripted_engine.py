@@ -29,6 +29,7 @@ from engine.schema import (
     DeviceStatus,
     Domain,
     DomainEpochs,
+    Input,
     Job,
     JobAccepted,
     JobPage,
@@ -47,6 +48,7 @@ from engine.schema import (
     SlotMap,
     SpanFeed,
     Status,
+    Task,
     Tenant,
     TenantCreated,
     TenantPage,
@@ -411,9 +413,17 @@ class ScriptedEngine:
     # -- jobs ------------------------------------------------------------------------------
 
     async def put_dataset(
-        self, tenant: str, name: str, path: Path, text: str = "text", label: str = "label"
+        self,
+        tenant: str,
+        name: str,
+        path: Path,
+        text: str = "text",
+        label: str = "label",
+        task: Task = "classify",
+        text_pair: str = "text_pair",
     ) -> DatasetReceipt:
-        self._answer("put_dataset", tenant, name, path, text, label)
+        more = () if (task, text_pair) == ("classify", "text_pair") else (task, text_pair)
+        self._answer("put_dataset", tenant, name, path, text, label, *more)
         if "bad" in name:
             raise BadInput(f'Line 1 has no column "{text}".', remedy="Name it in Text column.")
         return DatasetReceipt(tenant=tenant, name=name, rows=2, labels={"a": 1, "b": 1}, bytes=9)
@@ -452,7 +462,7 @@ class ScriptedEngine:
     # -- answers ---------------------------------------------------------------------------
 
     async def classify(
-        self, model: str, input: str | list[str], mode: Mode | None = None, explain: bool = False
+        self, model: str, input: Input | list[str], mode: Mode | None = None, explain: bool = False
     ) -> ClassifyResponse:
         self._answer("classify", model, input, mode)
         asked = await self.vplm(model)
@@ -472,7 +482,7 @@ class ScriptedEngine:
                     label=asked.labels[-1],
                     probs=probs,
                     num_classes=size,
-                    truncated=len(input) > 1000,
+                    truncated=isinstance(input, str) and len(input) > 1000,
                 )
             ],
             labels=asked.labels,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from engine.client import Paths
+from engine.schema import TextPair
 from hmi_tui.screens.playground import PlaygroundScreen
 from tests.hmi_tui.app.screens import NARROW, WIDE, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
@@ -123,3 +124,23 @@ async def test_a_vplm_is_chosen_by_scattered_letters(paths: Paths, engine: Scrip
         await sees(pilot, "globex/spam")
         await pilot.press("enter")
         await sees(pilot, "Ask globex/spam")
+
+
+async def test_a_vplm_for_pairs_is_asked_with_two_lines(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    engine.vplm_rows = [
+        row.model_copy(update={"task": "pair"}) if row.id == "acme/polarity" else row
+        for row in engine.vplm_rows
+    ]
+    async with open_app(paths, engine, "playground").run_test() as pilot:
+        await sees(pilot, "Ask acme/polarity · pair", "two lines are two texts")
+        await pilot.press(*"one", "enter")
+        await sees(pilot, "✗ acme/polarity reads two texts.")
+        await pilot.press("ctrl+j", *"two", "enter")
+        await sees(pilot, "97.3 %")
+        pair = TextPair(text="one", text_pair="two")
+        assert engine.called("classify") == [
+            ("acme/polarity", pair, "plot"),
+            ("acme/polarity", pair, "exact"),
+        ]

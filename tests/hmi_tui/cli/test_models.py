@@ -210,3 +210,58 @@ def test_an_adapter_is_exported_imported_and_verified(
     assert "1 of 1 adapters" in found.stderr
     run("adapter", "ls", "--unused")
     assert engine.calls("GET", "/v1/adapters")[-1].query["unused"] == "true"
+
+
+TIMING = an_answer("acme/m", ["text"])["timing"]
+USAGE = {"prompt_tokens": 3, "total_tokens": 3}
+
+
+def test_each_task_is_made_with_what_it_needs(engine: FakeEngine, run: Run) -> None:
+    engine.on("POST", "/v1/vplms", a_vplm())
+    run("vplm", "create", "acme/e", "--task", "embedding")
+    assert (engine.asked[-1].json["task"], engine.asked[-1].json["labels"]) == ("embedding", [])
+    run("vplm", "create", "acme/r", "--task", "regression", "--labels", "stars")
+    assert engine.asked[-1].json["labels"] == ["stars"]
+    assert "labels are needed" in run("vplm", "create", "acme/p", code=1).stderr
+    refused = run("vplm", "create", "acme/e", "--task", "embedding", "--labels", "a,b", code=1)
+    assert "has no labels" in refused.stderr
+
+
+def test_two_texts_a_line_are_sent_as_pairs(engine: FakeEngine, run: Run) -> None:
+    that_classifies(engine)
+    run("classify", "acme/pair", "--pairs", "one\ttwo", '{"text": "a\\tb", "text_pair": "c"}')
+    assert engine.asked[-1].json["input"] == [
+        {"text": "one", "text_pair": "two"},
+        {"text": "a\tb", "text_pair": "c"},
+    ]
+    assert "not two texts" in run("classify", "acme/pair", "--pairs", "alone", code=1).stderr
+
+
+def test_all_labels_that_hold_are_printed(engine: FakeEngine, run: Run) -> None:
+    one = {"index": 0, "label": "b", "probs": [0.7, 0.9], "num_classes": 2, "labels": ["b", "a"]}
+    engine.on("POST", "/v1/classify", an_answer("acme/m", ["text"]) | {"data": [one]})
+    assert run("classify", "acme/m", "text").stdout == "b,a\t0.9000\ttext\n"
+
+
+def test_spans_are_printed_with_the_number_of_their_text(engine: FakeEngine, run: Run) -> None:
+    span = {"start": 3, "end": 7, "label": "PER", "score": 0.5, "text": "Lee\tX"}
+    data = [{"index": 0, "spans": []}, {"index": 1, "spans": [span]}]
+    answer = {"id": "t", "created": 1, "model": "acme/t", "data": data, "labels": ["PER"]}
+    engine.on("POST", "/v1/tag", answer | {"usage": USAGE, "timing": TIMING})
+    assert run("tag", "acme/t", "a", "b").stdout == "2\t3\t7\tPER\t0.5000\tLee X\n"
+    assert engine.asked[-1].json["input"] == ["a", "b"]
+
+
+def test_numbers_are_printed_before_their_text(engine: FakeEngine, run: Run) -> None:
+    data = [{"index": 0, "values": [4.25, 12000.0]}]
+    answer = {"id": "p", "created": 1, "model": "acme/r", "data": data, "outputs": ["a", "b"]}
+    engine.on("POST", "/v1/predict", answer | {"usage": USAGE, "timing": TIMING})
+    assert run("predict", "acme/r", "text").stdout == "4.25\t12000\ttext\n"
+    assert run("predict", "acme/r", "text", "-q").stdout == "4.25\t12000\n"
+
+
+def test_a_vector_is_printed_as_a_list(engine: FakeEngine, run: Run) -> None:
+    data = [{"index": 0, "embedding": [0.5, -1.0]}]
+    answer = {"model": "acme/e", "data": data, "usage": USAGE, "timing": TIMING}
+    engine.on("POST", "/v1/embeddings", answer)
+    assert json.loads(run("embed", "acme/e", "text").stdout) == [0.5, -1.0]

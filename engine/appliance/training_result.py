@@ -1,0 +1,124 @@
+"""What a training came to, and whether it becomes the vPLM's next version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from engine.appliance.core import Core
+from engine.appliance.learnable import check_room
+from engine.appliance.publishing import Publication, publish
+from engine.appliance.source import store_adapters
+from engine.errors import Conflict
+from engine.model.adapters import AdapterWeights
+from engine.schema import Provenance, TrainRequest
+from engine.training.report import TrainReport
+from store.rows import AdapterRow, DatasetRow, VplmRow
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingResult:
+    """`before` is the held-out metric, on the same rows, of what the vPLM answers with now; None
+    if that has never been trained. `missing` are labels without rows."""
+
+    vplm: VplmRow
+    dataset: DatasetRow
+    request: TrainRequest
+    job: str
+    report: TrainReport
+    before: float | None
+    missing: tuple[str, ...]
+    tensors: Mapping[str, Tensor]
+
+
+def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str, Any]]:
+    """Publish it, unless it is worse than what the vPLM answers with now; a message and the job's
+    result. Conflict if the vPLM is another by now."""
+    report, before = trained.report, trained.before
+    after = report.value
+    found: dict[str, Any] = {
+        "accuracy": after,
+        "before": before,
+        "rows": report.rows,
+        "held_out": report.held_out,
+        "truncated": report.truncated,
+        "duplicates": trained.dataset.duplicates,
+        "conflicts": trained.dataset.conflicts,
+        "steps": report.step,
+    }
+    said = report.message
+    if trained.missing:
+        found["labels_without_rows"] = list(trained.missing)
+        said += f"; no row is {', '.join(trained.missing[:5])}"
+        said += ", ..." if len(trained.missing) > 5 else ""
+    if before is not None and after < before and not trained.request.force:
+        now = _unchanged(core, trained.vplm)
+        kept = {"published": False, "version": now.version, "adapter": now.adapter}
+        said += (
+            f", below {before:.3f} of version {now.version}, which stays; --force publishes "
+            "all the same"
+        )
+        return said, found | kept
+    check_room(core, trained.vplm)
+    # What is stored is safe from garbage collection until it is published.
+    with core.blobs.keeping():
+        stored = store_adapters(
+            core.blobs,
+            core.backbone,
+            [AdapterWeights(**dict(trained.tensors))],
+            domain=trained.vplm.domain,
+            labels=trained.vplm.labels,
+            created_by=trained.job,
+            task=trained.vplm.task,
+            provenance=_provenance(trained),
+        )
+        row = _publish(core, trained.vplm, stored[0], after)
+    if before is not None:
+        said += f" ({before:.3f} before)"
+    return said, found | {"published": True, "version": row.version, "adapter": row.adapter}
+
+
+def _publish(core: Core, trained: VplmRow, adapter: AdapterRow, accuracy: float) -> VplmRow:
+    """Let the vPLM answer with `adapter` from now on, if it still is what was trained."""
+    with core.changing:
+        try:
+            now = _unchanged(core, trained)
+            made = Publication(adapter.id, accuracy, "trained", adapter.created_by)
+            return publish(core, now, made, [adapter])
+        except BaseException:
+            core.forget_blob(adapter.id)
+            raise
+
+
+def _unchanged(core: Core, trained: VplmRow) -> VplmRow:
+    now = core.catalogue.vplms.get(trained.id)
+    if (now.created_at, now.adapter) != (trained.created_at, trained.adapter):
+        raise Conflict(
+            f'"{trained.id}" was replaced while the job trained it.',
+            remedy="Start the training again.",
+        )
+    return now
+
+
+def _provenance(trained: TrainingResult) -> Provenance:
+    vplm, dataset, report = trained.vplm, trained.dataset, trained.report
+    asked = trained.request.model_copy(update={"lr": trained.request.rate})
+    return Provenance(
+        job=trained.job,
+        vplm=vplm.id,
+        parent=vplm.adapter,
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        dataset_rows=dataset.rows,
+        mode="exact" if vplm.mode == "exact" else "plot",
+        hyperparameters=asked.model_dump(exclude={"type", "vplm", "dataset", "when"}),
+        metrics={
+            "accuracy": report.value,
+            "loss": report.loss[-1][1],
+            "held_out_rows": report.held_out,
+            "steps": report.step,
+        },
+    )

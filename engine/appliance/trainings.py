@@ -1,0 +1,85 @@
+"""Trainings as the engine sees them: who may be taken together, and the process that does it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from engine.appliance.core import Core
+from engine.appliance.training_party import TrainingParty
+from engine.schema import TrainRequest
+from engine.training.jobs import JobContext, Outcome, Together
+from engine.training.worker import process
+from engine.training.worker.messages import Site
+from engine.training.worker.process import TrainingProcess
+from store.errors import StoreError
+from store.rows import JobRow
+
+HPLMS, STATES, ROWS = "hplms", "states", "rows"
+
+
+class Trainings:
+    """The engine's one training process, and what it is asked for. `close` once."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        folder = core.settings.paths.training
+        backbone = core.backbone
+        self.process = TrainingProcess(
+            Site(
+                backbone=backbone.checkpoint.folder,
+                split=backbone.split,
+                device=str(backbone.device),
+                dtype=str(backbone.dtype).removeprefix("torch."),
+                threads=max(1, len(os.sched_getaffinity(0)) // 2),
+                tables=core.settings.paths.tables,
+                blobs=core.settings.paths.blobs,
+                datasets=folder / ROWS,
+                states=folder / STATES,
+            ),
+            process.launch,
+        )
+        self._sweep()
+
+    def kind(self, params: dict[str, Any]) -> Hashable:
+        """Adapters of one rank learn in one pass."""
+        request = TrainRequest.model_validate(_asked(params))
+        if request.rank is not None:
+            return request.rank
+        try:
+            return self._core.catalogue.vplms.get(request.vplm).rank
+        except StoreError:
+            return request.vplm
+
+    def run(
+        self, party: Sequence[JobContext], end: Callable[[JobContext, Outcome], None], *, idle: bool
+    ) -> None:
+        """See engine.training.jobs.Together."""
+        requests = {one: TrainRequest.model_validate(_asked(one.params)) for one in party}
+        TrainingParty(self._core, self.process, requests, end, idle=idle).run()
+
+    def again(self, row: JobRow) -> Together | None:
+        """How a job that an engine left unfinished goes on."""
+        return self if row.type == "train" else None
+
+    def close(self) -> None:
+        self.process.stop()
+
+    def _sweep(self) -> None:
+        """Remove what no job will read: checkpoints of trainings that ended well or are gone, and
+        states, which a crash of the machine may have torn."""
+        folder = self._core.settings.paths.training
+        unfinished = {row.id for row in self._core.catalogue.jobs.unfinished()}
+        failed = {row.id for row in self._core.catalogue.jobs.page("failed", 100)[0]}
+        for path in folder.glob("train-*"):
+            keep = unfinished | (failed if path.suffix == ".checkpoint" else set())
+            if path.stem not in keep:
+                path.unlink(missing_ok=True)
+        for part in (HPLMS, STATES, ROWS):
+            shutil.rmtree(folder / part, ignore_errors=True)
+
+
+def _asked(params: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if name in TrainRequest.model_fields}
