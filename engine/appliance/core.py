@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine.appliance.chronicle import Chronicle
 from engine.appliance.epochs import EpochBook
+from engine.appliance.generator_stack import load_generators, no_generators
 from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
@@ -31,6 +32,7 @@ from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, pick_device
 from engine.serving.admission import Admission
 from engine.serving.draft import BatchLimits
+from engine.serving.generation.rounds import RoundRecord
 from engine.serving.pipeline import Pipeline
 from engine.serving.scheduler import Scheduler
 from engine.serving.threads import ThreadShare
@@ -91,10 +93,14 @@ class Core:
         self.stack = Stack.load(self._chosen_backbone(), settings, shelves, device, phase)
         self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
         arena = self.tiers.arena
-        self.models = ModelBook(self.catalogue, self.tiers)
+        self.tenants = TenantBook(self.catalogue)
+        self.generators = load_generators(
+            settings, shelves, device, self.tenants.weight, self._round_ended, phase
+        )
+        """None: no vPLM can generate."""
+        self.models = ModelBook(self.catalogue, self.tiers_of)
         self.usage = Usage(self.catalogue)
         self.tariff = TariffFile(paths.config)
-        self.tenants = TenantBook(self.catalogue)
         self.admission = Admission(self.tenants.terms)
         self.refused: Counter[str] = Counter()
         """Requests refused with 429 since start, by reason."""
@@ -176,9 +182,18 @@ class Core:
     def tiers(self) -> AdapterTiers:
         return self.stack.tiers
 
+    def tiers_of(self, task: str) -> AdapterTiers:
+        """Where adapters of vPLMs of that task are; the classifiers' for generators that no
+        decoder is there for, which nobody can ask."""
+        if task == "generate" and self.generators is not None:
+            return self.generators.tiers
+        return self.tiers
+
     def close(self) -> None:
         """Stop serving, then jobs, then let go of the store."""
         self.pipeline.stop()
+        if self.generators is not None:
+            self.generators.close()
         self.tiers.close()
         self.jobs.stop()
         self.ledger.save()
@@ -193,7 +208,8 @@ class Core:
         if not self.catalogue.adapters.used(adapter):
             self.discard_adapter(adapter)
         else:
-            self.tiers.pin(adapter, pinned=self.pinned(adapter))
+            for tiers in self._all_tiers():
+                tiers.pin(adapter, pinned=self.pinned(adapter))
 
     def pinned(self, adapter: str) -> bool:
         """Whether any vPLM that answers with the adapter is pinned."""
@@ -206,10 +222,33 @@ class Core:
 
     def forget_blob(self, adapter: str) -> None:
         """Take an adapter that the catalogue does not know out of memory and off the disk."""
-        self.tiers.forget(adapter)
+        for tiers in self._all_tiers():
+            tiers.forget(adapter)
         # Its file may have been lost already; gone is gone.
         with contextlib.suppress(NotFound):
             self.blobs.delete(adapter, self.catalogue.knows_blob)
+
+    def backbone_of(self, task: str) -> Backbone:
+        """What vPLMs of that task are made for; the classifiers' where there is no decoder."""
+        if task == "generate" and self.generators is not None:
+            return self.generators.decoder
+        return self.backbone
+
+    def shape_of(self, task: str) -> AdapterShape:
+        """Of adapters for that task. Unavailable if nothing here can generate."""
+        if task != "generate":
+            return self.adapter_shape
+        if self.generators is None:
+            raise no_generators()
+        return self.generators.adapter_shape
+
+    def _round_ended(self, record: RoundRecord) -> None:
+        self.metrics.observe_round(
+            record.prefill, record.decode, record.retrieve_s + record.compute_s
+        )
+
+    def _all_tiers(self) -> list[AdapterTiers]:
+        return [self.tiers, *([] if self.generators is None else [self.generators.tiers])]
 
     def _chosen_backbone(self) -> Path | None:
         """The folder that --backbone names, or that of the imported one that it names."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import cast, get_args
 
 from engine.errors import NotFound
@@ -29,7 +30,8 @@ def task_name(task: str) -> TaskName:
 class ModelBook:
     """Follows the catalogue; whoever changes a vPLM there puts or drops it here."""
 
-    def __init__(self, catalogue: Catalogue, tiers: AdapterTiers) -> None:
+    def __init__(self, catalogue: Catalogue, tiers: Callable[[str], AdapterTiers]) -> None:
+        """`tiers` are those of the adapters of vPLMs of a task."""
         self._tiers = tiers
         self._models: dict[str, ServedModel] = {}
         self._lock = threading.Lock()
@@ -63,7 +65,7 @@ class ModelBook:
                 task_name(row.task),
             )
         if row.pinned:
-            self._tiers.pin(row.adapter, pinned=True)
+            self._tiers(row.task).pin(row.adapter, pinned=True)
 
     def drop(self, vplm: str) -> None:
         """The vPLM is gone."""

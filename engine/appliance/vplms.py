@@ -81,7 +81,7 @@ class VplmCalls(Calls):
                 row = core.catalogue.vplms.change(id, miss=patch.miss)
             if patch.pin is not None:
                 row = core.catalogue.vplms.change(id, pinned=patch.pin)
-                core.tiers.pin(row.adapter, pinned=core.pinned(row.adapter))
+                core.tiers_of(row.task).pin(row.adapter, pinned=core.pinned(row.adapter))
             core.models.put(row)
         return self._vplm(row)
 
@@ -117,7 +117,7 @@ class VplmCalls(Calls):
                 core.catalogue.adapters.get(start.shared.id)
                 self._add(spec, start, names, [start.shared] * len(names), ())
             return start
-        self._check_rank(spec)
+        self._check_rank(spec, start.task)
         if start.task == "embedding":
             # All of them share one adapter, which the last of its users must not take away between
             # storing and entering it.
@@ -131,7 +131,7 @@ class VplmCalls(Calls):
         core = self._core
         adapters = store_adapters(
             core.blobs,
-            core.backbone,
+            core.backbone_of(start.task),
             weights_of(core, start, spec, len(names)),
             domain=start.domain,
             labels=start.labels,
@@ -163,7 +163,7 @@ class VplmCalls(Calls):
             VplmRow(
                 spec.tenant,
                 name,
-                spec.kind,
+                "generator" if start.task == "generate" else "classifier",
                 start.domain,
                 start.labels,
                 start.mode,
@@ -182,8 +182,8 @@ class VplmCalls(Calls):
         for row in rows:
             core.models.put(row)
 
-    def _check_rank(self, spec: VplmSpec) -> None:
-        limit = self._core.adapter_shape.rank
+    def _check_rank(self, spec: VplmSpec, task: str) -> None:
+        limit = self._core.shape_of(task).rank
         if spec.rank > limit:
             raise BadInput(
                 f"Rank {spec.rank} does not fit: the arena's slots are made for rank {limit}.",
@@ -213,13 +213,14 @@ class VplmCalls(Calls):
             if not core.catalogue.holdings.uses(spec.tenant, start.shared.id):
                 allowance.check(start.shared.bytes, 0, "the adapter takes")
             return
-        fits = core.adapter_shape
+        fits = core.shape_of(start.task)
         rank = spec.rank if start.adapter is None else start.adapter.rank
         # Embedding vPLMs that start from nothing share one adapter of rank 1.
         alike = start.task == "embedding" and start.adapter is None
         rank = 1 if alike else rank
         shape = AdapterShape(fits.layers, fits.hidden, rank)
-        each = adapter_bytes(core.backbone, shape, start.domain, start.labels, start.source)
+        made_for = core.backbone_of(start.task)
+        each = adapter_bytes(made_for, shape, start.domain, start.labels, start.source)
         # Copies with a head in another order are all the same file.
         count = 1 if alike or start.head == "reordered" else more
         allowance.check(count * each, 0, f"{count} adapters take" if count > 1 else "one takes")
@@ -230,7 +231,8 @@ class VplmCalls(Calls):
         core = self._core
         if stored_bytes is None:
             stored_bytes = core.catalogue.adapters.bytes_of([row.adapter]).get(row.adapter, 0)
-        head = len(row.labels) * (core.backbone.shape.hidden + 1) * 4
+        backbone = core.backbone_of(row.task)
+        head = len(row.labels) * (backbone.shape.hidden + 1) * 4
         return Vplm(
             id=row.id,
             tenant=row.tenant,
@@ -243,10 +245,10 @@ class VplmCalls(Calls):
             rank=row.rank,
             adapter=row.adapter,
             version=row.version,
-            tier=core.tiers.tier(row.adapter),
+            tier=core.tiers_of(row.task).tier(row.adapter),
             pinned=row.pinned,
             stored_bytes=stored_bytes,
-            dedicated_bytes=core.backbone.dedicated_bytes + head,
+            dedicated_bytes=backbone.dedicated_bytes + head,
             bert_base_bytes=bert_base_bytes(len(row.labels)),
             accuracy=row.accuracy,
             requests=core.models.requests[row.id],

@@ -119,7 +119,8 @@ class AdapterWeights:
             raise _not_an_adapter(name, "its arrays have the wrong number of dimensions")
         if not all(t.dtype in (torch.float16, torch.float32) for t in weights.tensors().values()):
             raise _not_an_adapter(name, "its arrays are not all float16 or float32")
-        if 0 in (*weights.down.shape, *weights.head.shape):
+        # An embedding's and a generator's have no head.
+        if 0 in (*weights.down.shape, weights.head.shape[1]):
             raise _not_an_adapter(name, "it is empty")
         shape, labels = weights.shape, weights.labels
         places = (shape.layers, len(PLACES))

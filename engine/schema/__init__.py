@@ -22,6 +22,12 @@ from engine.schema.base import (
     Task,
     Tier,
 )
+from engine.schema.completions import (
+    Completion,
+    CompletionChoice,
+    CompletionChunk,
+    CompletionRequest,
+)
 from engine.schema.domains import (
     CorpusReceipt,
     Domain,
@@ -158,6 +164,10 @@ __all__ = [
     "ClassifyRequest",
     "ClassifyResponse",
     "Collected",
+    "Completion",
+    "CompletionChoice",
+    "CompletionChunk",
+    "CompletionRequest",
     "Confusion",
     "CorpusReceipt",
     "Cost",

@@ -37,7 +37,13 @@ def task_of(
 
 
 def check_learns(name: TaskName) -> None:
-    """BadInput for the task that has nothing to learn."""
+    """BadInput for a task that learns nothing from a dataset."""
+    if name == "generate":
+        raise BadInput(
+            "Generators are not trained by this engine yet.",
+            remedy="Create one with an adapter of the store (hmi vplm create --adapter ID).",
+            code="not_trained",
+        )
     if name != "embedding":
         return
     raise BadInput(
