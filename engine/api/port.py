@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -19,6 +19,9 @@ from engine.schema import (
     ClassifyRequest,
     ClassifyResponse,
     Collected,
+    Completion,
+    CompletionChunk,
+    CompletionRequest,
     CorpusReceipt,
     Created,
     Dataset,
@@ -187,6 +190,10 @@ class Port(Protocol):
     async def tag(self, request: TagRequest) -> TagResponse: ...
     async def predict(self, request: PredictRequest) -> PredictResponse: ...
     async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse: ...
+    async def complete(self, request: CompletionRequest) -> Completion: ...
+    def complete_stream(
+        self, request: CompletionRequest
+    ) -> AsyncGenerator[CompletionChunk, None]: ...
     def models(self) -> ModelList: ...
 
 

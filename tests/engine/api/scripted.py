@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,10 @@ from engine.schema import (
     ClassifyRequest,
     ClassifyResponse,
     Collected,
+    Completion,
+    CompletionChoice,
+    CompletionChunk,
+    CompletionRequest,
     CorpusReceipt,
     Created,
     Dataset,
@@ -87,6 +91,7 @@ from engine.schema import (
     VplmVersion,
     VplmVersions,
 )
+from engine.schema.completions import CompletionUsage
 from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
 
@@ -685,6 +690,33 @@ class ScriptedAppliance:
             usage=Usage(prompt_tokens=3, total_tokens=3),
             timing=_TIMING,
         )
+
+    async def complete(self, request: CompletionRequest) -> Completion:
+        self._do("complete", request)
+        choice = CompletionChoice(index=0, text=" and so on", finish_reason="length")
+        return Completion(
+            id="c",
+            created=1,
+            model=request.model,
+            choices=[choice],
+            usage=CompletionUsage.of(2, 3),
+        )
+
+    async def complete_stream(
+        self, request: CompletionRequest
+    ) -> AsyncGenerator[CompletionChunk, None]:
+        self._do("complete_stream", request)
+        try:
+            for text in (" and", " so", " on"):
+                choice = CompletionChoice(index=0, text=text)
+                yield CompletionChunk(id="c", created=1, model=request.model, choices=[choice])
+                if self.hold:
+                    self.holding.set()
+                    await asyncio.Event().wait()
+            self._do("stream_end")
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled.set()
+            raise
 
     async def classify(self, request: ClassifyRequest) -> ClassifyResponse:
         self._do("classify", request)
