@@ -81,8 +81,9 @@ class Appliance(
         core, self._open, self._phase = self._open, None, "stopping"
         if core is not None:
             core.close()
-            if self._trainings is not None:
-                self._trainings.close()
+            trainings, self._trainings = self._trainings, None
+            if trainings is not None:
+                trainings.close()
             gc.unfreeze()
 
     def render_metrics(self) -> bytes:

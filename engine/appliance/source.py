@@ -68,7 +68,8 @@ class BlobSource:
                 remedy="Start the engine with that backbone, or train the vPLM again.",
                 code="adapter_mismatch",
             )
-        return AdapterWeights.from_arrays(arrays, adapter)
+        headless = metadata.get("task") in ("embedding", "generate")
+        return AdapterWeights.from_arrays(arrays, adapter, headless=headless)
 
 
 def store_adapters(

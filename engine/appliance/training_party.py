@@ -237,12 +237,17 @@ class TrainingParty:
     def _look_after_vplms(self) -> None:
         """End the jobs whose vPLM is gone or another by now; nobody will want what they make."""
         for member in list(self._going.values()):
-            try:
-                now = self._core.catalogue.vplms.get(member.vplm.id)
-                if (now.created_at, now.adapter) != (member.vplm.created_at, member.vplm.adapter):
-                    raise _replaced(now.id)
-            except (HmiError, NotFound) as error:
-                self._leave(member, Outcome("failed", str(error)), drop=True)
+            if (why := self._estranged(member)) is not None:
+                self._leave(member, Outcome("failed", why), drop=True)
+
+    def _estranged(self, member: _Member) -> str | None:
+        """Why nobody will want what the job makes, if so: its vPLM is gone, or another."""
+        try:
+            now = self._core.catalogue.vplms.get(member.vplm.id)
+        except NotFound as error:
+            return str(error)
+        same = (now.created_at, now.adapter) == (member.vplm.created_at, member.vplm.adapter)
+        return None if same else str(_replaced(now.id))
 
     def _succeed(self, member: _Member, news: Ended) -> None:
         try:
@@ -264,6 +269,10 @@ class TrainingParty:
             self._leave(member, Outcome("succeeded", message, found))
 
     def _fail(self, member: _Member, error: HmiError) -> None:
+        # What the process could not find may be what went with the vPLM.
+        if (why := self._estranged(member)) is not None:
+            self._leave(member, Outcome("failed", why))
+            return
         path = member.files.checkpoint
         kept = error.code == "loss_exploded" and path.exists()
         said = str(error)

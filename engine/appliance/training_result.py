@@ -37,6 +37,7 @@ class TrainingResult:
 def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str, Any]]:
     """Publish it, unless it is worse than what the vPLM answers with now; a message and the job's
     result. Conflict if the vPLM is another by now."""
+    now = _unchanged(core, trained.vplm)
     report, before = trained.report, trained.before
     after = report.value
     found: dict[str, Any] = {
@@ -55,7 +56,6 @@ def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str,
         said += f"; no row is {', '.join(trained.missing[:5])}"
         said += ", ..." if len(trained.missing) > 5 else ""
     if before is not None and after < before and not trained.request.force:
-        now = _unchanged(core, trained.vplm)
         kept = {"published": False, "version": now.version, "adapter": now.adapter}
         said += (
             f", below {before:.3f} of version {now.version}, which stays; --force publishes "

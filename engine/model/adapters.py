@@ -108,8 +108,11 @@ class AdapterWeights:
         return weight * unit[:, None], bias * unit + mean
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], name: str) -> AdapterWeights:
-        """Check and take stored arrays; Damaged (naming `name`) if they are no adapter."""
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], name: str, *, headless: bool = False
+    ) -> AdapterWeights:
+        """Check and take stored arrays; Damaged (naming `name`) if they are no adapter. One that is
+        `headless`, as an embedding's may be, can have a head without labels."""
         expected = {f.name for f in fields(cls)} - {_SCALE}
         if set(arrays) - {_SCALE} != expected:
             odd = ", ".join(sorted(expected.symmetric_difference(set(arrays) - {_SCALE})))
@@ -119,8 +122,8 @@ class AdapterWeights:
             raise _not_an_adapter(name, "its arrays have the wrong number of dimensions")
         if not all(t.dtype in (torch.float16, torch.float32) for t in weights.tensors().values()):
             raise _not_an_adapter(name, "its arrays are not all float16 or float32")
-        # An embedding's and a generator's have no head.
-        if 0 in (*weights.down.shape, weights.head.shape[1]):
+        sizes = weights.head.shape[headless:]
+        if 0 in (*weights.down.shape, *sizes):
             raise _not_an_adapter(name, "it is empty")
         shape, labels = weights.shape, weights.labels
         places = (shape.layers, len(PLACES))

@@ -140,7 +140,7 @@ def accuracy(**_flags: object) -> None:
 @_on_texts
 @_common
 def training(**_flags: object) -> None:
-    """Measure adapters against full fine-tuning, and many jobs against one after another."""
+    """Measure adapters against full fine-tuning, and many jobs against single ones."""
     become("engine.bench", "training", place=False)
 
 

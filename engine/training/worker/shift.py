@@ -103,8 +103,8 @@ class Shift:
                 continue
             try:
                 learner.judge(group.evaluate(learner, learner.rounded()))
-            except Cancelled:
-                # Whoever looks next sees that it was dropped.
+            except (Cancelled, _Released):
+                # Whoever looks next sees that; the epoch is judged when the run goes on.
                 continue
             except HmiError as error:
                 group.failed[learner] = error

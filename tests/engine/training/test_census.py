@@ -56,3 +56,14 @@ def test_the_rows_held_out_are_as_many_as_stated(counts: list[int], seed: int) -
     assert sorted(training + held_out) == list(range(len(targets)))
     assert split(targets, seed) == (training, held_out)
     assert Counter(targets.tolist()) == {i: n for i, n in enumerate(counts) if n}
+
+
+def test_pairs_count_as_one_text_and_lists_of_labels_as_one_label() -> None:
+    pairs = [(("a", "b"), "x"), (("a", "b"), "y"), (("b", "a"), "x"), (("a", "b"), "x")]
+    census = Census(2, lambda texts: len(texts))
+    assert list(census.over(pairs)) == pairs
+    # Two texts of a character and what stands between them are three.
+    assert census.counted() == Counted(duplicates=1, conflicts=3, too_long=4)
+    census = Census(100, none_long)
+    list(census.over([("a", ("x", "y")), ("a", ("x",)), ("b", (1.5,)), ("b", (1.5,))]))
+    assert census.counted() == Counted(duplicates=1, conflicts=2, too_long=0)

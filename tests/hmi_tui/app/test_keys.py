@@ -113,9 +113,11 @@ async def test_the_keys_of_the_footer_that_were_replaced_are_let_go(
     async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
         await sees(pilot, "acme/model-00001")
         for _ in range(12):
-            seen = pilot.app.screen.query(FooterKey).first()
+            keys = pilot.app.screen.query(FooterKey)
+            await until(pilot, partial(bool, keys), "keys")
+            seen = keys.first()
             await pilot.press("tab")
             await until(pilot, partial(is_gone, seen), "other keys")
         gc.collect()
-        alive = sum(isinstance(one, FooterKey) for one in gc.get_objects())
+        alive = sum(type(one) is FooterKey for one in gc.get_objects())
         assert alive <= 3 * IN_THE_FOOTER, "some of all 12 times are still there"
