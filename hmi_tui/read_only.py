@@ -57,8 +57,13 @@ class Refusing(App[None]):
     ) -> bool:
         """Run an action, or say why it is not run."""
         whose, name = destination(action) if isinstance(action, str) else action[:2]
-        here = self if default_namespace is None else default_namespace
-        if self.forbids({"app": self, "screen": self.screen}.get(whose, here), name):
+        owner: DOMNode = self if default_namespace is None else default_namespace
+        if whose == "app":
+            owner = self
+        elif whose == "screen":
+            # Only now: while the application closes there is no screen any more.
+            owner = self.screen
+        if self.forbids(owner, name):
             self.notify(REFUSAL, severity="warning")
             return True
         return await super().run_action(action, default_namespace, namespaces)

@@ -13,12 +13,7 @@ import torch
 from engine.appliance.core import Core
 from engine.appliance.models import task_name
 from engine.errors import BadInput, NotFound
-from engine.model.adapters import (
-    AdapterShape,
-    AdapterWeights,
-    identity_adapter,
-    random_adapter,
-)
+from engine.model.adapters import AdapterShape, AdapterWeights, identity_adapter, random_adapter
 from engine.schema import LABELS_NEEDED, Head, Mode, VplmSpec
 from engine.serving.work import TaskName
 from store.rows import AdapterRow, StarterRow, VersionRow, VplmRow

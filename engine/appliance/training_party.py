@@ -45,8 +45,11 @@ _CHECK_S = 1.0
 _DEATHS = 3
 """The training process may die so often before its jobs fail."""
 _RELEASE_S = 3.0
+_LEAVE_S = 2.0
+"""Seconds that an engine which stops waits for last checkpoints."""
 _TIMES_REPLACED = 3
 _CANCELLED = "The job was cancelled; the vPLM goes on as it was."
+_STARTS = "starting the training process"
 _WAITS = "waits: the engine is busy, and the job is for idle time"
 _LATER = "goes on from its last checkpoint when the engine is back"
 _MAKES_WAY = "makes way for a job that is not for idle time; goes on after it"
@@ -78,7 +81,9 @@ class TrainingParty:
         self._core, self._process, self._end, self._idle = core, process, end, idle
         self._going: dict[str, _Member] = {}
         self._requests = dict(requests)
-        self._still = self._released = False
+        self._still = False
+        self._released: float | None = None
+        """Since when the process has been asked to end the shift."""
         self._deaths = 0
         self._lent: set[Path] = set()
 
@@ -94,13 +99,16 @@ class TrainingParty:
 
     def _work(self) -> None:
         while self._going:
+            if self._process.pid is None:
+                for member in self._going.values():
+                    member.context.update(member.context.progress, _STARTS)
             self._process.begin(tuple(member.files for member in self._going.values()))
             try:
                 self._follow()
             except EOFError:
                 self._died()
         # The next party need not wait for what is being written; a shift that hangs is ended.
-        if not self._process.rest(_RELEASE_S):
+        if not self._core.jobs.closing and not self._process.rest(_RELEASE_S):
             self._process.stop()
 
     def _prepare(self, context: JobContext, request: TrainRequest) -> None:
@@ -222,11 +230,16 @@ class TrainingParty:
                 self._leave(member, Outcome("cancelled", _CANCELLED), drop=True)
         jobs = self._core.jobs
         if jobs.closing or (self._idle and jobs.pressing()):
-            if not self._released:
-                self._released = True
+            if self._released is None:
+                self._released = time.monotonic()
                 self._process.order(Release())
+            elif jobs.closing and time.monotonic() - self._released > _LEAVE_S:
+                # At the lowest priority it may not get to it; the checkpoints before are whole.
+                self._process.stop(patience=0.5)
+                raise EOFError
         elif self._idle:
-            still = self._core.busy() if not self._still else not self._core.idle()
+            # Load that has just come does not show in the averages of what is idle.
+            still = self._core.busy() or (self._still and not self._core.idle())
             if still != self._still:
                 self._still = still
                 self._process.order(Pause(still))

@@ -35,8 +35,7 @@ class FineTuning(nn.Module):
         self._rows = [reading.ids for reading in readings]
         self._lengths = np.array([len(row) for row in self._rows])
         e = backbone.embeddings
-        known = {"word": e.word, "position": e.position, "segment": e.segment}
-        known |= {"norm": e.norm, "norm_bias": e.norm_bias}
+        known = e.tensors()
         self.embeddings = nn.ParameterDict(
             {n: nn.Parameter(t.float().clone()) for n, t in known.items() if t is not None}
         )

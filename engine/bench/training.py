@@ -37,6 +37,7 @@ from engine.training.report import TrainReport
 from engine.training.schedule import split
 from engine.training.states import Shelf
 from engine.training.tasks.classification import Classification
+from engine.training.worker.process import environment
 
 T = TypeVar("T")
 _SPAWN = multiprocessing.get_context("spawn")
@@ -232,7 +233,14 @@ def _apart(work: Callable[[Place, Any], T], place: Place, what: object) -> T:
     """`work` in a process of its own. HmiError if it dies."""
     ours, theirs = _SPAWN.Pipe()
     process = _SPAWN.Process(target=_answer, args=(theirs, work, place, what), daemon=True)
-    process.start()
+    # For both sides alike, as the engine starts its training process.
+    before = dict(os.environ)
+    os.environ |= environment(place.threads)
+    try:
+        process.start()
+    finally:
+        os.environ.clear()
+        os.environ |= before
     theirs.close()
     try:
         found: T = ours.recv()

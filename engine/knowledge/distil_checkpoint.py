@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from engine.knowledge.distil import Distillation, DistilPlan
-from store.files import remove_file, write_whole
+from engine.knowledge.run_file import KeptRun, RunOrigin, go_on, keep_run
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(RunOrigin):
     """What a run started from: another corpus, start or plan makes another run."""
 
     corpus_sha256: str
     start: str
     """Fingerprints of the encoder and bridge that it began with."""
     plan: DistilPlan
-
-    def text(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
 
 
 def save_checkpoint(run: Distillation, path: Path, origin: Origin) -> None:
@@ -35,9 +29,9 @@ def save_checkpoint(run: Distillation, path: Path, origin: Origin) -> None:
         tensors[f"{i}.weight"] = parameter.detach()
         for name, value in run.optimizer.state[parameter].items():
             tensors[f"{i}.{name}"] = value
-    done = {"step": run.step, "tokens": run.tokens, "seconds": run.seconds}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, save(tensors, {"origin": origin.text(), "done": json.dumps(done)}))
+    done = {"step": run.step, "tokens": run.tokens, "seconds": run.seconds}
+    keep_run(path, origin, tensors, done)
 
 
 def resume(run: Distillation, path: Path, origin: Origin) -> bool:
@@ -45,23 +39,17 @@ def resume(run: Distillation, path: Path, origin: Origin) -> bool:
 
     A checkpoint of another run, or one that cannot be read, is removed.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("origin") != origin.text():
-                raise ValueError("another run's")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        done = json.loads(metadata["done"])
+
+    def take_up(kept: KeptRun) -> None:
+        names = ("weight", "step", "exp_avg", "exp_avg_sq")
+        found = [
+            {name: kept.tensors[f"{i}.{name}"] for name in names}
+            for i in range(len(run.parameters))
+        ]
+        run.step, run.tokens, run.seconds = (kept.done[n] for n in ("step", "tokens", "seconds"))
         with torch.no_grad():
-            for i, parameter in enumerate(run.parameters):
-                parameter.copy_(tensors[f"{i}.weight"])
-                run.optimizer.state[parameter] = {
-                    name: tensors[f"{i}.{name}"] for name in ("step", "exp_avg", "exp_avg_sq")
-                }
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError):
-        remove_file(path)
-        return False
-    run.step, run.tokens, run.seconds = done["step"], done["tokens"], done["seconds"]
-    return True
+            for parameter, moments in zip(run.parameters, found, strict=True):
+                parameter.copy_(moments.pop("weight"))
+                run.optimizer.state[parameter] = moments
+
+    return go_on(path, origin, take_up)

@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.errors import BadInput
 from engine.knowledge.retrieve import Asked, Knowledge, MissPolicy, retrieve_all
 from engine.knowledge.retrieved import Retrieved, together
-from engine.model.adapters import BatchedAdapters, SlotWeights
+from engine.model.batched import BatchedAdapters, SlotWeights
 from engine.model.cached import CachedRows
 from engine.model.decoder import Decoder
 from engine.model.kv_pool import KvPool, Lease

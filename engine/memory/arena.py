@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from engine.errors import BadInput, Unavailable
 from engine.memory.transfer import transfer_to
-from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, SlotWeights
+from engine.model.adapters import PLACES, AdapterShape, AdapterWeights
+from engine.model.batched import SlotWeights
 from engine.model.heads import HeadRows
 
 HEAD_ROWS_PER_SLOT = 32

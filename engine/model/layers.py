@@ -133,9 +133,18 @@ def project(w: LayerWeights, x: Tensor, shape: Shape, start: int = 0) -> Tensor:
     return F.linear(x, w.qkv[start:], w.qkv_bias[start:])
 
 
+_MOST_PADDING = 2.0
+"""Places for a token above which padding rows costs more than it saves."""
+
+
 def mix_rows(qkv: Tensor, packing: Packing, *, causal: bool = False) -> Tensor:
     """What each token hears in its own row: (T, 3, heads, d) -> (T, heads, d)."""
-    in_turn = qkv.device.type == "cpu" and not packing.even
+    on_cpu = qkv.device.type == "cpu"
+    learns = on_cpu and not causal and qkv.requires_grad and qkv.dtype == torch.bfloat16
+    if learns and packing.rows * packing.longest <= _MOST_PADDING * packing.total:
+        # The fused kernel's backward pass takes several times as long in this dtype.
+        return mix_plainly(qkv, packing)
+    in_turn = on_cpu and not packing.even
     return (mix_in_turn if in_turn else mix_padded)(qkv, packing, causal=causal)
 
 
@@ -155,6 +164,15 @@ def mix_padded(qkv: Tensor, packing: Packing, *, causal: bool = False) -> Tensor
     mask = None if causal else packing.mask
     mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
     return packing.pack(mixed.transpose(1, 2))
+
+
+def mix_plainly(qkv: Tensor, packing: Packing) -> Tensor:
+    """The same as products of matrices, for learning."""
+    q, k, v = packing.pad(qkv).permute(2, 0, 3, 1, 4)
+    heard = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+    if packing.mask is not None:
+        heard = heard.masked_fill(~packing.mask, -torch.inf)
+    return packing.pack((heard.softmax(-1) @ v).transpose(1, 2))
 
 
 def finish(

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from engine.knowledge.retrieve import retrieve_all
 from engine.knowledge.retrieved import together
 from engine.memory.tiers import AdapterTiers
-from engine.model.adapters import BatchedAdapters
 from engine.model.backbone import Backbone
+from engine.model.batched import BatchedAdapters
 from engine.model.packing import Packing, rounded
 from engine.serving.batch import Batch, Group
 from engine.serving.tasks import values_of

@@ -3,24 +3,22 @@ with the same bits as if it had never stopped."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
+from engine.errors import Damaged
+from engine.knowledge.run_file import KeptRun, RunOrigin, go_on, keep_run, kept_run
 from engine.model.adapters import AdapterWeights
 from engine.training.learner import Learner
 from engine.training.plan import TrainPlan
-from store.files import remove_file, write_whole
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(RunOrigin):
     """What a run started from: other rows, another start or another plan make another run."""
 
     dataset: str
@@ -28,9 +26,6 @@ class Origin:
     start: str
     """The adapter it began with: its id, or how a fresh one was made."""
     plan: TrainPlan
-
-    def text(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
 
 
 def save_checkpoint(learner: Learner, path: Path, origin: Origin) -> None:
@@ -60,7 +55,7 @@ def save_checkpoint(learner: Learner, path: Path, origin: Origin) -> None:
         "optimizer": plain,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, save(tensors, {"origin": origin.text(), "done": json.dumps(done)}))
+    keep_run(path, origin, tensors, done)
 
 
 def resume(learner: Learner, path: Path, origin: Origin) -> bool:
@@ -68,42 +63,32 @@ def resume(learner: Learner, path: Path, origin: Origin) -> bool:
 
     A checkpoint of another run, or one that cannot be read, is removed.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("origin") != origin.text():
-                raise ValueError("another run's")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        done = json.loads(metadata["done"])
-        now, best = _weights("now", tensors), _weights("best", tensors)
-        optimizer = _optimizer(learner, tensors, done["optimizer"])
+
+    def take_up(kept: KeptRun) -> None:
+        done = kept.done
+        now, best = _weights("now", kept.tensors), _weights("best", kept.tensors)
         if now is None:
             raise ValueError("no weights")
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError):
-        remove_file(path)
-        return False
-    learner.stack.put(learner.place, now)
-    learner.optimizer.load_state_dict(optimizer)
-    learner.best, learner.running = best, done["running"]
-    learner.stopped_early = done["stopped_early"]
-    report = learner.report
-    report.step, report.kept, report.progress = done["step"], done["kept"], done["progress"]
-    report.loss = [(step, value) for step, value in done["loss"]]
-    report.accuracy = [(step, value) for step, value in done["accuracy"]]
-    report.confusion, report.classes = done["confusion"], done["classes"]
-    report.measures = done["measures"]
-    report.message = f"going on where it stopped, after step {report.step}"
-    return True
+        learner.optimizer.load_state_dict(_optimizer(learner, kept.tensors, done["optimizer"]))
+        learner.stack.put(learner.place, now)
+        learner.best, learner.running = best, done["running"]
+        learner.stopped_early = done["stopped_early"]
+        report = learner.report
+        report.step, report.kept, report.progress = done["step"], done["kept"], done["progress"]
+        report.loss = [(step, value) for step, value in done["loss"]]
+        report.accuracy = [(step, value) for step, value in done["accuracy"]]
+        report.confusion, report.classes = done["confusion"], done["classes"]
+        report.measures = done["measures"]
+        report.message = f"going on where it stopped, after step {report.step}"
+
+    return go_on(path, origin, take_up)
 
 
 def weights_of(path: Path) -> AdapterWeights | None:
     """The adapter that a checkpoint holds, in float32; None if there is none."""
     try:
-        with safe_open(path, framework="pt") as file:
-            return _weights("now", {n: file.get_tensor(n) for n in file.keys()})  # noqa: SIM118
-    except (OSError, KeyError, SafetensorError):
+        return _weights("now", kept_run(path).tensors)
+    except (FileNotFoundError, Damaged):
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,13 +13,15 @@ from engine.errors import HmiError
 from engine.model.adapters import AdapterWeights
 from engine.model.backbone import Backbone
 from engine.model.packing import Packing
-from engine.training.learner import Learner
+from engine.training.learner import Batch, Learner
 from engine.training.stack import NO_DROPOUT, AdapterStack, Dropout
 from engine.training.states import packed
 from engine.training.tasks.task import Score
 
 MOST = 8
 """Trainings in a pass: more share little more and wait for each other."""
+_TOKENS = 512
+"""More at once leave a processor's cache and take longer, each, than in two passes."""
 _TEXTS = 64
 """Held-out texts predicted at once."""
 
@@ -37,67 +40,87 @@ class Group:
         """Learners that cannot go on, and why; the others do."""
 
     def step(self, learners: Sequence[Learner]) -> None:
-        """One step of each of `learners`, none of which has ended."""
-        drawn = [learner.batch() for learner in learners]
-        drop = Dropout(
-            [learner.plan.dropout for learner in learners],
-            [learner.drop_seed for learner in learners],
-        )
-        logits = self._logits(
-            learners,
-            [batch.rows for batch in drawn],
-            [batch.exact for batch in drawn],
-            drop,
-        )
+        """One step of each of `learners`, none of which has ended; of as many at once as are worth
+        it."""
+        drawn = [_Drawn.of(learner) for learner in learners]
+        for part in self._parts(drawn):
+            self._step(part)
+
+    def _parts(self, drawn: list[_Drawn]) -> list[list[_Drawn]]:
+        if self._backbone.device.type != "cpu":
+            return [drawn]
+        parts: list[list[_Drawn]] = []
+        tokens = _TOKENS
+        for each in drawn:
+            if tokens + each.tokens > _TOKENS:
+                parts.append([])
+                tokens = 0
+            parts[-1].append(each)
+            tokens += each.tokens
+        return parts
+
+    def _step(self, drawn: list[_Drawn]) -> None:
+        logits = self._logits(drawn)
         losses = [
-            learner.task.loss(each, batch.rows)
-            for learner, each, batch in zip(learners, logits, drawn, strict=True)
+            each.learner.task.loss(own, each.batch.rows)
+            for each, own in zip(drawn, logits, strict=True)
         ]
-        self.stack.clear_gradients()
+        for each in drawn:
+            each.learner.optimizer.zero_grad(set_to_none=True)
         # The sum's gradient for one adapter is that of its own loss: the others have no part in it.
         torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
-        for learner, loss in zip(learners, losses, strict=True):
-            self.stack.share_gradients(learner.place)
+        for each, loss in zip(drawn, losses, strict=True):
             try:
-                learner.learn(float(loss.detach()))
+                each.learner.learn(float(loss.detach()))
             except HmiError as error:
-                self.failed[learner] = error
+                self.failed[each.learner] = error
 
     def evaluate(self, learner: Learner, weights: AdapterWeights) -> Score:
         """How good `weights` predict the learner's held-out rows, in its own mode."""
         return evaluate(self._backbone, learner, weights)
 
-    def _logits(
-        self,
-        learners: Sequence[Learner],
-        rows: Sequence[list[int]],
-        exact: Sequence[list[bool]],
-        drop: Dropout,
-    ) -> list[Tensor]:
+    def _logits(self, drawn: list[_Drawn]) -> list[Tensor]:
         """Logits (V, C) float32 of each; see Task."""
-        parts = [
-            learner.states(each, turns)
-            for learner, each, turns in zip(learners, rows, exact, strict=True)
-        ]
-        counts = [sum(map(len, part)) for part in parts]
-        states, packing = packed([state for part in parts for state in part], self._backbone)
-        places = [learner.place for learner in learners]
+        drop = Dropout(
+            [each.learner.plan.dropout for each in drawn],
+            [each.learner.drop_seed for each in drawn],
+        )
+        counts = [each.tokens for each in drawn]
+        every = [state for each in drawn for state in each.states]
+        states, packing = packed(every, self._backbone)
+        places = [each.learner.place for each in drawn]
         top = self._backbone.upper(states, packing, self.stack.place(places, counts, drop))
         found = []
-        for learner, own, part, each in zip(
-            learners, torch.split(top[: sum(counts)], counts), parts, rows, strict=True
-        ):
-            mine = Packing.of([len(state) for state in part], self._backbone.device)
-            pooled = learner.task.pool(own, mine, each)
-            found.append(F.linear(pooled, *self.stack.heads[learner.place]))
+        for each, own in zip(drawn, torch.split(top[: sum(counts)], counts), strict=True):
+            mine = Packing.of([len(state) for state in each.states], self._backbone.device)
+            pooled = each.learner.task.pool(own, mine, each.batch.rows)
+            found.append(F.linear(pooled, *self.stack.head(each.learner.place)))
         return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """A learner's next batch with its rows' states."""
+
+    learner: Learner
+    batch: Batch
+    states: list[Tensor]
+
+    @property
+    def tokens(self) -> int:
+        return sum(map(len, self.states))
+
+    @classmethod
+    def of(cls, learner: Learner) -> _Drawn:
+        batch = learner.batch()
+        return cls(learner, batch, learner.states(batch.rows, batch.exact))
 
 
 @torch.no_grad()
 def evaluate(backbone: Backbone, learner: Learner, weights: AdapterWeights) -> Score:
     """How good `weights` predict the learner's held-out rows, in its own mode."""
     stack, task = AdapterStack([weights], backbone.device), learner.task
-    head, bias = stack.heads[0]
+    head, bias = stack.head(0)
     found = [torch.empty(0, task.outputs)]
     for start in range(0, len(learner.held_out), _TEXTS):
         learner.check()

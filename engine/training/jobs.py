@@ -322,7 +322,8 @@ class Jobs:
             )
         with self._changed:
             self._queue.appendleft(queued)
-        context.changed()
+        with suppress(StoreError):
+            context.changed()
 
     def _run(self, queued: _Queued, run: Run) -> None:
         context = queued.context

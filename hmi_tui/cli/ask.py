@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from engine.errors import BadInput
-from hmi_tui.cli.grammar import say
-from hmi_tui.cli.output import wants_json
+from hmi_tui.cli.grammar import Leaf, flag, say
+from hmi_tui.cli.output import readable, wants_json
 
 if TYPE_CHECKING:
     from engine.schema import Input, Timing
@@ -22,6 +22,36 @@ BATCH = 64
 
 BATCH_JSON = 1024
 """The most a request may hold: so few documents as can be."""
+
+
+Run = Callable[..., Any]
+
+
+def asks(*more: Callable[[Run], Run]) -> Callable[[Run], click.Command]:
+    """A command that asks a vPLM: what all of them take, `more` of its own, and --json and -q."""
+
+    def command(run: Run) -> click.Command:
+        takes: tuple[Callable[[Run], Run], ...] = (
+            readable,
+            *more,
+            flag(
+                "--mode",
+                type=click.Choice(["plot", "exact"]),
+                help="Tables, or the backbone's own layers.",
+            ),
+            click.argument("texts", metavar="[TEXT...|-]", nargs=-1),
+            click.argument("id", metavar="TENANT/NAME"),
+        )
+        for take in takes:
+            run = take(run)
+        return click.command(cls=Leaf)(run)
+
+    return command
+
+
+in_pairs = flag(
+    "--pairs", is_flag=True, help="Each TEXT is two, with a tab between them, or a JSON object."
+)
 
 
 class Answered(Protocol):

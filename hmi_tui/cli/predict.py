@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import click
-
-from hmi_tui.cli.ask import as_pairs, batches_of, on_one_line, say_caveats
-from hmi_tui.cli.grammar import Leaf, connect, flag
-from hmi_tui.cli.output import readable, show
+from hmi_tui.cli.ask import as_pairs, asks, batches_of, in_pairs, on_one_line, say_caveats
+from hmi_tui.cli.grammar import connect
+from hmi_tui.cli.output import show
 
 if TYPE_CHECKING:
     from engine.schema import Mode, PredictResponse
 
 
-@click.command(cls=Leaf)
-@click.argument("id", metavar="TENANT/NAME")
-@click.argument("texts", metavar="[TEXT...|-]", nargs=-1)
-@flag("--mode", type=click.Choice(["plot", "exact"]), help="Tables, or the backbone's own layers.")
-@flag("--pairs", is_flag=True, help="Each TEXT is two, with a tab between them, or a JSON object.")
-@readable
+@asks(in_pairs)
 def predict(id: str, texts: tuple[str, ...], mode: Mode | None, pairs: bool) -> None:
     """Predict numbers for texts, or for the lines of stdin.
 

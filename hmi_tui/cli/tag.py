@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import click
-
-from hmi_tui.cli.ask import batches_of, on_one_line, say_caveats
-from hmi_tui.cli.grammar import Leaf, connect, flag
-from hmi_tui.cli.output import readable, show
+from hmi_tui.cli.ask import asks, batches_of, on_one_line, say_caveats
+from hmi_tui.cli.grammar import connect
+from hmi_tui.cli.output import show
 
 if TYPE_CHECKING:
     from engine.schema import Mode, TagResponse
 
 
-@click.command(cls=Leaf)
-@click.argument("id", metavar="TENANT/NAME")
-@click.argument("texts", metavar="[TEXT...|-]", nargs=-1)
-@flag("--mode", type=click.Choice(["plot", "exact"]), help="Tables, or the backbone's own layers.")
-@readable
+@asks()
 def tag(id: str, texts: tuple[str, ...], mode: Mode | None) -> None:
     """Mark the spans of texts, or of the lines of stdin.
 

@@ -16,15 +16,12 @@ from hmi_tui.paging import PAGE, Page, Query
 from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
-from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.tenant_facts import several, tenant_facts, vplm_facts
 from hmi_tui.screens.tenant_forms import (
     change_tenant_form,
-    change_vplm_form,
     tenant_form,
-    vplm_form,
 )
-from hmi_tui.screens.versions import Versions
+from hmi_tui.screens.vplm_actions import VplmActions
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
@@ -34,11 +31,8 @@ from hmi_tui.widgets.tables import COST, TENANTS, VPLMS
 REREAD_TICKS = 4
 """Lists are read again every fourth tick."""
 
-ASKED_FOR = 1000
-"""Tenants offered in the form."""
 
-
-class TenantsScreen(ModeScreen):
+class TenantsScreen(VplmActions):
     MODE = "tenants"
     ABOUT = (
         "Tenants at the left, the vPLMs of the chosen one at the right. New, delete and change "
@@ -152,7 +146,7 @@ class TenantsScreen(ModeScreen):
     def in_vplms(self) -> bool:
         return self.vplms.has_focus_within
 
-    def _changed(self, *, tenants_too: bool = True) -> None:
+    def changed(self, *, tenants_too: bool = True) -> None:
         if tenants_too:
             self.tenants.table.reread()
         self.vplms.table.unmark()
@@ -190,7 +184,7 @@ class TenantsScreen(ModeScreen):
     async def action_create_tenant(self) -> None:
         made: list[TenantCreated] = []
         if await self.app.push_screen_wait(tenant_form(self.client, made.append)):
-            self._changed()
+            self.changed()
             self._show_key(made[0])
 
     def _show_key(self, made: TenantCreated) -> None:
@@ -205,7 +199,7 @@ class TenantsScreen(ModeScreen):
         if tenant is not None and await self.app.push_screen_wait(
             change_tenant_form(self.client, tenant)
         ):
-            self._changed()
+            self.changed()
 
     @changes
     @work
@@ -224,7 +218,7 @@ class TenantsScreen(ModeScreen):
                     await self.client.remove_tenant(name)
                 self.notify(f"Deleted {what}.", markup=False)
             self.tenants.table.unmark()
-            self._changed()
+            self.changed()
 
     @changes
     @work
@@ -235,85 +229,3 @@ class TenantsScreen(ModeScreen):
         ):
             with self.hmi.complaining():
                 self._show_key(await self.client.rotate_key(tenant.name))
-
-    # -- vPLMs -----------------------------------------------------------------------------
-
-    @property
-    def _domains(self) -> list[str]:
-        status = self.hmi.feed.latest.status
-        return [domain.name for domain in status.domains] if status else ["general"]
-
-    @changes
-    @work
-    async def action_create_vplm(self, adapter: str = "random", labels: str = "") -> None:
-        with self.hmi.complaining():
-            page = await self.client.tenants(limit=ASKED_FOR, sort="name")
-            names = [tenant.name for tenant in page.data]
-            if not names:
-                self.notify("A vPLM belongs to a tenant: create one first.")
-                await self.run_action("create_tenant")
-                return
-            here = self.vplms.table.current
-            domain = here.domain if here is not None else "general"
-            owner = self.owner or names[0]
-            form = vplm_form(self.client, names, self._domains, owner, domain, adapter, labels)
-            if await self.app.push_screen_wait(form):
-                self._changed()
-
-    @changes
-    @work
-    async def action_change_vplm(self) -> None:
-        vplm, ids = self.vplms.table.current, self.vplms.table.chosen_keys
-        if vplm is not None and await self.app.push_screen_wait(
-            change_vplm_form(self.client, vplm, self._domains, ids)
-        ):
-            self._changed(tenants_too=False)
-
-    @changes
-    @work
-    async def action_delete_vplm(self) -> None:
-        ids = self.vplms.table.chosen_keys
-        if not ids:
-            return
-        question = f"Delete vPLM {ids[0]}?" if len(ids) == 1 else f"Delete {len(ids)} vPLMs?"
-        named = "" if len(ids) == 1 else several(ids) + "\n"
-        it = "it" if len(ids) == 1 else "them"
-        goes = f"{named}Adapter and head are lost; requests to {it} fail."
-        if await self.app.push_screen_wait(Confirm(question, goes)):
-            with self.hmi.complaining():
-                for vplm_id in ids:
-                    await self.client.remove_vplm(vplm_id)
-                what = ids[0] if len(ids) == 1 else f"{len(ids)} vPLMs"
-                self.notify(f"Deleted {what}.", markup=False)
-            self._changed()
-
-    @changes
-    @work
-    async def action_pin(self) -> None:
-        ids, here = self.vplms.table.chosen_keys, self.vplms.table.current
-        if not ids or here is None:
-            return
-        pin = not here.pinned
-        with self.hmi.complaining():
-            for vplm_id in ids:
-                await self.client.change_vplm(vplm_id, pin=pin)
-            what = ids[0] if len(ids) == 1 else f"{len(ids)} vPLMs"
-            self.notify(f"{'Pinned' if pin else 'Unpinned'} {what}.", markup=False)
-        self._changed(tenants_too=False)
-
-    @work
-    async def action_versions(self) -> None:
-        vplm = self.vplms.table.current
-        if vplm is not None and await self.app.push_screen_wait(Versions(self.client, vplm.id)):
-            self._changed()
-
-    @changes
-    async def action_train_vplm(self) -> None:
-        vplm = self.vplms.table.current
-        if vplm is not None:
-            await self.hmi.train(vplm.id)
-
-    async def action_try_vplm(self) -> None:
-        vplm = self.vplms.table.current
-        if vplm is not None:
-            await self.hmi.try_out(vplm.id)

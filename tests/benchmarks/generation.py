@@ -30,8 +30,8 @@ from engine.knowledge.generation import Sequence, advance, begin, look_up
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.retrieve import Knowledge
 from engine.knowledge.view import Segment, TableView
-from engine.model.adapters import SlotWeights
 from engine.model.backbone import pick_dtype
+from engine.model.batched import SlotWeights
 from engine.model.decoder import Decoder, load_decoder
 from engine.model.kv_pool import KvPool
 from engine.model.ngrams import Keys, pack

@@ -22,8 +22,8 @@ from torch import Tensor
 from engine.bench.about import about_run
 from engine.bench.sources import open_sources
 from engine.bench.table import table
-from engine.model.adapters import BatchedAdapters, SlotWeights
 from engine.model.backbone import Backbone, load_backbone
+from engine.model.batched import BatchedAdapters, SlotWeights
 from engine.model.layers import mix_in_turn, mix_padded
 from engine.model.packing import Packing
 

@@ -17,7 +17,7 @@ from engine.model.backbone import pick_dtype
 from engine.training.pretrain.corpus import Corpus, passages, read_corpus
 from engine.training.pretrain.decoder import DecoderShape
 from engine.training.pretrain.folder import (
-    RunOrigin,
+    PretrainOrigin,
     finish_run,
     resume_run,
     save_run,
@@ -119,7 +119,7 @@ class Work:
         self._text_tokens = sum(len(row) for row in rows)
         say(f"{len(rows):,} passages, {self._text_tokens:,} tokens, {corpus.bytes:,} bytes")
         self.pretraining = Pretraining(rows, plan, pick_dtype(torch.device("cpu")))
-        self._origin = RunOrigin(corpus.sha256, plan)
+        self._origin = PretrainOrigin(corpus.sha256, plan)
 
     def run(
         self, minutes: float | None, tokens: int | None, stop: threading.Event, save_s: float

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from engine.errors import Conflict, Damaged
+from engine.errors import Conflict
+from engine.knowledge.run_file import RunOrigin, keep_run, kept_run
 from engine.training.pretrain.run import Pretraining, PretrainPlan
 from engine.training.pretrain.vocabulary import END
 from store.files import make_folder, remove_file, write_whole
@@ -24,14 +24,11 @@ _TIED = "lm_head.weight"
 
 
 @dataclass(frozen=True, slots=True)
-class RunOrigin:
+class PretrainOrigin(RunOrigin):
     """What makes a run this run; its budget may change while it lasts."""
 
     corpus_sha256: str
     plan: PretrainPlan
-
-    def text(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
 
 
 def write_model(folder: Path, model: Any, tokenizer: Any, report: Mapping[str, Any]) -> None:
@@ -63,7 +60,7 @@ def write_model(folder: Path, model: Any, tokenizer: Any, report: Mapping[str, A
     write_whole(folder / REPORT, _json(report))
 
 
-def save_run(folder: Path, run: Pretraining, origin: RunOrigin, budget: int) -> None:
+def save_run(folder: Path, run: Pretraining, origin: PretrainOrigin, budget: int) -> None:
     """Keep what `resume_run` needs, whole or not at all."""
     tensors: dict[str, Tensor] = {}
     for name, parameter in run.model.named_parameters():
@@ -72,12 +69,11 @@ def save_run(folder: Path, run: Pretraining, origin: RunOrigin, budget: int) -> 
             for key, value in optimizer.state.get(parameter, {}).items():
                 tensors[f"{name}|{key}"] = value
     done = {name: getattr(run, name) for name in ("step", "turn", "place", "tokens", "loss")}
-    metadata = {"origin": origin.text(), "done": json.dumps(done), "budget": str(budget)}
     make_folder(folder)
-    write_whole(folder / UNFINISHED, save(tensors, metadata))
+    keep_run(folder / UNFINISHED, origin, tensors, done | {"budget": budget})
 
 
-def resume_run(folder: Path, run: Pretraining, origin: RunOrigin) -> int | None:
+def resume_run(folder: Path, run: Pretraining, origin: PretrainOrigin) -> int | None:
     """Take up the run that `folder` holds and return its budget; None if it holds none.
 
     Raises Conflict if it is another run's or a finished model's, Damaged if it cannot be read.
@@ -90,24 +86,15 @@ def resume_run(folder: Path, run: Pretraining, origin: RunOrigin) -> int | None:
                 remedy="Name another folder, or remove this one.",
             )
         return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        same, done = metadata["origin"] == origin.text(), json.loads(metadata["done"])
-        budget = int(metadata["budget"])
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise Damaged(
-            f"The unfinished run in {folder} cannot be read: {error}.",
-            remedy=f"Remove {path} and begin again.",
-        ) from error
-    if not same:
+    kept = kept_run(path)
+    if kept.origin != origin.text():
         raise Conflict(
             f"{folder} holds an unfinished run of another text or with other settings.",
             remedy=f"Give the same again, name another folder, or remove {path}.",
         )
-    _restore(run, tensors)
-    for name, value in done.items():
+    _restore(run, kept.tensors)
+    budget = int(kept.done.pop("budget"))
+    for name, value in kept.done.items():
         setattr(run, name, value)
     return budget
 

@@ -17,6 +17,7 @@ from engine.training.worker.messages import Begin, JobFiles, News, Order, Ready,
 
 log = logging.getLogger(__name__)
 
+_KERNELS = "32"
 _END_S = 3.0
 """Seconds that the process gets to end by itself."""
 
@@ -35,6 +36,20 @@ Launch = Callable[[Connection, int], Running]
 """Starts a process that serves the connection with so many math threads."""
 
 
+def environment(threads: int) -> dict[str, str]:
+    """Variables of a process that trains with so many math threads.
+
+    It meets few shapes often. What the math library keeps of a thousand others, compiled, would be
+    several times what training takes.
+    """
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": _KERNELS,
+        "LRU_CACHE_CAPACITY": _KERNELS,
+    }
+
+
 def launch(connection: Connection, threads: int) -> Running:
     """The real one: a session of its own, no input, the engine's log."""
     safe = ["-P"] if sys.flags.safe_path else []
@@ -44,7 +59,7 @@ def launch(connection: Connection, threads: int) -> Running:
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         pass_fds=(handle,),
-        env={**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)},
+        env=os.environ | environment(threads),
     )
 
 
@@ -104,8 +119,9 @@ class TrainingProcess:
                 self.news(left)
         return not self._at_work
 
-    def stop(self) -> None:
-        """End the process, in a moment or by force. Nothing happens if there is none."""
+    def stop(self, patience: float = _END_S) -> None:
+        """End the process, by itself within `patience` seconds or by force. Nothing happens if
+        there is none."""
         running, self._running = self._running, None
         connection, self._connection = self._connection, None
         self._at_work = False
@@ -114,7 +130,7 @@ class TrainingProcess:
         if running is None:
             return
         try:
-            running.wait(_END_S)
+            running.wait(patience)
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()

@@ -24,14 +24,9 @@ from engine.bench.ending import throwaway_folder
 from engine.bench.table import table
 from engine.errors import BadInput
 from engine.model.adapterhub import HubAdapter, from_hub, to_hub
-from engine.model.adapters import (
-    PLACES,
-    AdapterShape,
-    AdapterWeights,
-    bottleneck,
-    random_adapter,
-)
+from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import Backbone, load_backbone
+from engine.model.batched import bottleneck
 from engine.model.packing import Packing
 from store.tensors import pack, unpack
 from tests.benchmarks.peers.environments import PEERS, NotInstalled, python_of

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from engine.appliance import Appliance
+from engine.appliance.source import store_adapters
 from engine.errors import BadInput
+from engine.model.adapters import random_adapter
 from engine.model.reading import read_texts, read_words
 from engine.schema import (
     ClassifyRequest,
@@ -47,9 +51,25 @@ PAIRS = [TextPair(text=a, text_pair=b) for a, b in zip(TEXTS, reversed(TEXTS), s
 def every(appliance: Appliance) -> Appliance:
     """With a vPLM of each task, acme/TASK, and a second classifier."""
     for task, labels in LABELS.items():
-        make_vplm(appliance, f"acme/{task}", labels, task=task)
-    make_vplm(appliance, "acme/other", LABELS["classify"])
+        given = {"adapter": decided(appliance, 3.0)} if task == "classify" else {}
+        make_vplm(appliance, f"acme/{task}", labels, task=task, **given)
+    make_vplm(appliance, "acme/other", LABELS["classify"], adapter=decided(appliance, -3.0))
     return appliance
+
+
+def decided(appliance: Appliance, bias: float) -> str:
+    """An adapter that says no to everything, or yes, so that two cannot be taken for each other."""
+    core = core_of(appliance)
+    labels = LABELS["classify"]
+    weights = random_adapter(
+        replace(core.adapter_shape, rank=4), len(labels), torch.Generator().manual_seed(0)
+    )
+    weights = replace(weights, head_bias=torch.tensor([bias, -bias]))
+    [row] = store_adapters(
+        core.blobs, core.backbone, [weights], domain="general", labels=labels, created_by="random"
+    )
+    core.catalogue.adapters.add(row)
+    return row.id
 
 
 def works_of(appliance: Appliance, task: str, mode: Mode, ticket: Ticket) -> list[Work]:

@@ -22,7 +22,9 @@ from engine.schema import (
     TextPair,
     TrainRequest,
 )
+from engine.training.worker import process
 from tests.engine.appliance.small import ended, make_tenant, make_vplm, opened
+from tests.engine.forked import launch
 
 THINGS = ("parcel", "invoice", "ticket", "refund", "letter")
 GOOD, BAD = ("wonderful", "excellent", "lovely"), ("terrible", "awful", "horrible")
@@ -86,12 +88,15 @@ MAKERS: dict[str, tuple[Callable[[random.Random], Row], tuple[str, ...]]] = {
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
+def engine(tmp_path_factory: pytest.TempPathFactory, fork_server: None) -> Iterator[Appliance]:
     paths = Paths.find(Path(tmp_path_factory.mktemp("home")))
     settings = Settings(paths=paths, device="cpu", threads=1, device_cache=64 << 20)
-    with opened(settings) as made:
-        make_tenant(made)
-        yield made
+    # It lives longer than a test, and so do the processes that it trains in.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "launch", launch)
+        with opened(settings) as made:
+            make_tenant(made)
+            yield made
 
 
 def trained(engine: Appliance, task: Any, rows: int, **choices: Any) -> tuple[Job, list[Row]]:

@@ -16,7 +16,7 @@ from engine.knowledge.generation import Sequence, advance, begin, caching_layers
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.retrieve import Knowledge, retrieve
 from engine.knowledge.view import TableView
-from engine.model.adapters import BatchedAdapters, SlotWeights
+from engine.model.batched import BatchedAdapters, SlotWeights
 from engine.model.decoder import Decoder
 from engine.model.kv_pool import KvPool
 from engine.model.packing import Packing

@@ -9,14 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from engine.errors import BadInput, Unavailable
 from engine.memory.arena import HEAD_ROWS_PER_SLOT, AdapterArena
-from engine.model.adapters import (
-    PLACES,
-    AdapterShape,
-    AdapterWeights,
-    BatchedAdapters,
-    bottleneck,
-    random_adapter,
-)
+from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, random_adapter
+from engine.model.batched import BatchedAdapters, bottleneck
 from engine.model.packing import Packing
 from tests.engine.memory.conftest import SHAPE, arena_of, holds, made
 

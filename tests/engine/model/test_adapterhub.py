@@ -19,8 +19,9 @@ from torch.nn import functional as F
 
 from engine.errors import BadInput
 from engine.model.adapterhub import HubAdapter, from_hub, to_hub
-from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, bottleneck, random_adapter
+from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import Backbone
+from engine.model.batched import bottleneck
 from engine.model.layers import Shape
 from engine.model.packing import Packing
 

@@ -12,16 +12,9 @@ from hypothesis import strategies as st
 
 from engine.errors import Damaged
 from engine.model import adapters
-from engine.model.adapters import (
-    PLACES,
-    AdapterShape,
-    AdapterWeights,
-    BatchedAdapters,
-    SlotWeights,
-    bottleneck,
-    random_adapter,
-)
+from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import Backbone
+from engine.model.batched import BatchedAdapters, SlotWeights, bottleneck
 from engine.model.packing import Packing
 
 UPPER, HIDDEN, RANK, SLOTS = 2, 8, 3, 6

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.model.layers import mix_in_turn, mix_padded
+from engine.model.layers import mix_in_turn, mix_padded, mix_plainly, mix_rows
 from engine.model.packing import Packing
 
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=8)
@@ -29,3 +30,18 @@ def test_what_a_row_hears_is_the_same_to_the_last_bit_in_any_company(
         torch.split(qkv, sizes)[which].clone(), Packing.of(sizes[which : which + 1])
     )
     assert torch.equal(mixed, alone)
+
+
+@pytest.mark.parametrize("sizes", [[5, 5, 5], [3, 7, 5, 6]])
+def test_attention_that_learns_is_the_same_attention(sizes: list[int]) -> None:
+    packing = Packing.of(sizes)
+    qkv = torch.randn(packing.total, 3, 4, 8, generator=torch.Generator().manual_seed(0))
+    plain, fused = (qkv.clone().requires_grad_() for _ in range(2))
+    left, right = mix_plainly(plain, packing), mix_padded(fused, packing)
+    torch.testing.assert_close(left, right)
+    for mixed in (left, right):
+        (mixed * torch.arange(mixed.numel()).view_as(mixed)).sum().backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(plain.grad, fused.grad, rtol=1e-4, atol=1e-3)
+    brief = qkv.bfloat16().requires_grad_()
+    assert mix_rows(brief, packing).grad_fn is not None
+    torch.testing.assert_close(mix_rows(brief, packing).float(), right, rtol=0.05, atol=0.05)

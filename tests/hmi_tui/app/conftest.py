@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 
 from engine.client import Paths
 from tests.hmi_tui.app.busy import busy_engine
@@ -34,3 +37,22 @@ def _no_wait_for_an_idle_processor(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("textual.app.wait_for_idle", let_others_run)
     monkeypatch.setattr("textual.pilot.wait_for_idle", let_others_run)
+
+
+_PARSED: dict[tuple[object, ...], list[RuleSet]] = {}
+
+
+@pytest.fixture(autouse=True)
+def _styles_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing styles is a quarter of what it takes to open the application, and every test opens
+    one; each source is parsed once for each set of variables that it may name."""
+    parse = Stylesheet._parse_rules
+
+    def once(self: Stylesheet, css: str, read_from: Any, *more: Any, **named: Any) -> list[RuleSet]:
+        variables = tuple(self._variables.items())
+        key = (css, read_from, more, tuple(named.items()), variables)
+        if key not in _PARSED:
+            _PARSED[key] = parse(self, css, read_from, *more, **named)
+        return _PARSED[key]
+
+    monkeypatch.setattr(Stylesheet, "_parse_rules", once)

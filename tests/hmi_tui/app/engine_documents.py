@@ -12,7 +12,6 @@ from engine.schema import (
     BackboneStatus,
     DeviceStatus,
     Domain,
-    DomainEpoch,
     EngineStatus,
     HostStatus,
     Job,
@@ -20,17 +19,15 @@ from engine.schema import (
     QueueStatus,
     Quota,
     Rates,
-    RebuildCost,
     Status,
     Tenant,
     TenantRate,
     TierStatus,
-    TokenOrigin,
     Vplm,
-    VplmVersion,
 )
 
 NOW = time.time()
+CPU = DeviceStatus(kind="cpu", name="CPU, 2 cores", note="No NVIDIA device; the CPU computes.")
 
 
 def sha(text: str) -> str:
@@ -103,21 +100,6 @@ def job(id: str, subject: str, state: str, **more: Any) -> Job:
     return Job.model_validate(values | more)
 
 
-def a_cost(domain: str, **more: Any) -> RebuildCost:
-    values: dict[str, Any] = {
-        "domain": domain,
-        "epoch": 4,
-        "tokens": 240_000,
-        "lookups": 0,
-        "entries": 52_100,
-        "bytes": 20 << 20,
-        "seconds": 14.0,
-        "train_seconds": 0.0,
-        "disk_free_bytes": 41 << 30,
-    }
-    return RebuildCost.model_validate(values | more)
-
-
 def a_spare_adapter(name: str) -> Adapter:
     """One that was imported and that nobody uses."""
     return Adapter(
@@ -133,58 +115,6 @@ def a_spare_adapter(name: str) -> Adapter:
         origin="train-7",
         label_names=["ham", "spam"],
     )
-
-
-def some_tokens() -> list[TokenOrigin]:
-    """One of each kind, of two nodes."""
-    return [
-        TokenOrigin(text="a", source="table", node="general"),
-        TokenOrigin(text="witty", source="table", node="reviews"),
-        TokenOrigin(text="film", source="table", node="reviews"),
-        TokenOrigin(text="about", source="backed_off", node="general"),
-        TokenOrigin(text="mem", source="cached", node=None),
-        TokenOrigin(text="##es", source="computed", node=None),
-    ]
-
-
-def some_versions() -> list[VplmVersion]:
-    """Three, the newest first; the newest serves."""
-    return [
-        VplmVersion(
-            version=number,
-            adapter=f"{number:064x}",
-            rank=64,
-            bytes=400_000,
-            accuracy=None if number == 1 else 0.8 + 0.05 * number,
-            origin="created" if number == 1 else "trained",
-            source="random" if number == 1 else f"job-{number}",
-            domain="reviews",
-            published_at=NOW - 86_400 * (4 - number),
-            serving=number == 3,
-        )
-        for number in (3, 2, 1)
-    ]
-
-
-def some_epochs() -> list[DomainEpoch]:
-    """Three, the newest first; the newest serves."""
-    return [
-        DomainEpoch(
-            epoch=number,
-            entries=30_000 + 4_000 * number,
-            bytes=(20 + number) << 20,
-            alpha=0.5,
-            coverage=0.5 + 0.05 * number,
-            encoder="inherited",
-            seconds=9.0 + number,
-            hits=600 + 50 * number,
-            lookups=1000,
-            hit_rate=0.6 + 0.05 * number,
-            published_at=NOW - 86_400 * (4 - number),
-            replaced_at=None if number == 3 else NOW - 86_400 * (3 - number),
-        )
-        for number in (3, 2, 1)
-    ]
 
 
 def tier(resident: int, hits: int, misses: int) -> TierStatus:
@@ -237,9 +167,7 @@ def a_status(tick: int, *, vplms: int, engine: dict[str, Any], **more: Any) -> S
             parameters=22_700_000,
             bytes=90_868_376,
         ),
-        device=DeviceStatus(
-            kind="cpu", name="CPU, 2 cores", note="No NVIDIA device; the CPU computes."
-        ),
+        device=CPU,
         host=HostStatus(
             cores=2,
             threads=1,

@@ -113,9 +113,8 @@ async def test_the_keys_of_the_footer_that_were_replaced_are_let_go(
     async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
         await sees(pilot, "acme/model-00001")
         for _ in range(12):
-            keys = pilot.app.screen.query(FooterKey)
-            await until(pilot, partial(bool, keys), "keys")
-            seen = keys.first()
+            await until(pilot, lambda: pilot.app.screen.query(FooterKey), "keys")
+            seen = pilot.app.screen.query(FooterKey).first()
             await pilot.press("tab")
             await until(pilot, partial(is_gone, seen), "other keys")
         gc.collect()

@@ -208,9 +208,11 @@ async def test_over_a_real_socket_a_killed_engine_is_missed_and_its_successor_fo
         await sees(pilot, "✗ down")
         for _ in range(2):
             process = await asyncio.to_thread(subprocess.Popen, command)
-            await sees(pilot, "● up")
-            process.kill()
-            await asyncio.to_thread(process.wait)
+            try:
+                await sees(pilot, "● up")
+            finally:
+                process.kill()
+                await asyncio.to_thread(process.wait)
             await sees(pilot, "✗ down", "Figures are")
             paths.socket.unlink()
 

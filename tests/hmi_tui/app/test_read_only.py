@@ -146,3 +146,15 @@ async def test_without_the_flag_there_is_no_such_sign(paths: Paths, engine: Scri
         await sees(pilot, "● up")
         await until(pilot, lambda: footer_keys(pilot), "a footer")
         assert "READ-ONLY" not in text_of(pilot)
+
+
+async def test_an_action_of_the_application_needs_no_screen(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    app = open_app(paths, engine)
+    async with app.run_test() as pilot:
+        await sees(pilot, "● up")
+    assert app.theme != "hmi-mono"
+    # Its screens are gone, as they are while it closes.
+    assert await app.run_action("app.use_theme('mono')")
+    assert app.theme == "hmi-mono"

@@ -13,11 +13,11 @@ import torch
 from engine.errors import Cancelled, Conflict, Damaged
 from engine.training.pretrain.command import Work
 from engine.training.pretrain.corpus import Corpus, Ids, batches, held_apart
-from engine.training.pretrain.folder import UNFINISHED, RunOrigin, resume_run, save_run
+from engine.training.pretrain.folder import UNFINISHED, PretrainOrigin, resume_run, save_run
 from engine.training.pretrain.run import Pretraining, PretrainPlan
 from tests.engine.training.pretrain.conftest import PLAN, a_text
 
-ORIGIN = RunOrigin("abc", PLAN)
+ORIGIN = PretrainOrigin("abc", PLAN)
 BUDGET = 4096
 
 
@@ -43,8 +43,12 @@ def test_a_run_that_was_left_ends_as_one_that_was_not(rows: list[Ids], tmp_path:
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("other", [RunOrigin("abd", PLAN), RunOrigin("abc", replace(PLAN, seed=1))])
-def test_another_run_is_not_taken_up(rows: list[Ids], tmp_path: Path, other: RunOrigin) -> None:
+@pytest.mark.parametrize(
+    "other", [PretrainOrigin("abd", PLAN), PretrainOrigin("abc", replace(PLAN, seed=1))]
+)
+def test_another_run_is_not_taken_up(
+    rows: list[Ids], tmp_path: Path, other: PretrainOrigin
+) -> None:
     save_run(tmp_path, a_run(rows), ORIGIN, BUDGET)
     with pytest.raises(Conflict, match="another text"):
         resume_run(tmp_path, a_run(rows), other)

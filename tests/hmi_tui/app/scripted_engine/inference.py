@@ -1,0 +1,68 @@
+"""What the engine in memory answers to texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.client import BadInput
+from engine.schema import ClassifyResponse, Input, Mode, Prediction, Timing, TokenOrigin, Usage
+from tests.hmi_tui.app.engine_documents import NOW
+from tests.hmi_tui.app.scripted_engine.vplms import VplmAnswers
+
+
+def some_tokens() -> list[TokenOrigin]:
+    """One of each kind, of two nodes."""
+    return [
+        TokenOrigin(text="a", source="table", node="general"),
+        TokenOrigin(text="witty", source="table", node="reviews"),
+        TokenOrigin(text="film", source="table", node="reviews"),
+        TokenOrigin(text="about", source="backed_off", node="general"),
+        TokenOrigin(text="mem", source="cached", node=None),
+        TokenOrigin(text="##es", source="computed", node=None),
+    ]
+
+
+@dataclass
+class InferenceAnswers(VplmAnswers):
+    fallback: str | None = None
+
+    async def classify(
+        self, model: str, input: Input | list[str], mode: Mode | None = None, explain: bool = False
+    ) -> ClassifyResponse:
+        self._answer("classify", model, input, mode)
+        asked = await self.vplm(model)
+        if isinstance(input, str) and not input.strip():
+            raise BadInput("input[0] is empty; give a text with at least one word")
+        size = len(asked.labels)
+        probs = [0.027] * size
+        probs[-1] = 1 - 0.027 * (size - 1)
+        plot = mode == "plot"
+        return ClassifyResponse(
+            id="c1",
+            created=int(NOW),
+            model=model,
+            data=[
+                Prediction(
+                    index=0,
+                    label=asked.labels[-1],
+                    probs=probs,
+                    num_classes=size,
+                    truncated=isinstance(input, str) and len(input) > 1000,
+                )
+            ],
+            labels=asked.labels,
+            usage=Usage(prompt_tokens=9),
+            tokens=[[] if self.fallback else some_tokens()] if explain else None,
+            timing=Timing(
+                queue_s=0.0004,
+                retrieve_s=0.0012 if plot else 0.0081,
+                load_s=0.0006,
+                compute_s=0.0072,
+                hit_rate=0.71 if plot else None,
+                batch_size=3,
+                batch_models=2,
+                tier="host" if plot else "device",
+                mode=mode or "plot",
+                fallback=self.fallback if plot else None,
+            ),
+        )
