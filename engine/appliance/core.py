@@ -270,7 +270,8 @@ class Core:
 
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""
-        return self.queue.size()[0] == 0 and self.metrics.rates().requests_per_s < _IDLE_RATE
+        quiet = self.queue.size()[0] == 0 and not self._generating()
+        return quiet and self.metrics.rates().requests_per_s < _IDLE_RATE
 
     def busy(self) -> bool:
         """Whether load has come, as a job for idle time must know it: within a second."""
@@ -278,7 +279,16 @@ class Core:
         self._lately.append((now, batches))
         while now - self._lately[0][0] > 1.0:
             self._lately.popleft()
-        return self.queue.size()[0] > 0 or batches - self._lately[0][1] > _IDLE_RATE
+        if self.queue.size()[0] > 0 or self._generating():
+            return True
+        return batches - self._lately[0][1] > _IDLE_RATE
+
+    def _generating(self) -> bool:
+        """Whether a text is being generated, which one request may take minutes for."""
+        if self.generators is None:
+            return False
+        use = self.generators.generator.use()
+        return use.living + use.waiting > 0
 
     def _job_ended(self, type: str, state: str) -> None:
         self.metrics.job_ended(type, state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import threading
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -17,7 +18,9 @@ from engine.appliance import Appliance
 from engine.config import Settings
 from engine.errors import BadInput, HmiError, Unavailable
 from engine.schema import Completion, CompletionRequest, VplmBulkCreate, VplmCreate
-from tests.engine.appliance.small import classify, core_of, make_tenant, make_vplm, opened
+from engine.serving.generation.order import Way
+from tests.engine.appliance.small import classify, core_of, make_tenant, make_vplm, opened, until
+from tests.engine.serving.generation.singing import order_of
 
 PROMPT = "the film was"
 
@@ -127,6 +130,23 @@ def test_who_leaves_in_the_middle_leaves_nothing(both: Appliance) -> None:
     # The next answer comes after the round that lets go of them.
     complete(both, max_tokens=1)
     check_nothing_lives(both)
+
+
+def test_an_engine_that_generates_is_not_idle(both: Appliance) -> None:
+    core, go_on = core_of(both), threading.Event()
+    assert core.generators is not None
+    assert (core.busy(), core.idle()) == (False, True)
+
+    def when_told() -> Way:
+        assert go_on.wait(10.0)
+        return Way(None)
+
+    order, ear = order_of(core.generators.decoder, [1, 2], 2, way=when_told)
+    core.generators.generator.offer([order])
+    assert (core.busy(), core.idle()) == (True, False)
+    go_on.set()
+    until(lambda: ear.over and not core.busy(), "the end of the text")
+    assert core.idle()
 
 
 def test_each_is_refused_the_others_question_with_the_right_route(both: Appliance) -> None:
