@@ -74,7 +74,7 @@ from engine.schema import (
 from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
 
-DatasetFormat = Literal["jsonl", "csv"]
+DatasetFormat = Literal["jsonl", "csv", "text"]
 
 
 class Port(Protocol):

@@ -22,7 +22,7 @@ from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
 from engine.appliance.usage import Usage
 from engine.config import Settings
-from engine.knowledge.retrieve import MissPolicy
+from engine.knowledge.retrieve import Knowledge, MissPolicy
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.traffic_file import TrafficLedger
 from engine.knowledge.tree import DomainTree
@@ -241,6 +241,14 @@ class Core:
         if self.generators is None:
             raise no_generators()
         return self.generators.adapter_shape
+
+    def knowledge_of(self, task: str, domain: str) -> Knowledge:
+        """What a vPLM of that task uses in `domain` now. NotFound; Unavailable as of shape_of."""
+        if task != "generate":
+            return self.tree.take(domain)
+        if self.generators is None:
+            raise no_generators()
+        return self.generators.knowledge
 
     def _round_ended(self, record: RoundRecord) -> None:
         self.metrics.observe_round(

@@ -14,7 +14,7 @@ from engine.appliance.stack import ARENA_RANK, Shelves
 from engine.config import Settings, assets_dir
 from engine.errors import Unavailable
 from engine.knowledge.encoder_file import general_hplm
-from engine.knowledge.retrieve import Damage, Knowledge
+from engine.knowledge.retrieve import Knowledge
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.view import TableView
 from engine.memory.arena import AdapterArena
@@ -38,10 +38,9 @@ class GeneratorStack:
     that generates with them."""
 
     decoder: Decoder
-    knowledge: Knowledge | None
-    """The general encoder's rows, computed or kept lately; None: there is no such encoder, and
+    knowledge: Knowledge
+    """The general encoder's rows, computed or kept lately. Damaged: there is no such encoder, and
     every answer is in exact mode."""
-    damage: Damage | None
     adapter_shape: AdapterShape
     tiers: AdapterTiers
     generator: Generator
@@ -50,7 +49,8 @@ class GeneratorStack:
         """How a text of a vPLM in `mode` is generated, and why not otherwise."""
         if mode == "exact":
             return Way(None)
-        return Way(self.knowledge, None if self.damage is None else self.damage.detail)
+        damage = self.knowledge.damage
+        return Way(self.knowledge) if damage is None else Way(None, damage.detail)
 
     def close(self) -> None:
         self.generator.stop()
@@ -74,14 +74,12 @@ def load_generators(
         folder, device=device, dtype=pick_dtype(device), split=_split(folder, settings)
     )
     hplm, damage = general_hplm(None, decoder)
-    knowledge: Knowledge | None = None
-    if damage is None:
-        here, hidden = hplm.to(device), decoder.shape.hidden
-        cache = RowCache(settings.table_cache, hidden).share(1)
-        view = TableView("general", (), hidden)
-        knowledge = Knowledge("general", 0, view, here.encoder, here.bridge, cache=cache)
-    else:
+    if damage is not None:
         log.warning("generators answer in exact mode: %s", damage.detail)
+    here, hidden = hplm.to(device), decoder.shape.hidden
+    cache = RowCache(settings.table_cache, hidden).share(1)
+    view = TableView("general", (), hidden)
+    knowledge = Knowledge("general", 0, view, here.encoder, here.bridge, damage, cache)
     upper = decoder.shape.layers - decoder.split
     shape = AdapterShape(upper, decoder.shape.hidden, ARENA_RANK)
     arena = AdapterArena(shape, settings.device_cache, device, decoder.dtype)
@@ -96,7 +94,7 @@ def load_generators(
         limit_tokens=settings.queue_tokens,
     )
     generator.start()
-    return GeneratorStack(decoder, knowledge, damage, shape, tiers, generator)
+    return GeneratorStack(decoder, knowledge, shape, tiers, generator)
 
 
 def bundled_generator() -> Path | None:

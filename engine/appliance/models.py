@@ -15,6 +15,11 @@ from store.catalogue import Catalogue
 from store.rows import VplmRow
 
 
+def perplexity_of(task: str, accuracy: float | None) -> float | None:
+    """What a generator's held-out accuracy, the likelihood of a token, is one over."""
+    return 1 / accuracy if accuracy and task == "generate" else None
+
+
 def miss_of(row: VplmRow) -> MissPolicy | None:
     """The vPLM's own miss policy; None where the engine's holds."""
     if row.miss is None:

@@ -159,7 +159,7 @@ class TrainingParty:
             task=task_name(vplm.task),
             labels=vplm.labels,
             dataset=self._lend(dataset),
-            knowledge=describe(core.tree.take(vplm.domain), folder / "hplms"),
+            knowledge=describe(core.knowledge_of(vplm.task, vplm.domain), folder / "hplms"),
             rank=request.rank or vplm.rank,
             start=None if fresh or resumed is not None else vplm.adapter,
             current=vplm.adapter if vplm.accuracy is not None else None,

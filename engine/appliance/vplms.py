@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
-from engine.appliance.models import miss_of, task_name
+from engine.appliance.models import miss_of, perplexity_of, task_name
 from engine.appliance.publishing import forget_versions
 from engine.appliance.quota import Allowance
 from engine.appliance.source import adapter_bytes, store_adapters
@@ -251,6 +251,7 @@ class VplmCalls(Calls):
             dedicated_bytes=backbone.dedicated_bytes + head,
             bert_base_bytes=bert_base_bytes(len(row.labels)),
             accuracy=row.accuracy,
+            perplexity=perplexity_of(row.task, row.accuracy),
             requests=core.models.requests[row.id],
             created_at=row.created_at,
             miss=miss_of(row),

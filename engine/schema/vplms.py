@@ -164,6 +164,9 @@ class Vplm(Answer):
     bert_base_bytes: int = 0
     """What a model of BERT-base's shape with as many labels would take."""
     accuracy: float | None
+    """Held out, when it was trained: the task's own metric."""
+    perplexity: float | None = None
+    """Of a trained generator, held out: one over its `accuracy`, the likelihood of a token."""
     requests: int
     miss: Miss | None = None
     """Its own miss policy; None: the engine's."""

@@ -20,7 +20,7 @@ from engine.knowledge.retrieve import Knowledge
 from engine.model.adapters import AdapterWeights
 from engine.model.backbone import Backbone
 from engine.training.plan import TrainPlan
-from engine.training.report import TrainReport
+from engine.training.report import TrainReport, told
 from engine.training.schedule import set_rate
 from engine.training.stack import AdapterStack
 from engine.training.states import Shelf, StateCache
@@ -157,7 +157,7 @@ class Learner:
             self.best = self.rounded()
         self.stopped_early = 0 < plan.patience < len(values) - best
         report.message = (
-            f"epoch {self.epoch} of {plan.epochs}: held-out {self.task.metric} {score.value:.3f}"
+            f"epoch {self.epoch} of {plan.epochs}: held-out {told(self.task.metric, score.value)}"
         )
         self.tick()
 
@@ -176,8 +176,8 @@ class Learner:
         early = f", stopped after epoch {self.epoch}" if self.stopped_early else ""
         report.message = (
             f"trained {self.plan.epochs} epochs{early} on {len(self.training):,} rows in "
-            f"{time.perf_counter() - self._began:.0f} s; held-out {self.task.metric} "
-            f"{report.value:.3f}"
+            f"{time.perf_counter() - self._began:.0f} s; held-out "
+            f"{told(self.task.metric, report.value)}"
         )
         return last if self.best is None else self.best
 

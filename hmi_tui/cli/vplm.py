@@ -8,9 +8,9 @@ import click
 
 from hmi_tui.cli import vplm_versions
 from hmi_tui.cli.grammar import Branch, connect, flag, say
-from hmi_tui.cli.output import instant, listing, percent, readable, record, show, table
+from hmi_tui.cli.output import instant, listing, readable, record, show, table
 from hmi_tui.cli.paging import gather, paged
-from hmi_tui.figures import share, size
+from hmi_tui.figures import held_out, share, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,7 +216,7 @@ def _table(vplms: Sequence[Vplm]) -> str:
                 str(one.rank),
                 one.tier + (" pinned" if one.pinned else ""),
                 str(one.version),
-                percent(one.accuracy),
+                held_out(one.accuracy, one.perplexity),
                 size(one.stored_bytes),
             )
             for one in vplms
@@ -248,7 +248,7 @@ def _pairs(one: Vplm) -> list[tuple[str, str]]:
         ("rank", str(one.rank)),
         ("adapter", one.adapter),
         ("version", str(one.version)),
-        ("accuracy", percent(one.accuracy)),
+        ("accuracy", held_out(one.accuracy, one.perplexity)),
         ("tier", one.tier + (", pinned" if one.pinned else "")),
         ("stored", _stored(one)),
         ("requests", str(one.requests)),

@@ -40,7 +40,8 @@ class DatasetCalls:
         text_pair: str = "text_pair",
     ) -> Call[Dataset]:
         """Stream a .jsonl, .json or .csv file, or one with .gz; columns `text` and `label`, and
-        `text_pair` where `task` reads two texts."""
+        `text_pair` where `task` reads two texts. To generate is learnt from a .txt too, and from
+        "text", or "prompt" and "completion"."""
         return Call(
             "PUT",
             _path(tenant, name),
