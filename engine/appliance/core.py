@@ -32,7 +32,6 @@ from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, pick_device
 from engine.serving.admission import Admission
 from engine.serving.draft import BatchLimits
-from engine.serving.generation.rounds import RoundRecord
 from engine.serving.pipeline import Pipeline
 from engine.serving.scheduler import Scheduler
 from engine.serving.threads import ThreadShare
@@ -96,7 +95,13 @@ class Core:
         arena = self.tiers.arena
         self.tenants = TenantBook(self.catalogue)
         self.generators = load_generators(
-            settings, shelves, device, self.tenants.weight, self._round_ended, phase
+            settings,
+            shelves,
+            device,
+            self.tenants.weight,
+            # Nothing is generated before the engine is open.
+            lambda record: self.chronicle.round(record),
+            phase,
         )
         """None: no vPLM can generate."""
         self.models = ModelBook(self.catalogue, self.tiers_of)
@@ -250,11 +255,6 @@ class Core:
         if self.generators is None:
             raise no_generators()
         return self.generators.knowledge
-
-    def _round_ended(self, record: RoundRecord) -> None:
-        self.metrics.observe_round(
-            record.prefill, record.decode, record.retrieve_s + record.compute_s
-        )
 
     def _all_tiers(self) -> list[AdapterTiers]:
         return [self.tiers, *([] if self.generators is None else [self.generators.tiers])]

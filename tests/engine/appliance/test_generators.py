@@ -132,6 +132,22 @@ def test_who_leaves_in_the_middle_leaves_nothing(both: Appliance) -> None:
     check_nothing_lives(both)
 
 
+def test_the_status_and_the_trace_show_what_is_generated(both: Appliance) -> None:
+    complete(both, max_tokens=5, ignore_eos=True)
+    found = both.status().generators
+    assert found is not None
+    assert found.fallback is not None
+    assert (found.backbone.layers, found.backbone.split) == (4, 2)
+    assert (found.living, found.waiting, found.cache_used_bytes) == (0, 0, 0)
+    assert found.cache_bytes <= 1 << 20
+    assert found.adapters == 1
+    assert found.tokens_per_s > 0
+    rounds = [span for span in both.spans(None, 99).data if span.lane == "generate"]
+    assert rounds[0].name.startswith("prefill ")
+    assert [span.name for span in rounds[1:]] == ["decode 1"] * 4
+    assert all(span.models == 1 and span.seconds > 0 for span in rounds)
+
+
 def test_an_engine_that_generates_is_not_idle(both: Appliance) -> None:
     core, go_on = core_of(both), threading.Event()
     assert core.generators is not None
