@@ -62,6 +62,16 @@ def main() -> None:
     help="The n-gram encoder distilled for that backbone, instead of the bundled one.",
 )
 @_option(
+    "--generator",
+    type=click.Path(path_type=Path),
+    help="A local checkpoint folder of the GPT-2 family, for vPLMs that generate.",
+)
+@_option(
+    "--generator-split",
+    type=click.IntRange(min=1),
+    help="How many of its layers come from rows; two thirds if left out.",
+)
+@_option(
     "--split",
     type=click.IntRange(min=1),
     default=_DEFAULTS["split"],
@@ -72,6 +82,7 @@ def main() -> None:
 @_cache("--host-cache", help="Host memory for adapters.")
 @_cache("--device-cache", help="Device memory for adapters.")
 @_cache("--table-cache", help="Host memory for table rows that had to be computed.")
+@_cache("--kv-cache", help="Device memory for texts that are being generated.")
 @_option(
     "--miss",
     type=click.Choice(["compute", "backoff"]),

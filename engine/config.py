@@ -128,10 +128,16 @@ class Settings:
     paths: Paths = field(default_factory=Paths.find)
     backbone: Path | None = None
     encoder: Path | None = None
+    generator: Path | None = None
+    """A checkpoint of the GPT-2 family; None: the bundled one, if there is one."""
+    generator_split: int | None = None
+    """Of its layers come from rows; None: two thirds."""
     device: str = "auto"
     host_cache: int = 2 << 30
     device_cache: int = 256 << 20
     table_cache: int = 512 << 20
+    kv_cache: int = 256 << 20
+    """For the keys and values of texts that are being generated."""
     miss: str = "compute"
     damaged: str = "refuse"
     slo_ms: float | None = None

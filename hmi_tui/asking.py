@@ -15,13 +15,14 @@ from engine.schema import (
     TextPair,
     Vplm,
 )
+from hmi_tui.continuing import going_on
 
 Reply = ClassifyResponse | TagResponse | PredictResponse | EmbeddingsResponse
 
 
 async def ask(client: AsyncClient, vplm: Vplm, text: str, mode: Mode) -> Reply:
-    """What the vPLM says of a text; of two, if its task reads two and the text has a second line.
-    A classifier in plot mode says where each token's row came from, too."""
+    """What a vPLM says of a text, if it does not go on from it; of two, if its task reads two and
+    the text has a second line. A classifier in plot mode says where each token's row came from."""
     if vplm.task == "tokens":
         return await client.tag(vplm.id, text, mode)
     if vplm.task == "embedding":
@@ -37,6 +38,8 @@ def call_of(vplm: Vplm, text: str) -> Call[Any]:
         return calls.tag(vplm.id, text, vplm.mode)
     if vplm.task == "embedding":
         return calls.embed(vplm.id, text, vplm.mode)
+    if vplm.task == "generate":
+        return calls.complete(going_on(vplm, text, vplm.mode))
     given = _halves(text) if vplm.task == "pair" else text
     if vplm.task == "regression":
         return calls.predict(vplm.id, given, vplm.mode)

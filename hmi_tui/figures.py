@@ -57,6 +57,11 @@ def share(fraction: float | None, decimals: int = 0) -> str:
     return NOTHING if fraction is None else f"{100 * fraction:.{decimals}f} %"
 
 
+def held_out(accuracy: float | None, perplexity: float | None) -> str:
+    """What held-out rows said: a share of 1, or of what generates its perplexity, "ppl 80.6"."""
+    return share(accuracy, 1) if perplexity is None else f"ppl {perplexity:.4g}"
+
+
 def seconds(duration: float | None) -> str:
     """A duration as "420 µs", "8.1 ms", "1.2 s", "3 m 12 s", "2 h 05 m" or "3 d 4 h"."""
     if duration is None:

@@ -91,6 +91,8 @@ class Client(Calls):
             self._link.speaking(),
             self._http.sse(
                 stream.path,
+                method=stream.method,
+                content=stream.content,
                 headers=stream.headers,
                 timeout=self._link.stream_timeout,
                 max_event_size=MAX_EVENT,
@@ -99,6 +101,8 @@ class Client(Calls):
             if source.response.status_code >= 400:
                 raise error_of(source.response.status_code, source.response.read())
             for event in source:
+                if event.data == stream.end:
+                    return
                 yield stream.read(event.data)
 
     def watch_job(self, id: str) -> Generator[Job, None, None]:

@@ -70,14 +70,25 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Stream(Generic[T]):
-    """An event stream; `read` turns the data of one event into a value."""
+    """An event stream; `read` turns the data of one event into a value.
+
+    With `content` (JSON) it is asked for by POST. The event `end` is its last, and no value.
+    """
 
     path: str
     read: Callable[[str], T]
     last_id: int | None = None
+    content: bytes | None = None
+    end: str | None = None
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.content is None else "POST"
 
     @property
     def headers(self) -> dict[str, str]:
+        if self.content is not None:
+            return {"Content-Type": "application/json"}
         return {} if self.last_id is None else {"Last-Event-ID": str(self.last_id)}
 
 

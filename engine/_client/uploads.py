@@ -17,10 +17,17 @@ CHUNK = 256 << 10
 Texts = bytes | Path | Iterable[bytes | Path]
 """A corpus: its bytes, a file, or pieces of either kind in order."""
 
-_FORMATS: dict[str, Literal["jsonl", "csv"]] = {".jsonl": "jsonl", ".json": "jsonl", ".csv": "csv"}
+DatasetFormat = Literal["jsonl", "csv", "text"]
+
+_FORMATS: dict[str, DatasetFormat] = {
+    ".jsonl": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".txt": "text",
+}
 
 
-def dataset_format(path: Path) -> Literal["jsonl", "csv"]:
+def dataset_format(path: Path) -> DatasetFormat:
     """The format that the name says, .gz aside."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] == ".gz":
@@ -28,7 +35,8 @@ def dataset_format(path: Path) -> Literal["jsonl", "csv"]:
     if not suffixes or suffixes[-1] not in _FORMATS:
         raise BadInput(
             f"The format of {path.name} is not known.",
-            remedy="Give a file that ends in .jsonl, .json or .csv, or one of them with .gz.",
+            remedy="Give a file that ends in .jsonl, .json, .csv or, for a generator, .txt, or in "
+            "one of them with .gz.",
             code="unknown_format",
         )
     return _FORMATS[suffixes[-1]]

@@ -106,6 +106,8 @@ class AsyncClient(Calls):
         with self._link.speaking():
             async with self._http.sse(
                 stream.path,
+                method=stream.method,
+                content=stream.content,
                 headers=stream.headers,
                 timeout=self._link.stream_timeout,
                 max_event_size=MAX_EVENT,
@@ -113,6 +115,8 @@ class AsyncClient(Calls):
                 if source.response.status_code >= 400:
                     raise error_of(source.response.status_code, await source.response.aread())
                 async for event in source:
+                    if event.data == stream.end:
+                        return
                     yield stream.read(event.data)
 
     async def watch_job(self, id: str) -> AsyncGenerator[Job, None]:

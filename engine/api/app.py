@@ -22,6 +22,7 @@ from engine.api.routes import (
     datasets,
     domains,
     events,
+    generation,
     inference,
     jobs,
     starters,
@@ -91,6 +92,7 @@ def create_app(
         datasets,
         jobs,
         inference,
+        generation,
     ):
         app.include_router(routes.router)
     app.include_router(adapters.hub)

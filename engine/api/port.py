@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -19,6 +19,9 @@ from engine.schema import (
     ClassifyRequest,
     ClassifyResponse,
     Collected,
+    Completion,
+    CompletionChunk,
+    CompletionRequest,
     CorpusReceipt,
     Created,
     Dataset,
@@ -71,7 +74,7 @@ from engine.schema import (
 from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
 
-DatasetFormat = Literal["jsonl", "csv"]
+DatasetFormat = Literal["jsonl", "csv", "text"]
 
 
 class Port(Protocol):
@@ -188,6 +191,10 @@ class Port(Protocol):
     async def tag(self, request: TagRequest) -> TagResponse: ...
     async def predict(self, request: PredictRequest) -> PredictResponse: ...
     async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse: ...
+    async def complete(self, request: CompletionRequest) -> Completion: ...
+    def complete_stream(
+        self, request: CompletionRequest
+    ) -> AsyncGenerator[CompletionChunk, None]: ...
     def models(self) -> ModelList: ...
 
 

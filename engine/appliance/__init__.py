@@ -8,6 +8,7 @@ from engine.appliance.activity import ActivityCalls
 from engine.appliance.backbones import BackboneCalls
 from engine.appliance.core import Core
 from engine.appliance.datasets import DatasetCalls
+from engine.appliance.generating import GenerationCalls
 from engine.appliance.hub import HubCalls
 from engine.appliance.inference import InferenceCalls
 from engine.appliance.opening import Opening
@@ -34,6 +35,7 @@ class Appliance(
     StarterCalls,
     BackboneCalls,
     InferenceCalls,
+    GenerationCalls,
     StatusCalls,
     ActivityCalls,
 ):

@@ -24,6 +24,7 @@ _ROUTES: dict[TaskName, str] = {
     "tokens": "POST /v1/tag (hmi tag)",
     "regression": "POST /v1/predict (hmi predict)",
     "embedding": "POST /v1/embeddings (hmi embed)",
+    "generate": "POST /v1/completions (hmi generate)",
 }
 _NOUNS: dict[TaskName, str] = {
     "classify": "classifies texts",
@@ -32,6 +33,7 @@ _NOUNS: dict[TaskName, str] = {
     "tokens": "marks spans",
     "regression": "predicts numbers",
     "embedding": "embeds texts",
+    "generate": "generates text",
 }
 
 
@@ -64,7 +66,7 @@ class Asking(Calls):
         was given pairs where it reads texts, or the other way round."""
         core, began = self._core, time.perf_counter()
         model = core.models.take(vplm)
-        _check_task(model, tasks, texts)
+        check_task(model, tasks, texts)
         with self._counted(model, len(texts), began) as tokens:
             readings = await self._read(model.task, texts)
             while True:
@@ -80,7 +82,7 @@ class Asking(Calls):
                     if now == model:
                         raise
                     model = now
-                    _check_task(model, tasks, texts)
+                    check_task(model, tasks, texts)
             found = Asked(model, chosen, ticket, readings, outcomes)
             tokens.append(found.tokens)
         return found
@@ -140,7 +142,7 @@ class Asking(Calls):
         try:
             with core.admission.admit(model.tenant):
                 yield tokens
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             outcome = "cancelled"
             raise
         except (HmiError, StoreError) as error:
@@ -158,7 +160,7 @@ class Asking(Calls):
             core.metrics.observe_request(model.tenant, outcome, seconds, texts, sum(tokens))
 
 
-def _check_task(model: ServedModel, tasks: tuple[TaskName, ...], texts: Sequence[Text]) -> None:
+def check_task(model: ServedModel, tasks: tuple[TaskName, ...], texts: Sequence[Text]) -> None:
     task = model.task
     if task not in tasks:
         raise BadInput(

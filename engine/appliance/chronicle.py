@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from engine.memory.counters import Move
+from engine.serving.generation.rounds import RoundRecord
 from engine.serving.record import BatchRecord
 from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
@@ -83,6 +84,26 @@ class Chronicle:
         self.spans.record(span)
         if move.tier == "device":
             self._metrics.observe_swap()
+
+    def round(self, record: RoundRecord) -> None:
+        """The decoder's batch is a round further."""
+        seconds = record.retrieve_s + record.compute_s
+        parts = [
+            f"{phase} {tokens}"
+            for phase, tokens in (("prefill", record.prefill), ("decode", record.decode))
+            if tokens
+        ]
+        self.spans.record(
+            Span(
+                "generate",
+                " + ".join(parts),
+                record.began,
+                seconds,
+                tokens=record.prefill + record.decode,
+                models=record.models,
+            )
+        )
+        self._metrics.observe_round(record.prefill, record.decode, seconds)
 
     def job(self, row: JobRow, context: JobContext) -> None:
         """A job has changed."""

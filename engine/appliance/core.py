@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine.appliance.chronicle import Chronicle
 from engine.appliance.epochs import EpochBook
+from engine.appliance.generator_stack import load_generators, no_generators
 from engine.appliance.inspection import TableInspection
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
@@ -21,7 +22,7 @@ from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
 from engine.appliance.usage import Usage
 from engine.config import Settings
-from engine.knowledge.retrieve import MissPolicy
+from engine.knowledge.retrieve import Knowledge, MissPolicy
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.traffic_file import TrafficLedger
 from engine.knowledge.tree import DomainTree
@@ -92,10 +93,20 @@ class Core:
         phase("starting the pipeline")
         self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
         arena = self.tiers.arena
-        self.models = ModelBook(self.catalogue, self.tiers)
+        self.tenants = TenantBook(self.catalogue)
+        self.generators = load_generators(
+            settings,
+            shelves,
+            device,
+            self.tenants.weight,
+            # Nothing is generated before the engine is open.
+            lambda record: self.chronicle.round(record),
+            phase,
+        )
+        """None: no vPLM can generate."""
+        self.models = ModelBook(self.catalogue, self.tiers_of)
         self.usage = Usage(self.catalogue)
         self.tariff = TariffFile(paths.config)
-        self.tenants = TenantBook(self.catalogue)
         self.admission = Admission(self.tenants.terms)
         self.refused: Counter[str] = Counter()
         """Requests refused with 429 since start, by reason."""
@@ -177,9 +188,18 @@ class Core:
     def tiers(self) -> AdapterTiers:
         return self.stack.tiers
 
+    def tiers_of(self, task: str) -> AdapterTiers:
+        """Where adapters of vPLMs of that task are; the classifiers' for generators that no
+        decoder is there for, which nobody can ask."""
+        if task == "generate" and self.generators is not None:
+            return self.generators.tiers
+        return self.tiers
+
     def close(self) -> None:
         """Stop serving, then jobs, then let go of the store."""
         self.pipeline.stop()
+        if self.generators is not None:
+            self.generators.close()
         self.tiers.close()
         self.jobs.stop()
         self.ledger.save()
@@ -194,7 +214,8 @@ class Core:
         if not self.catalogue.adapters.used(adapter):
             self.discard_adapter(adapter)
         else:
-            self.tiers.pin(adapter, pinned=self.pinned(adapter))
+            for tiers in self._all_tiers():
+                tiers.pin(adapter, pinned=self.pinned(adapter))
 
     def pinned(self, adapter: str) -> bool:
         """Whether any vPLM that answers with the adapter is pinned."""
@@ -207,10 +228,36 @@ class Core:
 
     def forget_blob(self, adapter: str) -> None:
         """Take an adapter that the catalogue does not know out of memory and off the disk."""
-        self.tiers.forget(adapter)
+        for tiers in self._all_tiers():
+            tiers.forget(adapter)
         # Its file may have been lost already; gone is gone.
         with contextlib.suppress(NotFound):
             self.blobs.delete(adapter, self.catalogue.knows_blob)
+
+    def backbone_of(self, task: str) -> Backbone:
+        """What vPLMs of that task are made for; the classifiers' where there is no decoder."""
+        if task == "generate" and self.generators is not None:
+            return self.generators.decoder
+        return self.backbone
+
+    def shape_of(self, task: str) -> AdapterShape:
+        """Of adapters for that task. Unavailable if nothing here can generate."""
+        if task != "generate":
+            return self.adapter_shape
+        if self.generators is None:
+            raise no_generators()
+        return self.generators.adapter_shape
+
+    def knowledge_of(self, task: str, domain: str) -> Knowledge:
+        """What a vPLM of that task uses in `domain` now. NotFound; Unavailable as of shape_of."""
+        if task != "generate":
+            return self.tree.take(domain)
+        if self.generators is None:
+            raise no_generators()
+        return self.generators.knowledge
+
+    def _all_tiers(self) -> list[AdapterTiers]:
+        return [self.tiers, *([] if self.generators is None else [self.generators.tiers])]
 
     def _chosen_backbone(self) -> Path | None:
         """The folder that --backbone names, or that of the imported one that it names."""
@@ -232,7 +279,8 @@ class Core:
 
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""
-        return self.queue.size()[0] == 0 and self.metrics.rates().requests_per_s < _IDLE_RATE
+        quiet = self.queue.size()[0] == 0 and not self._generating()
+        return quiet and self.metrics.rates().requests_per_s < _IDLE_RATE
 
     def busy(self) -> bool:
         """Whether load has come, as a job for idle time must know it: within a second."""
@@ -240,7 +288,16 @@ class Core:
         self._lately.append((now, batches))
         while now - self._lately[0][0] > 1.0:
             self._lately.popleft()
-        return self.queue.size()[0] > 0 or batches - self._lately[0][1] > _IDLE_RATE
+        if self.queue.size()[0] > 0 or self._generating():
+            return True
+        return batches - self._lately[0][1] > _IDLE_RATE
+
+    def _generating(self) -> bool:
+        """Whether a text is being generated, which one request may take minutes for."""
+        if self.generators is None:
+            return False
+        use = self.generators.generator.use()
+        return use.living + use.waiting > 0
 
     def _job_ended(self, type: str, state: str) -> None:
         self.metrics.job_ended(type, state)

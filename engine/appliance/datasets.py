@@ -59,7 +59,9 @@ class DatasetCalls(Calls):
         core = self._core
         allowance, replaced = Allowance.of(core.catalogue, tenant), self._bytes_of(tenant, name)
         census = Census(
-            core.backbone.max_tokens - _MARKS, lambda texts: _long(core.backbone, texts)
+            core.backbone.max_tokens - _MARKS,
+            # A generator learns all of a long text, in parts.
+            lambda texts: 0 if task == "generate" else _long(core.backbone, texts),
         )
         info = core.datasets.put(
             tenant,

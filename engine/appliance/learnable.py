@@ -18,8 +18,10 @@ from store.rows import DatasetRow, VplmRow
 
 
 def check_learnable(core: Core, vplm: VplmRow, dataset: DatasetRow) -> None:
-    """BadInput unless the dataset can train the vPLM."""
+    """BadInput unless the dataset can train the vPLM, Unavailable for a generator where nothing
+    generates."""
     name = task_name(vplm.task)
+    core.shape_of(name)
     check_learns(name)
     if dataset.task != vplm.task:
         raise BadInput(
@@ -52,9 +54,11 @@ def labels_without_rows(vplm: VplmRow, dataset: DatasetRow) -> tuple[str, ...]:
 
 def check_room(core: Core, vplm: VplmRow) -> None:
     """Refused if the tenant's quota has no room for what training would publish."""
-    shape = AdapterShape(core.adapter_shape.layers, core.adapter_shape.hidden, vplm.rank)
+    fits = core.shape_of(vplm.task)
+    shape = AdapterShape(fits.layers, fits.hidden, vplm.rank)
     places = core.catalogue.adapters.get(vplm.adapter).places.split(",")
-    more = adapter_bytes(core.backbone, shape, places, vplm.domain, vplm.labels, "train")
+    made_for = core.backbone_of(vplm.task)
+    more = adapter_bytes(made_for, shape, places, vplm.domain, vplm.labels, "train")
     freed = sum(core.catalogue.adapters.bytes_of(_leaving(core, vplm)).values())
     allowance = Allowance.of(core.catalogue, vplm.tenant)
     allowance.check(more - freed, 0, "the trained adapter takes")

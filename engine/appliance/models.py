@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import cast, get_args
 
 from engine.errors import NotFound
@@ -12,6 +13,11 @@ from engine.memory.tiers import AdapterTiers
 from engine.serving.work import Mode, ServedModel, TaskName
 from store.catalogue import Catalogue
 from store.rows import VplmRow
+
+
+def perplexity_of(task: str, accuracy: float | None) -> float | None:
+    """What a generator's held-out accuracy, the likelihood of a token, is one over."""
+    return 1 / accuracy if accuracy and task == "generate" else None
 
 
 def miss_of(row: VplmRow) -> MissPolicy | None:
@@ -29,7 +35,8 @@ def task_name(task: str) -> TaskName:
 class ModelBook:
     """Follows the catalogue; whoever changes a vPLM there puts or drops it here."""
 
-    def __init__(self, catalogue: Catalogue, tiers: AdapterTiers) -> None:
+    def __init__(self, catalogue: Catalogue, tiers: Callable[[str], AdapterTiers]) -> None:
+        """`tiers` are those of the adapters of vPLMs of a task."""
         self._tiers = tiers
         self._models: dict[str, ServedModel] = {}
         self._lock = threading.Lock()
@@ -63,7 +70,7 @@ class ModelBook:
                 task_name(row.task),
             )
         if row.pinned:
-            self._tiers.pin(row.adapter, pinned=True)
+            self._tiers(row.task).pin(row.adapter, pinned=True)
 
     def drop(self, vplm: str) -> None:
         """The vPLM is gone."""

@@ -73,7 +73,7 @@ class BlobSource:
                 remedy="Start the engine with that backbone, or train the vPLM again.",
                 code="adapter_mismatch",
             )
-        headless = metadata.get("task") == "embedding"
+        headless = metadata.get("task") in ("embedding", "generate")
         places = places_of(metadata, adapter)
         return AdapterWeights.from_arrays(arrays, adapter, headless=headless, places=places)
 

@@ -65,7 +65,10 @@ class Reference:
 
 
 def start_of(core: Core, spec: VplmSpec) -> Start:
-    """What `spec` asks for. NotFound for what is not there or not the tenant's to see."""
+    """What `spec` asks for. NotFound for what is not there or not the tenant's to see, Unavailable
+    for a generator where nothing can generate."""
+    if spec.generates:
+        core.shape_of("generate")
     if spec.from_vplm is not None:
         row, version = version_of(core, spec.from_vplm)
         if row.tenant != spec.tenant:
@@ -92,7 +95,7 @@ def start_of(core: Core, spec: VplmSpec) -> Start:
             mode,
             task_of_adapter(adapter),
         )
-    task: TaskName = spec.task or "classify"
+    task: TaskName = "generate" if spec.generates else spec.task or "classify"
     labels, domain, mode = tuple(spec.labels), spec.domain or "general", spec.mode or "plot"
     if spec.adapter == RANDOM:
         return Start(RANDOM, None, labels, domain, mode, "random", task)
@@ -106,7 +109,7 @@ def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator
     generator = torch.Generator().manual_seed(secrets.randbits(63))
     labels = len(start.labels)
     if start.adapter is None:
-        fits = core.adapter_shape
+        fits = core.shape_of(start.task)
         if start.task == "embedding":
             yield from [identity_adapter(fits)] * count
             return
@@ -115,7 +118,7 @@ def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator
             # As they are stored: converting them would engage, and wait for, the math's threads.
             yield random_adapter(shape, labels, generator, torch.float16, spec.places)
         return
-    given = core.tiers.read(start.adapter.id)
+    given = core.tiers_of(start.task).read(start.adapter.id)
     if start.head == "reordered":
         order = torch.tensor([start.given.index(label) for label in start.labels])
         scale = None if given.scale is None else given.scale[:, order]
@@ -188,7 +191,13 @@ def _copied(
     mode: Mode,
     task: TaskName,
 ) -> Start:
-    wanted_task: TaskName = spec.task or task
+    wanted_task: TaskName = "generate" if spec.generates else spec.task or task
+    if (wanted_task == "generate") != (task == "generate"):
+        raise BadInput(
+            f"{source} is made for another backbone: generators and classifiers share nothing.",
+            remedy="Start from a vPLM of the same kind, or from random.",
+            code="adapter_mismatch",
+        )
     wanted = tuple(spec.labels) or (() if wanted_task == "embedding" else tuple(labels))
     if len(wanted) < LABELS_NEEDED[wanted_task]:
         raise BadInput(

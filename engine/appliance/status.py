@@ -13,10 +13,12 @@ from engine.appliance.domains import DomainCalls
 from engine.appliance.memory import device_memory_of, memory_of
 from engine.appliance.training import TrainingCalls
 from engine.knowledge.tree import ROOT
+from engine.model.backbone import Backbone
 from engine.schema import (
     BackboneStatus,
     DeviceStatus,
     EngineStatus,
+    GeneratorStatus,
     Job,
     LatencyStatus,
     Problem,
@@ -49,7 +51,8 @@ class StatusCalls(DomainCalls, TrainingCalls):
                 ready=True,
                 reasons=[],
             ),
-            backbone=_backbone(core),
+            backbone=_backbone(core.backbone),
+            generators=_generators(core),
             device=_device(core),
             host=host,
             tiers=tiers_of(core),
@@ -168,8 +171,25 @@ def tiers_of(core: Core) -> dict[Tier, TierStatus]:
     return tiers
 
 
-def _backbone(core: Core) -> BackboneStatus:
-    backbone = core.backbone
+def _generators(core: Core) -> GeneratorStatus | None:
+    stack = core.generators
+    if stack is None:
+        return None
+    use, damage = stack.generator.use(), stack.knowledge.damage
+    return GeneratorStatus(
+        backbone=_backbone(stack.decoder),
+        fallback=None if damage is None else damage.detail,
+        waiting=use.waiting,
+        waiting_tokens=use.waiting_tokens,
+        living=use.living,
+        cache_used_bytes=use.cache_used,
+        cache_bytes=use.cache_bytes,
+        tokens_per_s=use.tokens_per_s,
+        adapters=stack.tiers.use()["device"].resident,
+    )
+
+
+def _backbone(backbone: Backbone) -> BackboneStatus:
     return BackboneStatus(
         name=backbone.checkpoint.name,
         sha256=backbone.checkpoint.sha256,

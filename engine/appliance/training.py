@@ -10,6 +10,7 @@ from engine.appliance.training_member import checkpoint_of
 from engine.appliance.trainings import Trainings
 from engine.errors import BadInput
 from engine.schema import Job, JobAccepted, JobPage, Point, TrainRequest
+from engine.training.report import LIKELIHOOD
 from store.rows import JobRow
 
 
@@ -23,7 +24,7 @@ class TrainingCalls(Calls):
         check_learnable(core, vplm, dataset)
         check_request(request, vplm)
         check_room(core, vplm)
-        limit = core.adapter_shape.rank
+        limit = core.shape_of(vplm.task).rank
         if request.rank is not None and request.rank > limit:
             raise BadInput(
                 f"Rank {request.rank} does not fit: the arena's slots are made for rank {limit}.",
@@ -62,6 +63,8 @@ class TrainingCalls(Calls):
         row = self._core.jobs.seen(row)
         progress = live.progress if live else row.progress
         loss, accuracy = (live.loss, live.accuracy) if live else (row.loss, row.accuracy)
+        result = live.result if live else row.result
+        generates = result.get("metric") == LIKELIHOOD
         return Job(
             id=row.id,
             type="rebuild" if row.type == "rebuild" else "train",
@@ -73,8 +76,9 @@ class TrainingCalls(Calls):
             params=row.params,
             loss=[Point(step=step, value=value) for step, value in loss],
             accuracy=[Point(step=step, value=value) for step, value in accuracy],
+            perplexity=[Point(step=step, value=1 / value) for step, value in accuracy if generates],
             error=row.error,
-            result=live.result if live else row.result,
+            result=result,
             created_at=row.created_at,
             started_at=row.started_at,
             finished_at=row.finished_at,

@@ -86,7 +86,7 @@ class Admission:
             task=task_name(vplm.task),
             labels=vplm.labels,
             dataset=self._lend(dataset),
-            knowledge=describe(core.tree.take(vplm.domain), folder / "hplms"),
+            knowledge=describe(core.knowledge_of(vplm.task, vplm.domain), folder / "hplms"),
             rank=request.rank or vplm.rank,
             places=tuple(core.catalogue.adapters.get(vplm.adapter).places.split(",")),
             start=None if fresh or resumed is not None else vplm.adapter,

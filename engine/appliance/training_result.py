@@ -15,7 +15,7 @@ from engine.appliance.source import store_adapters
 from engine.errors import Conflict
 from engine.model.adapters import AdapterWeights
 from engine.schema import Provenance, TrainRequest
-from engine.training.report import TrainReport
+from engine.training.report import TrainReport, told
 from store.rows import AdapterRow, DatasetRow, VplmRow
 
 
@@ -58,8 +58,8 @@ def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str,
     if before is not None and after < before and not trained.request.force:
         kept = {"published": False, "version": now.version, "adapter": now.adapter}
         said += (
-            f", below {before:.3f} of version {now.version}, which stays; --force publishes "
-            "all the same"
+            f", worse than {told(report.metric, before)} of version {now.version}, which stays; "
+            "--force publishes all the same"
         )
         return said, found | kept
     check_room(core, trained.vplm)
@@ -67,7 +67,7 @@ def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str,
     with core.blobs.keeping():
         stored = store_adapters(
             core.blobs,
-            core.backbone,
+            core.backbone_of(trained.vplm.task),
             [AdapterWeights(**dict(trained.tensors))],
             domain=trained.vplm.domain,
             labels=trained.vplm.labels,
@@ -77,7 +77,7 @@ def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str,
         )
         row = _publish(core, trained.vplm, stored[0], after)
     if before is not None:
-        said += f" ({before:.3f} before)"
+        said += f" ({told(report.metric, before)} before)"
     return said, found | {"published": True, "version": row.version, "adapter": row.adapter}
 
 

@@ -26,7 +26,7 @@ class Trainings:
     def __init__(self, core: Core) -> None:
         self._core = core
         folder = core.settings.paths.training
-        backbone = core.backbone
+        backbone, stack = core.backbone, core.generators
         self.process = TrainingProcess(
             Site(
                 backbone=backbone.checkpoint.folder,
@@ -34,6 +34,8 @@ class Trainings:
                 device=str(backbone.device),
                 dtype=str(backbone.dtype).removeprefix("torch."),
                 threads=max(1, len(os.sched_getaffinity(0)) // 2),
+                generator=None if stack is None else stack.decoder.checkpoint.folder,
+                generator_split=0 if stack is None else stack.decoder.split,
                 tables=core.settings.paths.tables,
                 blobs=core.settings.paths.blobs,
                 datasets=folder / ROWS,
@@ -44,14 +46,13 @@ class Trainings:
         self._sweep()
 
     def kind(self, params: dict[str, Any]) -> Hashable:
-        """Adapters of one rank learn in one pass."""
+        """Adapters of one backbone and one rank learn in one pass."""
         request = TrainRequest.model_validate(_asked(params))
-        if request.rank is not None:
-            return request.rank
         try:
-            return self._core.catalogue.vplms.get(request.vplm).rank
+            vplm = self._core.catalogue.vplms.get(request.vplm)
         except StoreError:
             return request.vplm
+        return vplm.kind, request.rank or vplm.rank
 
     def run(
         self, party: Sequence[JobContext], end: Callable[[JobContext, Outcome], None], *, idle: bool

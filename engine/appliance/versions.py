@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.appliance.models import task_name
+from engine.appliance.models import perplexity_of, task_name
 from engine.appliance.publishing import Publication, publish
 from engine.appliance.quota import Allowance
 from engine.appliance.starting import check_head, same_head
@@ -33,6 +33,7 @@ class VersionCalls(VplmCalls):
                     rank=adapter.rank,
                     bytes=adapter.bytes,
                     accuracy=version.accuracy,
+                    perplexity=perplexity_of(row.task, version.accuracy),
                     origin=version.origin,
                     source=version.source,
                     domain=adapter.metadata.get("domain", ""),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
-from engine.appliance.models import miss_of, task_name
+from engine.appliance.models import miss_of, perplexity_of, task_name
 from engine.appliance.publishing import forget_versions
 from engine.appliance.source import store_adapters
 from engine.appliance.starting import Start, start_of, weights_of
@@ -79,7 +79,7 @@ class VplmCalls(Calls):
                 row = core.catalogue.vplms.change(id, miss=patch.miss)
             if patch.pin is not None:
                 row = core.catalogue.vplms.change(id, pinned=patch.pin)
-                core.tiers.pin(row.adapter, pinned=core.pinned(row.adapter))
+                core.tiers_of(row.task).pin(row.adapter, pinned=core.pinned(row.adapter))
             core.models.put(row)
         return self._vplm(row)
 
@@ -115,7 +115,7 @@ class VplmCalls(Calls):
                 core.catalogue.adapters.get(start.shared.id)
                 self._add(spec, start, names, [start.shared] * len(names), ())
             return start
-        check_rank(core, spec)
+        check_rank(core, spec, start.task)
         if start.task == "embedding":
             # All of them share one adapter, which the last of its users must not take away between
             # storing and entering it.
@@ -129,7 +129,7 @@ class VplmCalls(Calls):
         core = self._core
         adapters = store_adapters(
             core.blobs,
-            core.backbone,
+            core.backbone_of(start.task),
             weights_of(core, start, spec, len(names)),
             domain=start.domain,
             labels=start.labels,
@@ -161,7 +161,7 @@ class VplmCalls(Calls):
             VplmRow(
                 spec.tenant,
                 name,
-                spec.kind,
+                "generator" if start.task == "generate" else "classifier",
                 start.domain,
                 start.labels,
                 start.mode,
@@ -186,7 +186,8 @@ class VplmCalls(Calls):
         core = self._core
         if stored_bytes is None:
             stored_bytes = core.catalogue.adapters.bytes_of([row.adapter]).get(row.adapter, 0)
-        head = len(row.labels) * (core.backbone.shape.hidden + 1) * 4
+        backbone = core.backbone_of(row.task)
+        head = len(row.labels) * (backbone.shape.hidden + 1) * 4
         return Vplm(
             id=row.id,
             tenant=row.tenant,
@@ -199,12 +200,13 @@ class VplmCalls(Calls):
             rank=row.rank,
             adapter=row.adapter,
             version=row.version,
-            tier=core.tiers.tier(row.adapter),
+            tier=core.tiers_of(row.task).tier(row.adapter),
             pinned=row.pinned,
             stored_bytes=stored_bytes,
-            dedicated_bytes=core.backbone.dedicated_bytes + head,
+            dedicated_bytes=backbone.dedicated_bytes + head,
             bert_base_bytes=bert_base_bytes(len(row.labels)),
             accuracy=row.accuracy,
+            perplexity=perplexity_of(row.task, row.accuracy),
             requests=core.models.requests[row.id],
             created_at=row.created_at,
             miss=miss_of(row),

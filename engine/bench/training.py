@@ -25,7 +25,6 @@ from engine.training.group import Group
 from engine.training.learner import Learner
 from engine.training.plan import TrainPlan
 from engine.training.report import TrainReport
-from engine.training.schedule import split
 from engine.training.states import Shelf
 from engine.training.tasks.classification import Classification
 
@@ -114,7 +113,7 @@ def full_side(place: Place, name: str) -> Curve:
     with PeakMemory(model.backbone.device) as memory:
         clock = _Clock()
         task = Classification(dataset.labels, rows)
-        training, held_out = split(task.groups, plan.seed)
+        training, held_out = task.split(plan.seed)
         readings = read_texts(model.backbone, [text for text, _ in rows])
         hyper = TrainPlan(plan.epochs, plan.full_lr, plan.batch_size, seed=plan.seed)
         tuning = FineTuning(model.backbone, task, readings, hyper)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from engine.model.decoder import Decoder
 from engine.model.layers import Place
@@ -19,6 +20,26 @@ States = Callable[[NDArray[np.int64], Packing], Tensor]
 """Layer k of packed token ids: (T,) -> (T, H)."""
 
 _BATCH = 4096
+_CHUNK = 1 << 24
+"""Logits that are there at once: a vocabulary is wide, and a step may be thousands of tokens."""
+
+
+def token_losses(decoder: Decoder, states: Tensor, tokens: Tensor) -> Tensor:
+    """The loss in nats (N,) of each token (N,) that the last layer's state (N, H) foretells.
+
+    Logits are made a part at a time, and again for the gradient, rather than kept.
+    """
+
+    def losses(x: Tensor, wanted: Tensor) -> Tensor:
+        return F.cross_entropy(decoder.logits(x), wanted, reduction="none")
+
+    size = max(1, _CHUNK // decoder.shape.vocab)
+    if len(tokens) <= size:
+        return losses(states, tokens)
+    parts = zip(states.split(size), tokens.split(size), strict=True)  # type: ignore[no-untyped-call]
+    if not torch.is_grad_enabled():
+        return torch.cat([losses(*part) for part in parts])
+    return torch.cat([checkpoint(losses, *part, use_reentrant=False) for part in parts])
 
 
 def next_token_loss(decoder: Decoder, top: Tensor, ids: Tensor, packing: Packing) -> Tensor:
@@ -28,7 +49,7 @@ def next_token_loss(decoder: Decoder, top: Tensor, ids: Tensor, packing: Packing
     told = torch.ones(len(ids), dtype=torch.bool, device=ids.device)
     told[ends] = False
     wanted = torch.roll(ids, -1)[told]
-    return F.cross_entropy(decoder.logits(top[told]), wanted, reduction="none")
+    return token_losses(decoder, top[told], wanted)
 
 
 @torch.no_grad()

@@ -24,6 +24,12 @@ from engine.schema.base import (
     Task,
     Tier,
 )
+from engine.schema.completions import (
+    Completion,
+    CompletionChoice,
+    CompletionChunk,
+    CompletionRequest,
+)
 from engine.schema.domains import (
     CorpusReceipt,
     Domain,
@@ -81,6 +87,7 @@ from engine.schema.status import (
     DeviceStatus,
     EngineStatus,
     Event,
+    GeneratorStatus,
     HostStatus,
     LatencyStatus,
     Problem,
@@ -161,6 +168,10 @@ __all__ = [
     "ClassifyRequest",
     "ClassifyResponse",
     "Collected",
+    "Completion",
+    "CompletionChoice",
+    "CompletionChunk",
+    "CompletionRequest",
     "Confusion",
     "CorpusReceipt",
     "Cost",
@@ -182,6 +193,7 @@ __all__ = [
     "EmbeddingsResponse",
     "EngineStatus",
     "Event",
+    "GeneratorStatus",
     "Head",
     "HostStatus",
     "Input",

@@ -14,8 +14,9 @@ Place = Literal["attention", "feed_forward"]
 PLACES: tuple[Place, ...] = ("attention", "feed_forward")
 Miss = Literal["compute", "backoff"]
 """What happens to n-grams that no table holds."""
-Task = Literal["classify", "multilabel", "pair", "tokens", "regression", "embedding"]
-"""What a vPLM answers: one label, several, one for two texts, spans, numbers, or a vector."""
+Task = Literal["classify", "multilabel", "pair", "tokens", "regression", "embedding", "generate"]
+"""What a vPLM answers: one label, several, one for two texts, spans, numbers, a vector, or more
+text."""
 Tier = Literal["disk", "host", "device"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 

@@ -193,6 +193,8 @@ class CompletionTiming(Answer):
     hit_rate: float | None
     """Share of tokens whose n-gram was in the table; None in exact mode."""
     mode: Mode
+    fallback: str | None = None
+    """Why it is exact, if plot mode was asked for."""
 
 
 class Completion(Answer):
@@ -216,6 +218,8 @@ class CompletionChunk(Answer):
     choices: list[CompletionChoice]
     usage: CompletionUsage | None = None
     """In the last chunk alone, if it was asked for."""
+    timing: CompletionTiming | None = None
+    """Beside `usage`."""
     system_fingerprint: str | None = None
 
     def event(self) -> str:

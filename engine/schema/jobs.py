@@ -147,6 +147,9 @@ class Job(Answer):
     """Held-out, an epoch a point: the task's own metric, such as the share of rows that get their
     label (`result` names it, as `metric`, and all others, as `measures`); for a rebuild that
     trains an encoder, the share of the exact states' variance that it explains."""
+    perplexity: list[Point] = Field(default_factory=list)
+    """Held-out, an epoch a point, of a generator: one over `accuracy`, the likelihood of a token;
+    less is better."""
     error: str | None
     result: dict[str, Any]
     created_at: float
@@ -158,6 +161,8 @@ class Job(Answer):
         """What `accuracy` counts, in words."""
         if self.type != "train":
             return "explained variance, held-out"
+        if self.perplexity:
+            return "held-out perplexity"
         return f"held-out {self.result.get('metric', 'accuracy')}"
 
     @property

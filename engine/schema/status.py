@@ -35,6 +35,27 @@ class BackboneStatus(Answer):
     bytes: int
 
 
+class GeneratorStatus(Answer):
+    """The decoder and its batch, of now."""
+
+    backbone: BackboneStatus
+    fallback: str | None
+    """Why every text is generated in exact mode, if so."""
+    waiting: int
+    """Texts that wait for room in the cache or for their adapter."""
+    waiting_tokens: int
+    """What they will take in the cache at most."""
+    living: int
+    """Texts in the batch."""
+    cache_used_bytes: int
+    """Of keys and values."""
+    cache_bytes: int
+    tokens_per_s: float
+    """Of rounds lately, prompts and all; 0 before the first."""
+    adapters: int
+    """Generators' adapters that have a slot."""
+
+
 class DeviceProcess(Answer):
     """Another process on the device. `name` is empty and `bytes` None where NVML says nothing."""
 
@@ -185,6 +206,8 @@ class Status(Answer):
     time: float
     engine: EngineStatus
     backbone: BackboneStatus | None
+    generators: GeneratorStatus | None = None
+    """None: no vPLM can generate."""
     device: DeviceStatus
     host: HostStatus
     tiers: dict[Tier, TierStatus]

@@ -41,7 +41,8 @@ class LaneSpan(Answer):
     """One piece of work. What is None does not apply; see engine.telemetry.spans."""
 
     lane: str
-    """queue, retrieve, load, compute, prefetch (to the host), swap (to the device), epoch job."""
+    """queue, retrieve, load, compute, prefetch (to the host), swap (to the device), epoch, job,
+    generate (a round of the decoder's batch, named after the tokens it ran)."""
     name: str
     start: float
     seconds: float

@@ -22,6 +22,8 @@ class VplmVersion(Answer):
     bytes: int
     accuracy: float | None
     """Held out, when it was trained; None if it was not."""
+    perplexity: float | None = None
+    """Of a generator: one over `accuracy`."""
     origin: str
     """`created`, `trained`, `upload`, `rollback` or `promoted`."""
     source: str

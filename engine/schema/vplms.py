@@ -29,6 +29,7 @@ LABELS_NEEDED: dict[Task, int] = {
     "tokens": 2,
     "regression": 1,
     "embedding": 0,
+    "generate": 0,
 }
 """At least so many labels; of a regression they are the names of its numbers."""
 _NEEDS: dict[Task, str] = {
@@ -62,6 +63,8 @@ def _distinct(labels: list[str], task: Task | None) -> list[str]:
         seen.add(label)
     if task == "embedding" and labels:
         raise ValueError("an embedding vPLM has no labels; leave them out")
+    if task == "generate" and labels:
+        raise ValueError("a generator has no labels; leave them out")
     if task is not None and len(labels) < LABELS_NEEDED[task]:
         raise ValueError(_NEEDS[task])
     return labels
@@ -69,7 +72,8 @@ def _distinct(labels: list[str], task: Task | None) -> list[str]:
 
 class VplmSpec(Request):
     tenant: Name
-    kind: Literal["classifier"] = "classifier"
+    kind: Literal["classifier", "generator"] = "classifier"
+    """What its backbone is; a generator's task is generate."""
     task: Task | None = None
     """None: that of what it starts from, or classify."""
     domain: Name | None = None
@@ -108,13 +112,21 @@ class VplmSpec(Request):
             return labels
         return _distinct(labels, task or (None if inherits else "classify"))
 
+    @property
+    def generates(self) -> bool:
+        return self.kind == "generator" or self.task == "generate"
+
     @model_validator(mode="after")
     def _one_start(self) -> Self:
         given = [self.from_vplm, self.from_starter, None if self.adapter == "random" else "id"]
         if sum(one is not None for one in given) > 1:
             raise ValueError("give one of adapter, from_vplm and from_starter")
         inherits = self.from_vplm is not None or self.from_starter is not None
-        if not self.labels and not inherits and self.task != "embedding":
+        if self.kind == "generator" and self.task not in (None, "generate"):
+            raise ValueError(f"a generator's task is generate, not {self.task}; leave it out")
+        if self.generates and self.labels:
+            raise ValueError("a generator has no labels; leave them out")
+        if not self.labels and not inherits and self.task != "embedding" and not self.generates:
             raise ValueError(_NEEDED[self.task or "classify"])
         return self
 
@@ -161,6 +173,9 @@ class Vplm(Answer):
     bert_base_bytes: int = 0
     """What a model of BERT-base's shape with as many labels would take."""
     accuracy: float | None
+    """Held out, when it was trained: the task's own metric."""
+    perplexity: float | None = None
+    """Of a trained generator, held out: one over its `accuracy`, the likelihood of a token."""
     requests: int
     miss: Miss | None = None
     """Its own miss policy; None: the engine's."""

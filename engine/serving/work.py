@@ -15,7 +15,9 @@ from engine.memory.tiers import TierName
 from engine.process import without_frames
 
 Mode = Literal["plot", "exact"]
-TaskName = Literal["classify", "multilabel", "pair", "tokens", "regression", "embedding"]
+TaskName = Literal[
+    "classify", "multilabel", "pair", "tokens", "regression", "embedding", "generate"
+]
 
 
 @dataclass(frozen=True, slots=True)

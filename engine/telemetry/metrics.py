@@ -105,6 +105,21 @@ class Metrics:
         self._refused = Counter(
             "hmi_refused", "Requests answered 429.", ["reason"], registry=registry
         )
+        self._generated = Counter(
+            "hmi_generator_tokens", "Tokens run by the decoder.", ["phase"], registry=registry
+        )
+        self._round_seconds = Histogram(
+            "hmi_generator_round_seconds",
+            "Of one round of the decoder's batch.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._first_token = Histogram(
+            "hmi_generator_first_token_seconds",
+            "From accepted to the first token.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self._jobs = Counter("hmi_jobs", "Jobs ended.", ["type", "state"], registry=registry)
         self._queue_depth = Gauge("hmi_queue_depth", "Texts that wait.", registry=registry)
         self._queue_tokens = Gauge("hmi_queue_tokens", "Tokens that wait.", registry=registry)
@@ -155,6 +170,16 @@ class Metrics:
         self._lookups.labels(label, "computed").inc(computed)
         self._lookups.labels(label, "cached").inc(cached)
         self._lookups.labels(label, "backed_off").inc(backed_off)
+
+    def observe_round(self, prefill: int, decode: int, seconds: float) -> None:
+        """The decoder has run a round of `prefill` tokens of prompts and `decode` of texts."""
+        self._generated.labels("prefill").inc(prefill)
+        self._generated.labels("decode").inc(decode)
+        self._round_seconds.observe(seconds)
+
+    def observe_first_token(self, seconds: float) -> None:
+        """A text that was asked for `seconds` ago has begun."""
+        self._first_token.observe(seconds)
 
     def observe_swap(self) -> None:
         """An adapter has come into a slot of the device."""

@@ -11,7 +11,9 @@ from itertools import islice
 from typing import Literal, get_args
 
 Stage = Literal["queue", "retrieve", "load", "compute"]
-Lane = Literal["queue", "retrieve", "load", "compute", "prefetch", "swap", "epoch", "job"]
+Lane = Literal[
+    "queue", "retrieve", "load", "compute", "prefetch", "swap", "epoch", "job", "generate"
+]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 LANES: tuple[Lane, ...] = get_args(Lane)
 

@@ -1,21 +1,21 @@
-"""Reading an uploaded dataset: JSONL or CSV, streamed, every row checked."""
+"""Reading an uploaded dataset: JSONL, CSV or plain text, streamed, every row checked."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Literal
 
 from engine.errors import BadInput
 from engine.model.tagging import Tagging
 from engine.serving.work import TaskName
+from engine.training.examples import read_examples
+from engine.training.records import lines_of, not_utf8, records
 from engine.training.targets import ExampleReader
-from engine.training.upload import ChunkReader, Faults
+from engine.training.upload import Faults
 from store.texts import Example
 
-Format = Literal["jsonl", "csv"]
+Format = Literal["jsonl", "csv", "text"]
+"""Plain text is for generators alone."""
 
 
 def read_rows(
@@ -27,17 +27,25 @@ def read_rows(
     pair: str = "text_pair",
 ) -> Iterator[Example]:
     """(text, target) of every row, from the columns so named; see targets.py for what each task
-    wants. Raises BadInput with line numbers.
+    wants, and examples.py for what a generator does, whose columns have names of their own. Raises
+    BadInput with line numbers.
 
     `pair` is the column of the second text: needed for pairs, taken for a regression if it is
     there. Rows are yielded as they are read; the error for bad ones comes at the end, naming the
     first ten, so whoever stores the rows must not keep them if the iterator raises.
     """
-    raw: Any = ChunkReader(chunks)
-    stream = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8-sig", newline="")
+    if task == "generate":
+        yield from (one.row for one in read_examples(chunks, format))
+        return
+    if format == "text":
+        raise BadInput(
+            f"Plain text has no labels, which the task {task} learns.",
+            remedy="Give JSON lines or CSV; plain text is what generators learn from.",
+            code="unknown_format",
+        )
     faults = Faults()
     columns = (text, pair, label) if task == "pair" else (text, label)
-    rows = _read_csv(stream, columns) if format == "csv" else _read_jsonl(stream, columns, faults)
+    rows = records(lines_of(chunks), format, columns, faults)
     taught = ExampleReader(task, text, label, pair)
     try:
         for line, row in rows:
@@ -47,66 +55,15 @@ def read_rows(
             else:
                 yield found
     except UnicodeDecodeError as error:
-        raise BadInput(
-            f"The dataset is not UTF-8 text: {error}.",
-            remedy="Convert it to UTF-8 (iconv -t UTF-8) and send it again.",
-            code="not_utf8",
-        ) from error
+        raise not_utf8(error) from error
     faults.check()
-
-
-def _read_jsonl(
-    stream: io.TextIOWrapper, columns: tuple[str, ...], faults: Faults
-) -> Iterator[tuple[int, dict[str, object]]]:
-    first = True
-    for number, line in enumerate(stream, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            faults.add(number, f"not JSON ({error})")
-            continue
-        if not isinstance(row, dict):
-            faults.add(number, "not a JSON object")
-            continue
-        if first:
-            _check_columns(columns, list(row))
-            first = False
-        yield number, row
-
-
-def _read_csv(
-    stream: io.TextIOWrapper, columns: tuple[str, ...]
-) -> Iterator[tuple[int, dict[str, object]]]:
-    try:
-        rows = csv.DictReader(stream, strict=True)
-        _check_columns(columns, list(rows.fieldnames or []))
-        for row in rows:
-            yield rows.line_num, dict(row)
-    except csv.Error as error:
-        raise BadInput(
-            f"The dataset is not CSV: {error}.",
-            remedy="Check its quotes and separators (comma), or send JSONL.",
-            code="bad_csv",
-        ) from error
-
-
-def _check_columns(wanted: tuple[str, ...], have: list[str]) -> None:
-    for column in wanted:
-        if column not in have:
-            raise BadInput(
-                f"The dataset has no column {column!r}; it has {', '.join(have) or 'none'}.",
-                remedy="Name the columns with --text, --label and, for pairs, --text-pair.",
-                code="missing_column",
-            )
 
 
 def check_labels(
     found: dict[str, int], labels: tuple[str, ...], vplm: str, task: TaskName = "classify"
 ) -> None:
     """BadInput unless a dataset with `found` rows by label can train a vPLM with `labels`."""
-    if task in ("regression", "embedding"):
+    if task in ("regression", "embedding", "generate"):
         return
     if task in ("classify", "pair") and len(found) < 2:
         only = next(iter(found), "none")

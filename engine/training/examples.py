@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from engine.errors import BadInput
-from engine.training.upload import ChunkReader, Faults
+from engine.training.records import Fields, lines_of, not_utf8, records
+from engine.training.upload import Faults
+from store.texts import Example
 
-ExampleFormat = Literal["jsonl", "text"]
+ExampleFormat = Literal["jsonl", "csv", "text"]
 _KEYS = ("text", "prompt", "completion")
 
 
@@ -22,29 +23,38 @@ class TextExample:
     prompt: str
     completion: str
 
+    @property
+    def row(self) -> Example:
+        """As a dataset keeps it: what it teaches is the text itself."""
+        return ((self.prompt, self.completion) if self.prompt else self.completion), ()
+
+    @classmethod
+    def of(cls, row: Example) -> TextExample:
+        """The same from a dataset."""
+        text, _ = row
+        return cls("", text) if isinstance(text, str) else cls(*text)
+
 
 def read_examples(chunks: Iterable[bytes], format: ExampleFormat) -> Iterator[TextExample]:
-    """Examples as they are read, from JSONL or plain text. Raises BadInput with line numbers.
+    """Examples as they are read. Raises BadInput with line numbers.
 
-    A line of JSONL has a "text", or a "prompt" and a "completion"; other fields are not looked at.
+    A row of JSONL or CSV has a "text", or a "prompt" and a "completion"; others are not looked at.
     Plain text has one example a paragraph: lines up to a blank one. The error for bad rows comes
     at the end and names the first ten, so whoever keeps the examples must not if it is raised.
     """
-    raw: Any = ChunkReader(chunks)
     # Only \n ends a line: others occur inside of texts.
-    stream = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8-sig", newline="\n")
+    stream = lines_of(chunks, "" if format == "csv" else "\n")
     faults, some = Faults(), False
     try:
-        found = _of_jsonl(stream, faults) if format == "jsonl" else _of_text(stream, faults)
+        if format == "text":
+            found = _of_text(stream, faults)
+        else:
+            found = _of_rows(records(stream, format, (), faults), faults)
         for example in found:
             some = True
             yield example
     except UnicodeDecodeError as error:
-        raise BadInput(
-            f"The text is not UTF-8: {error}.",
-            remedy="Convert it to UTF-8 (iconv -t UTF-8) and send it again.",
-            code="not_utf8",
-        ) from error
+        raise not_utf8(error) from error
     faults.check()
     if not some:
         raise BadInput(
@@ -55,15 +65,8 @@ def read_examples(chunks: Iterable[bytes], format: ExampleFormat) -> Iterator[Te
         )
 
 
-def _of_jsonl(stream: io.TextIOWrapper, faults: Faults) -> Iterator[TextExample]:
-    for number, line in enumerate(stream, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            faults.add(number, f"not JSON ({error})")
-            continue
+def _of_rows(rows: Iterable[tuple[int, Fields]], faults: Faults) -> Iterator[TextExample]:
+    for number, row in rows:
         found = _example(row)
         if isinstance(found, str):
             faults.add(number, found)
@@ -85,14 +88,13 @@ def _of_text(stream: io.TextIOWrapper, faults: Faults) -> Iterator[TextExample]:
         yield TextExample("", "".join(paragraph))
 
 
-def _example(row: object) -> TextExample | str:
+def _example(row: Fields) -> TextExample | str:
     """What the row teaches, or what is wrong with it."""
-    if not isinstance(row, dict):
-        return "not a JSON object"
     given = [key for key in _KEYS if row.get(key) is not None]
     if given not in (["text"], ["completion"], ["prompt", "completion"]):
         have = ", ".join(map(str, row)) or "none"
         return f'it needs "text", or "prompt" and "completion" (fields: {have})'
+    texts: list[str] = []
     for key in given:
         value = row[key]
         if not isinstance(value, str):
@@ -101,7 +103,7 @@ def _example(row: object) -> TextExample | str:
             value.encode()
         except UnicodeEncodeError:
             return f"{key} has half of a surrogate pair, which is not text"
-    learnt = row[given[-1]]
-    if not learnt.strip():
+        texts.append(value)
+    if not texts[-1].strip():
         return f"{given[-1]} is empty"
-    return TextExample(row.get("prompt") or "", learnt)
+    return TextExample(texts[0] if len(texts) > 1 else "", texts[-1])

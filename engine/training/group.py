@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from engine.errors import HmiError
 from engine.model.adapters import AdapterWeights
@@ -60,10 +59,10 @@ class Group:
         return parts
 
     def _step(self, drawn: list[_Drawn]) -> None:
-        logits = self._logits(drawn)
+        answers = self._answers(drawn)
         losses = [
             each.learner.task.loss(own, each.batch.rows)
-            for each, own in zip(drawn, logits, strict=True)
+            for each, own in zip(drawn, answers, strict=True)
         ]
         for each in drawn:
             each.learner.optimizer.zero_grad(set_to_none=True)
@@ -79,8 +78,8 @@ class Group:
         """How good `weights` predict the learner's held-out rows, in its own mode."""
         return evaluate(self._backbone, learner, weights)
 
-    def _logits(self, drawn: list[_Drawn]) -> list[Tensor]:
-        """Logits (V, C) float32 of each; see Task."""
+    def _answers(self, drawn: list[_Drawn]) -> list[Tensor]:
+        """What each says (V, C) float32; see Task."""
         drop = Dropout(
             [each.learner.plan.dropout for each in drawn],
             [each.learner.drop_seed for each in drawn],
@@ -93,8 +92,8 @@ class Group:
         found = []
         for each, own in zip(drawn, torch.split(top[: sum(counts)], counts), strict=True):
             mine = Packing.of([len(state) for state in each.states], self._backbone.device)
-            pooled = each.learner.task.pool(own, mine, each.batch.rows)
-            found.append(F.linear(pooled, *self.stack.head(each.learner.place)))
+            head = self.stack.head(each.learner.place)
+            found.append(each.learner.task.answers(own, mine, each.batch.rows, *head))
         return found
 
 
@@ -120,7 +119,6 @@ class _Drawn:
 def evaluate(backbone: Backbone, learner: Learner, weights: AdapterWeights) -> Score:
     """How good `weights` predict the learner's held-out rows, in its own mode."""
     stack, task = AdapterStack([weights], backbone.device), learner.task
-    head, bias = stack.head(0)
     found = [torch.empty(0, task.outputs)]
     for start in range(0, len(learner.held_out), _TEXTS):
         learner.check()
@@ -130,6 +128,5 @@ def evaluate(backbone: Backbone, learner: Learner, weights: AdapterWeights) -> S
         states, packing = packed(parts, backbone)
         top = backbone.upper(states, packing, stack.place([0], [sum(lengths)], NO_DROPOUT))
         own = Packing.of(lengths, backbone.device)
-        pooled = task.pool(top[: sum(lengths)], own, rows)
-        found.append(F.linear(pooled, head, bias).cpu())
+        found.append(task.answers(top[: sum(lengths)], own, rows, *stack.head(0)).cpu())
     return task.score(torch.cat(found), learner.held_out)

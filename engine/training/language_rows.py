@@ -19,43 +19,24 @@ PROMPT_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LanguageRow:
-    """`ids` (T,) are read; `learnt` (T,) tells which of them are foretold from those before."""
+    """`ids` (T,) are read; `learnt` (T,) tells which of them are foretold from those before.
+
+    `example` is the number of the one that it is (a part of).
+    """
 
     ids: NDArray[np.int64]
     learnt: NDArray[np.bool_]
+    example: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pack:
-    """Rows side by side, at most a context in all. A row sees none of the others, and its
-    positions begin at 0: packing changes no number, only how many are computed at a time."""
-
-    rows: tuple[LanguageRow, ...]
-
-    @property
-    def lengths(self) -> list[int]:
-        return [len(row) for row in self.rows]
-
-    @property
-    def ids(self) -> NDArray[np.int64]:
-        """(T,) of all rows."""
-        return np.concatenate([row.ids for row in self.rows])
-
-    @property
-    def targets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(places, tokens): the state at each place foretells that token."""
-        learnt = np.concatenate([row.learnt for row in self.rows])
-        (after,) = learnt.nonzero()
-        return after - 1, self.ids[after]
-
-
 def language_rows(
     examples: Sequence[TextExample], encode: Encode, end: int, context: int
 ) -> list[LanguageRow]:
-    """Rows of at most `context` tokens: `end`, the prompt, the completion, `end`.
+    """Rows of at most `context` tokens: the prompt as it is read when it is asked, or `end` where
+    there is none; the completion; `end`.
 
     The completion and the `end` behind it are learnt. What is too long is cut into several rows;
     each repeats the end of the prompt, and a text's rows follow each other without overlap.
@@ -68,46 +49,55 @@ def language_rows(
     prompts = encode([one.prompt for one in examples])
     completions = encode([one.completion for one in examples])
     rows = []
-    for prompt, completion in zip(prompts, completions, strict=True):
-        kept = int(PROMPT_SHARE * (context - 1))
-        fits = 1 + len(prompt) + len(completion) + 1 <= context
-        before = [end, *(prompt if fits else prompt[-kept:] if kept else [])]
+    for number, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+        kept = max(1, int(PROMPT_SHARE * context))
+        fits = len(prompt) + len(completion) + 1 <= context
+        before = (prompt if fits else prompt[-kept:]) or [end]
         body = [*completion, end]
         room = context - len(before)
         for at in range(0, len(body), room):
             ids = np.array([*before, *body[at : at + room]], dtype=np.int64)
-            rows.append(LanguageRow(ids, np.arange(len(ids)) >= len(before)))
+            rows.append(LanguageRow(ids, np.arange(len(ids)) >= len(before), number))
     return rows
 
 
-def packs(rows: Sequence[LanguageRow], context: int, rng: np.random.Generator) -> list[Pack]:
-    """One pass over `rows`: packs of at most `context` tokens, in random order.
+def foretold(rows: Sequence[LanguageRow]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(places, tokens) of rows side by side: the state at each place foretells that token."""
+    ids = np.concatenate([row.ids for row in rows])
+    (after,) = np.concatenate([row.learnt for row in rows]).nonzero()
+    return after - 1, ids[after]
 
-    The longest rows are placed first, each into the fullest pack that has room (best fit).
+
+def packs(sizes: Sequence[int], room: int, rng: np.random.Generator) -> list[list[int]]:
+    """One pass over rows of so many tokens: the numbers of those that go together, at most `room`
+    tokens each time, in random order. There are as many packs whatever `rng` is.
+
+    The longest rows are placed first, each into the fullest pack that has room (best fit). A row
+    sees none of the others: packing changes no number, only which are learnt in one step.
     """
-    order = rng.permutation(len(rows))
-    order = order[np.argsort([-len(rows[i]) for i in order], kind="stable")]
-    open_packs: list[list[LanguageRow]] = []
+    order = rng.permutation(len(sizes))
+    order = order[np.argsort([-sizes[i] for i in order], kind="stable")]
+    found: list[list[int]] = []
     by_room: dict[int, list[int]] = {}
-    rooms = np.zeros(context + 1, dtype=np.int64)
+    rooms = np.zeros(room + 1, dtype=np.int64)
     for i in order:
-        size = len(rows[i])
-        if size > context:
+        size = sizes[i]
+        if size > room:
             raise BadInput(
-                f"A row has {size} tokens, a pack {context}.", remedy="Cut rows to the context."
+                f"A row has {size} tokens, a pack {room}.", remedy="Cut rows to the context."
             )
         (free,) = rooms[size:].nonzero()
         if len(free):
-            room = size + int(free[0])
-            place = by_room[room].pop()
-            rooms[room] -= 1
+            left = size + int(free[0])
+            place = by_room[left].pop()
+            rooms[left] -= 1
         else:
-            room, place = context, len(open_packs)
-            open_packs.append([])
-        open_packs[place].append(rows[i])
-        by_room.setdefault(room - size, []).append(place)
-        rooms[room - size] += 1
-    return [Pack(tuple(open_packs[i])) for i in rng.permutation(len(open_packs))]
+            left, place = room, len(found)
+            found.append([])
+        found[place].append(int(i))
+        by_room.setdefault(left - size, []).append(place)
+        rooms[left - size] += 1
+    return [found[i] for i in rng.permutation(len(found))]
 
 
 def held_out(rows: int, seed: int, share: float = 0.1) -> tuple[list[int], list[int]]:

@@ -20,8 +20,8 @@ from engine.knowledge.retrieve import Knowledge
 from engine.model.adapters import AdapterWeights
 from engine.model.backbone import Backbone
 from engine.training.plan import TrainPlan
-from engine.training.report import TrainReport
-from engine.training.schedule import batches, set_rate, split
+from engine.training.report import TrainReport, told
+from engine.training.schedule import set_rate
 from engine.training.stack import AdapterStack
 from engine.training.states import Shelf, StateCache
 from engine.training.tasks.task import Score, Task
@@ -58,9 +58,8 @@ class Learner:
         """Compute the rows' lower layers. `tick` is called whenever `report` has news, `check`
         may raise to end the run."""
         self.task, self.plan, self.report, self.tick, self.check = task, plan, report, tick, check
-        self.training, self.held_out = split(task.groups, plan.seed)
         readings = task.read(backbone)
-        self._lengths = np.array([len(reading.ids) for reading in readings])
+        self.training, self.held_out = task.split(plan.seed)
         report.rows, report.held_out = len(readings), len(self.held_out)
         report.metric = task.metric
         report.truncated = sum(reading.cut for reading in readings)
@@ -74,7 +73,9 @@ class Learner:
             exact=self.exact,
             shelf=shelf,
         )
-        self.epoch_steps = -(-len(self.training) // plan.batch_size)
+        self.epoch_steps = len(
+            task.batches(self.training, plan.batch_size, np.random.default_rng(plan.seed))
+        )
         self.steps = plan.epochs * self.epoch_steps
         self.best: AdapterWeights | None = None
         """The best epoch's, of a run that is patient."""
@@ -115,10 +116,9 @@ class Learner:
         if self._epoch != self.epoch:
             self._epoch = self.epoch
             rng = np.random.default_rng([self.plan.seed, 2, self.epoch])
-            drawn = batches(self.training, self._lengths, self.plan.batch_size, rng)
             self._order = [
                 Batch(rows, [self.exact or bool(turn < 0.5) for turn in rng.random(len(rows))])
-                for rows in drawn
+                for rows in self.task.batches(self.training, self.plan.batch_size, rng)
             ]
         return self._order[self.step % self.epoch_steps]
 
@@ -157,7 +157,7 @@ class Learner:
             self.best = self.rounded()
         self.stopped_early = 0 < plan.patience < len(values) - best
         report.message = (
-            f"epoch {self.epoch} of {plan.epochs}: held-out {self.task.metric} {score.value:.3f}"
+            f"epoch {self.epoch} of {plan.epochs}: held-out {told(self.task.metric, score.value)}"
         )
         self.tick()
 
@@ -176,8 +176,8 @@ class Learner:
         early = f", stopped after epoch {self.epoch}" if self.stopped_early else ""
         report.message = (
             f"trained {self.plan.epochs} epochs{early} on {len(self.training):,} rows in "
-            f"{time.perf_counter() - self._began:.0f} s; held-out {self.task.metric} "
-            f"{report.value:.3f}"
+            f"{time.perf_counter() - self._began:.0f} s; held-out "
+            f"{told(self.task.metric, report.value)}"
         )
         return last if self.best is None else self.best
 

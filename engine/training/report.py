@@ -6,6 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Series = list[tuple[int, float]]
+LIKELIHOOD = "likelihood of a token"
+"""The metric of what generates: one over its perplexity."""
+
+
+def told(metric: str, value: float) -> str:
+    """A value of a task's own metric in words."""
+    if metric == LIKELIHOOD:
+        return f"perplexity {1 / value:.2f}"
+    return f"{metric} {value:.3f}"
 
 
 @dataclass(slots=True)

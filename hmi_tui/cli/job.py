@@ -10,7 +10,8 @@ import click
 from hmi_tui.cli.grammar import Branch, connect, flag
 from hmi_tui.cli.output import instant, listing, percent, readable, record, show, table
 from hmi_tui.cli.paging import gather
-from hmi_tui.figures import seconds
+from hmi_tui.cli.watch import curve
+from hmi_tui.figures import held_out, seconds
 
 if TYPE_CHECKING:
     from engine.schema import Job, JobState
@@ -77,8 +78,9 @@ class Teller:
     def news(self, job: Job) -> Iterator[str]:
         for point in job.loss[self._losses :]:
             yield f"step {point.step}  loss {point.value:.4f}"
-        for point in job.accuracy[self._accuracies :]:
-            yield f"step {point.step}  {job.measure} {percent(point.value)}"
+        points = zip(job.accuracy, curve(job), strict=True)
+        for point, said in list(points)[self._accuracies :]:
+            yield f"step {point.step}  {job.measure} {said}"
         self._losses, self._accuracies = len(job.loss), len(job.accuracy)
         if job.message and job.message != self._message:
             self._message = job.message
@@ -97,7 +99,10 @@ def _table(jobs: Sequence[Job]) -> str:
                 one.subject,
                 one.state,
                 f"{one.progress:.0%}",
-                percent(one.accuracy[-1].value if one.accuracy else None),
+                held_out(
+                    one.accuracy[-1].value if one.accuracy else None,
+                    one.perplexity[-1].value if one.perplexity else None,
+                ),
                 instant(one.created_at),
                 one.message,
             )
@@ -119,7 +124,7 @@ def _pairs(one: Job) -> Iterator[tuple[str, str]]:
     if one.loss:
         yield "loss", f"{one.loss[-1].value:.4f} at step {one.loss[-1].step}"
     if one.accuracy:
-        yield one.measure, ", ".join(percent(point.value) for point in one.accuracy)
+        yield one.measure, ", ".join(curve(one))
     for name, value in one.params.items():
         yield f"asked {name}", str(value)
     for name, value in one.result.items():

@@ -25,6 +25,7 @@ COMMANDS = {
     "tag": "tag",
     "predict": "predict",
     "embed": "embed",
+    "generate": "generate",
     "job": "job",
     "adapter": "adapter",
     "dataset": "dataset",

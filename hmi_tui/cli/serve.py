@@ -12,6 +12,18 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
 @flag("--backbone", envvar="HMI_BACKBONE", metavar="DIR", help="A checkpoint of the BERT family.")
 @flag("--encoder", envvar="HMI_ENCODER", metavar="FILE", help="An n-gram encoder for it.")
 @flag(
+    "--generator",
+    envvar="HMI_GENERATOR",
+    metavar="DIR",
+    help="A checkpoint of the GPT-2 family, for vPLMs that generate.",
+)
+@flag(
+    "--generator-split",
+    envvar="HMI_GENERATOR_SPLIT",
+    type=click.IntRange(1),
+    help="How many of its layers come from rows (two thirds).",
+)
+@flag(
     "--split",
     envvar="HMI_SPLIT",
     type=click.IntRange(1),
@@ -21,6 +33,7 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
 @flag("--host-cache", envvar="HMI_HOST_CACHE", type=SIZE, help="Host memory for adapters.")
 @flag("--device-cache", envvar="HMI_DEVICE_CACHE", type=SIZE, help="Device memory for adapters.")
 @flag("--table-cache", envvar="HMI_TABLE_CACHE", type=SIZE, help="Memory for computed rows.")
+@flag("--kv-cache", envvar="HMI_KV_CACHE", type=SIZE, help="Memory for texts being generated.")
 @flag(
     "--miss",
     envvar="HMI_MISS",

@@ -12,7 +12,7 @@ from hmi_tui.cli.output import percent, readable, record, show
 from hmi_tui.figures import seconds, size
 
 if TYPE_CHECKING:
-    from engine.schema import BackboneStatus, DeviceStatus, Status
+    from engine.schema import BackboneStatus, DeviceStatus, GeneratorStatus, Status
 
 
 @click.command(cls=Leaf)
@@ -39,6 +39,8 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     memory = f"engine {size(host.engine_bytes)} of {size(host.total_bytes)}"
     threads = f"{host.threads} threads on {host.cores} cores"
     yield "host", f"{memory}, {threads}, {size(host.disk_free_bytes)} disk free"
+    if status.generators is not None:
+        yield from _generating(status.generators)
     for name, tier in status.tiers.items():
         counts = f"{tier.hits} hits, {tier.misses} misses, {tier.evictions} evictions"
         yield f"tier {name}", f"{tier.resident} adapters, {size(tier.bytes)}, {counts}"
@@ -58,9 +60,17 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         yield "problem", f"{problem.what} {problem.remedy}"
 
 
-def _backbone(backbone: BackboneStatus) -> str:
-    depth = f"{backbone.layers} layers, the lower {backbone.split} from tables"
+def _backbone(backbone: BackboneStatus, *, exact: bool = False) -> str:
+    lower = "all computed" if exact else f"the lower {backbone.split} from tables"
+    depth = f"{backbone.layers} layers, {lower}"
     return f"{backbone.name}, {depth}, {backbone.dtype}, {size(backbone.bytes)}"
+
+
+def _generating(found: GeneratorStatus) -> Iterator[tuple[str, str]]:
+    yield "generators", _backbone(found.backbone, exact=found.fallback is not None)
+    texts = f"{found.living} texts, {found.waiting} wait ({found.waiting_tokens} tokens)"
+    cache = f"{size(found.cache_used_bytes)} of {size(found.cache_bytes)}"
+    yield "generating", f"{texts}, {found.tokens_per_s:.0f} tokens/s, cache {cache}"
 
 
 def _device(device: DeviceStatus) -> str:

@@ -9,9 +9,10 @@ import click
 
 from hmi_tui.cli.grammar import Leaf, connect, flag, say
 from hmi_tui.cli.output import percent, readable, record, show
-from hmi_tui.figures import seconds
+from hmi_tui.figures import NOTHING, seconds
 
 if TYPE_CHECKING:
+    from engine.schema import Job
     from hmi_tui.hyperparameters import Hyperparameter
 
 
@@ -60,12 +61,13 @@ def train(
 
     DATA is a .jsonl or .csv file, or either with .gz, with the columns that the vPLM's task needs:
     a label; labels, as a list or in CSV with | between them; two texts and a label; spans, or words
-    and tags; numbers. Prints the job's id; with --watch the
+    and tags; numbers. A generator learns a text, or a prompt and a completion, a row, or the
+    paragraphs of a .txt file. Prints the job's id; with --watch the
     trained version, when it serves.
     """
     from engine.schema import TrainRequest
     from hmi_tui.cli.requests import build, check_readable, split_id
-    from hmi_tui.cli.watch import watch
+    from hmi_tui.cli.watch import curve, watch
     from hmi_tui.label_map import label_map
 
     tenant, name = split_id(id)
@@ -76,7 +78,8 @@ def train(
         task = client.vplm(id).task
         # The dataset is named after the vPLM: two trainings of one tenant do not share a file.
         receipt = client.put_dataset(tenant, name, data, text, label, task, text_pair, names)
-        say(f"{receipt.rows} rows, {len(receipt.labels)} labels")
+        labels = "" if task == "generate" else f", {len(receipt.labels)} labels"
+        say(f"{receipt.rows} rows{labels}")
         accepted = client.train(request)
         if not watching:
             show(accepted, [accepted.id], lambda: accepted.id)
@@ -88,9 +91,14 @@ def train(
         ("vPLM", trained.id),
         ("version", str(trained.version)),
         ("published", "yes" if job.result.get("published", True) else "no: it would be worse"),
-        (job.measure, percent(job.accuracy[-1].value if job.accuracy else None)),
-        ("before", percent(job.result.get("before"))),
+        (job.measure, curve(job)[-1] if job.accuracy else NOTHING),
+        ("before", _before(job)),
         ("took", seconds(took)),
         ("job", job.id),
     ]
     show(job, [job.id], lambda: record(pairs))
+
+
+def _before(job: Job) -> str:
+    before = job.result.get("before")
+    return f"{1 / before:.2f}" if before and job.perplexity else percent(before)

@@ -30,9 +30,11 @@ def vplm() -> None:
 @click.argument("id", metavar="TENANT/NAME")
 @flag(
     "--task",
-    type=click.Choice(["classify", "multilabel", "pair", "tokens", "regression", "embedding"]),
-    help="A label, several, one for two texts, spans, numbers, or a vector; left out, as what it "
-    "starts from, or classify.",
+    type=click.Choice(
+        ["classify", "multilabel", "pair", "tokens", "regression", "embedding", "generate"]
+    ),
+    help="A label, several, one for two texts, spans, numbers, a vector, or more text; left out, "
+    "as what it starts from, or classify.",
 )
 @flag(
     "--labels",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hmi_tui.cli.output import instant, percent, table
-from hmi_tui.figures import share, size
+from hmi_tui.cli.output import instant, table
+from hmi_tui.figures import held_out, share, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def vplm_table(vplms: Sequence[Vplm]) -> str:
                 str(one.rank),
                 one.tier + (" pinned" if one.pinned else ""),
                 str(one.version),
-                percent(one.accuracy),
+                held_out(one.accuracy, one.perplexity),
                 size(one.stored_bytes),
             )
             for one in vplms
@@ -70,7 +70,7 @@ def vplm_pairs(one: Vplm) -> list[tuple[str, str]]:
         ("rank", str(one.rank)),
         ("adapter", one.adapter),
         ("version", str(one.version)),
-        ("accuracy", percent(one.accuracy)),
+        ("accuracy", held_out(one.accuracy, one.perplexity)),
         ("tier", one.tier + (", pinned" if one.pinned else "")),
         ("stored", _stored(one)),
         ("requests", str(one.requests)),

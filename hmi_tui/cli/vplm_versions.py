@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from hmi_tui.cli.grammar import Leaf, connect, flag, say
-from hmi_tui.cli.output import instant, percent, readable, show, table
-from hmi_tui.figures import NOTHING, size
+from hmi_tui.cli.output import instant, readable, show, table
+from hmi_tui.figures import NOTHING, held_out, size
 
 if TYPE_CHECKING:
     from engine.schema import Published, VplmVersions
@@ -81,7 +81,9 @@ COMMANDS = (versions, rollback, promote, publish)
 
 
 def _say(made: Published) -> None:
-    measured = "not measured" if made.accuracy is None else percent(made.accuracy)
+    measured = "not measured"
+    if made.accuracy is not None:
+        measured = held_out(made.accuracy, made.perplexity)
     line = f"{made.id} is at version {made.version}, accuracy {measured}"
     show(made, [made.id], lambda: line)
     if made.note:
@@ -96,7 +98,7 @@ def _table(found: VplmVersions) -> str:
             (
                 "*" if one.serving else "",
                 str(one.version),
-                percent(one.accuracy),
+                held_out(one.accuracy, one.perplexity),
                 instant(one.published_at),
                 one.origin,
                 _short(one.source) or NOTHING,

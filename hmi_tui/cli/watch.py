@@ -56,13 +56,20 @@ def succeeded(job: Job) -> Job:
     return job
 
 
+def curve(job: Job) -> list[str]:
+    """What held-out rows said after each epoch, in words."""
+    if job.perplexity:
+        return [f"{point.value:.2f}" for point in job.perplexity]
+    return [percent(point.value) for point in job.accuracy]
+
+
 def line(job: Job) -> str:
     """The job at this moment in one line."""
     parts = [f"{job.type} {job.subject}", job.state, f"{job.progress:4.0%}"]
     if job.loss:
         parts.append(f"loss {job.loss[-1].value:.4f}")
     if job.accuracy:
-        parts.append(f"{job.measure} {percent(job.accuracy[-1].value)}")
+        parts.append(f"{job.measure} {curve(job)[-1]}")
     if job.eta_s is not None and not job.ended:
         parts.append(f"{seconds(job.eta_s)} left")
     if job.message:

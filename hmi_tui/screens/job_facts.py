@@ -6,7 +6,7 @@ from engine.schema import Job, TrainRequest
 from hmi_tui import figures
 from hmi_tui.screens.tenant_facts import instant
 from hmi_tui.widgets.fact_list import Fact
-from hmi_tui.widgets.tables import STATE_SIGNS
+from hmi_tui.widgets.tables import STATE_SIGNS, last_held_out
 
 NOT_BESIDE = ("type", "vplm", "dataset", "when", "seed")
 """Parameters that only the description of a job has; the curves need the room."""
@@ -29,8 +29,10 @@ def short_facts(job: Job) -> list[Fact]:
     facts: list[Fact] = [("state", f"{sign} {job.state}" + (f": {said}" if said else ""), tone)]
     if job.accuracy:
         best = max(point.value for point in job.accuracy)
-        last = job.accuracy[-1].value
-        facts.append(("accuracy", f"{figures.share(last, 1)}, at best {figures.share(best, 1)}"))
+        lowest = min((point.value for point in job.perplexity), default=None)
+        facts.append(
+            ("accuracy", f"{last_held_out(job)}, at best {figures.held_out(best, lowest)}")
+        )
     shown = ", ".join(
         f"{name} {value}" for name, value in job.params.items() if _is_beside(job, name, value)
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
+from contextlib import aclosing
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -13,6 +15,7 @@ from textual.widget import Widget
 from engine.client import Call, HmiError, assets_dir, calls
 from engine.schema import ClassifyResponse, Mode, Vplm
 from hmi_tui.asking import Reply, ask, call_of
+from hmi_tui.continuing import go_on, going_on
 from hmi_tui.hints import hint
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.picker import Picker
@@ -22,6 +25,7 @@ from hmi_tui.widgets.ask_box import AskBox
 from hmi_tui.widgets.detail_panel import DetailPanel
 from hmi_tui.widgets.tokens_panel import NOTHING_YET, TokensPanel
 
+GENERATED = "Of a generator only the share of tokens that hit the table is told."
 OTHER: dict[Mode, Mode] = {"plot": "exact", "exact": "plot"}
 
 
@@ -30,8 +34,9 @@ class PlaygroundScreen(ModeScreen):
     ABOUT = (
         "Type a text and press <ask:enter>. The vPLM answers in its own mode, and in the other "
         "one for comparison: plot takes the lower layers from tables, exact computes them. Tokens "
-        "are marked with the node whose table had their row. <leave:esc> leaves "
-        "the text, so that digits and letters are keys again; tab goes back to it."
+        "are marked with the node whose table had their row. A generator goes on from the text, "
+        "word by word, with one seed in both modes. <leave:esc> leaves the text, so that digits "
+        "and letters are keys again; tab goes back to it."
     )
     CSS_PATH = assets_dir() / "styles" / "playground.tcss"
     AUTO_FOCUS = "#ask"
@@ -132,8 +137,25 @@ class PlaygroundScreen(ModeScreen):
     def action_ask(self) -> None:
         if self.vplm is None:
             self.notify("Choose a vPLM first: <choose:ctrl+o>.")
+        elif self.vplm.task == "generate":
+            self._go_on(self.vplm, self.box.text)
         else:
             self._ask(self.vplm, self.box.text)
+
+    @work(exclusive=True, group="ask")
+    async def _go_on(self, vplm: Vplm, text: str) -> None:
+        """In both modes with one seed, the own one first. Another question ends it."""
+        self.own.answer = self.other.answer = "…"
+        self.detail.tell_answers(())
+        self.tokens.tell_tokens((), GENERATED)
+        seed = secrets.randbits(31)
+        for panel, mode in ((self.own, vplm.mode), (self.other, OTHER[vplm.mode])):
+            try:
+                async with aclosing(go_on(self.client, going_on(vplm, text, mode, seed))) as said:
+                    async for so_far in said:
+                        panel.answer = so_far
+            except HmiError as error:
+                panel.answer = f"✗ {error}"
 
     @work(exclusive=True, group="ask")
     async def _ask(self, vplm: Vplm, text: str) -> None:

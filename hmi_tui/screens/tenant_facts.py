@@ -90,7 +90,7 @@ def vplm_facts(vplm: Vplm) -> list[Fact]:
         ("labels", ", ".join(vplm.labels)),
         (
             "accuracy",
-            f"{figures.share(vplm.accuracy, 1)} held out"
+            f"{figures.held_out(vplm.accuracy, vplm.perplexity)} held out"
             if vplm.accuracy is not None
             else "not trained yet; <train_vplm:t> trains it",
         ),

@@ -141,4 +141,4 @@ def _told(serving: VplmVersion, chosen: VplmVersion) -> str:
 def _accuracy(version: VplmVersion) -> str:
     if version.accuracy is None:
         return "not measured"
-    return f"accuracy {figures.share(version.accuracy, 1)}"
+    return f"accuracy {figures.held_out(version.accuracy, version.perplexity)}"

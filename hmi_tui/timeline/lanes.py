@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from engine.schema import TraceEvent
 
 LANES = ("queue", "retrieve", "load", "compute", "prefetch", "swap", "epoch", "job")
+GENERATE = "generate"
+"""Rounds of the decoder's batch: a lane of its own where there are any."""
 STAGES = ("retrieve", "load", "compute")
 """The pipeline's own lanes, in order."""
 ROWS = 4
@@ -35,12 +37,17 @@ def bars(events: Iterable[TraceEvent]) -> list[Bar]:
     """The complete events of a trace, by start."""
     found: list[Bar] = []
     for event in events:
-        if event.ph == "X" and event.cat in LANES:
+        if event.ph == "X" and event.cat in (*LANES, GENERATE):
             batch = event.args.get("batch")
             start, end = event.ts / 1e6, (event.ts + (event.dur or 0.0)) / 1e6
             number = batch if isinstance(batch, int) else None
             found.append(Bar(event.cat, event.name, start, end, number))
     return sorted(found, key=lambda bar: bar.start)
+
+
+def shown(worked: Container[str]) -> tuple[str, ...]:
+    """The lanes to draw, of which those in `worked` have bars."""
+    return (*LANES[:4], GENERATE, *LANES[4:]) if GENERATE in worked else LANES
 
 
 def stack(

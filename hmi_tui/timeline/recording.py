@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from engine.schema import LaneSpan, SpanFeed
-from hmi_tui.timeline.lanes import LANES, Bar, stack
+from hmi_tui.timeline.lanes import GENERATE, LANES, Bar, stack
 
 KEPT_S = 90.0
 KEPT_BATCHES = 2500
@@ -84,17 +84,18 @@ def _lanes(known: Mapping[str, Rows], fresh: list[LaneSpan], since: float) -> di
     found: dict[str, list[Bar]] = {}
     for span in fresh:
         end = span.start + span.seconds
-        if span.lane in LANES and end > since:
+        if span.lane in (*LANES, GENERATE) and end > since:
             bar = Bar(span.lane, span.name, span.start, end, span.batch)
             found.setdefault(span.lane, []).append(bar)
     lanes: dict[str, Rows] = {}
-    for lane in LANES:
+    for lane in (*LANES, GENERATE):
         rows = [[bar for bar in row if bar.end > since] for row in known.get(lane, ())]
         # A row keeps its place while it is empty: bars must not jump while they move.
         rows = stack(sorted(found.get(lane, ()), key=lambda bar: bar.start), rows)
         while rows and not rows[-1]:
             rows.pop()
-        lanes[lane] = tuple(tuple(row) for row in rows)
+        if rows or lane in LANES:
+            lanes[lane] = tuple(tuple(row) for row in rows)
     return lanes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from hmi_tui.figures import seconds
-from hmi_tui.timeline.lanes import LANES, STAGES, Bar, stack
+from hmi_tui.timeline.lanes import STAGES, Bar, shown, stack
 from hmi_tui.timeline.scale import round_step
 
 BATCHES = 12
@@ -24,6 +24,7 @@ _COLOURS = {
     "swap": "#cf5a9a",
     "epoch": "#5f9ea0",
     "job": "#a08a5f",
+    "generate": "#3f9fb0",
 }
 _STYLE = """\
 text{font:12px ui-sans-serif,system-ui,sans-serif;fill:#3d4450}
@@ -38,12 +39,13 @@ def draw(bars: Sequence[Bar], batches: int = BATCHES) -> str:
     """The SVG of `batches` successive batches from the middle of the trace, and all that went on
     beside them. Empty lanes are left out; a trace without a batch draws an empty picture."""
     begin, end = _window(bars, batches)
-    shown = [bar for bar in bars if bar.end > begin and bar.start < end]
-    lanes = [lane for lane in LANES if any(bar.lane == lane for bar in shown)]
+    inside = [bar for bar in bars if bar.end > begin and bar.start < end]
+    worked = {bar.lane for bar in inside}
+    lanes = [lane for lane in shown(worked) if lane in worked]
     body: list[str] = []
     y = _TOP
     for lane in lanes:
-        rows = stack([bar for bar in shown if bar.lane == lane])
+        rows = stack([bar for bar in inside if bar.lane == lane])
         height = _ROW if len(rows) == 1 else _ROW // 2
         middle = y + len(rows) * height / 2 + 4
         body.append(f'<text class="lane" x="{_LEFT - 10}" y="{middle:.1f}">{lane}</text>')
@@ -52,7 +54,8 @@ def draw(bars: Sequence[Bar], batches: int = BATCHES) -> str:
             y += height
         y += _GAP
     height = y + _FOOT
-    title = f"{len({b.batch for b in shown if b.lane in STAGES})} batches in {seconds(end - begin)}"
+    drawn = {bar.batch for bar in inside if bar.lane in STAGES}
+    title = f"{len(drawn)} batches in {seconds(end - begin)}"
     size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
     return "\n".join(
         (

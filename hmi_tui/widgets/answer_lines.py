@@ -12,9 +12,12 @@ from engine.schema import (
 )
 from hmi_tui import figures, tones
 from hmi_tui.asking import Reply
+from hmi_tui.continuing import Continued
 from hmi_tui.widgets.panel import muted
 
 SHOWN = 8
+CURSOR = "▌"
+"""Where a text that still grows goes on."""
 
 
 def answer_lines(answer: Reply, width: int) -> list[Content]:
@@ -30,6 +33,25 @@ def answer_lines(answer: Reply, width: int) -> list[Content]:
     if answer.data[0].truncated:
         lines.append(Content.styled("! Too long: only its beginning was read.", tones.WARN))
     return lines
+
+
+def continued_lines(said: Continued, width: int) -> list[Content]:
+    """A generator's text so far, and once it has ended what it took."""
+    timing = said.timing
+    lines = list(Content(said.text + ("" if said.finish else CURSOR)).wrap(width))
+    if timing is None or said.tokens is None:
+        return lines
+    if timing.fallback is not None:
+        lines.append(muted(f"Exact instead of plot: {timing.fallback}"))
+    ended = "it ended by itself" if said.finish == "stop" else f"cut at {said.tokens} tokens"
+    facts = (
+        ended,
+        f"{figures.count(said.tokens)} tokens in {figures.seconds(timing.total_s)}",
+        f"the first after {figures.seconds(timing.first_token_s)}",
+        f"table hits {figures.share(timing.hit_rate)}",
+    )
+    told = Content(" · ".join(facts))
+    return lines + [muted(line.plain) for line in told.wrap(width)]
 
 
 def _labels(answer: ClassifyResponse, width: int) -> list[Content]:

@@ -1,4 +1,4 @@
-"""An answer in one mode: probabilities as bars, spans, numbers or a vector."""
+"""An answer in one mode: probabilities as bars, spans, numbers, a vector, or a text that grows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from textual.reactive import reactive
 
 from hmi_tui import tones
 from hmi_tui.asking import Reply
-from hmi_tui.widgets.answer_lines import answer_lines
+from hmi_tui.continuing import Continued
+from hmi_tui.widgets.answer_lines import answer_lines, continued_lines
 from hmi_tui.widgets.panel import Panel, muted
 
 
 class AnswerPanel(Panel):
-    """`answer` is a response, an error in words, or None before anything was asked."""
+    """`answer` is a response, a text so far, an error in words, or None while nothing was asked."""
 
-    answer: reactive[Reply | str | None] = reactive(None, layout=True)
+    answer: reactive[Reply | Continued | str | None] = reactive(None, layout=True)
 
     def lines(self, width: int) -> Sequence[Content]:
         answer = self.answer
@@ -25,4 +26,6 @@ class AnswerPanel(Panel):
         if isinstance(answer, str):
             style = tones.BAD if answer.startswith("✗") else tones.MUTED
             return [Content.styled(line.plain, style) for line in Content(answer).wrap(width)]
+        if isinstance(answer, Continued):
+            return continued_lines(answer, width)
         return answer_lines(answer, width)

@@ -19,7 +19,7 @@ from hmi_tui import figures
 from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.timeline.cells import CellRow, bands, fill_cells, glyphs, labels, lane_heights
-from hmi_tui.timeline.lanes import LANES, Bar
+from hmi_tui.timeline.lanes import GENERATE, LANES, Bar, shown
 from hmi_tui.timeline.recording import Batch, Recording
 from hmi_tui.timeline.scale import round_step
 from hmi_tui.timeline.view import View
@@ -34,7 +34,7 @@ class LaneView(Named, Widget, can_focus=True):
     """Draws when it is told something new, and only then."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *(f"lane--{lane}" for lane in LANES),
+        *(f"lane--{lane}" for lane in (*LANES, GENERATE)),
         "lane--axis",
         "lane--chosen",
     }
@@ -48,6 +48,7 @@ class LaneView(Named, Widget, can_focus=True):
         & > .lane--swap { color: $curve; }
         & > .lane--epoch { color: $foreground; text-style: bold; }
         & > .lane--job { color: $muted; }
+        & > .lane--generate { color: $accent; }
         & > .lane--axis { color: $muted; }
         & > .lane--chosen { color: $foreground; text-style: bold; }
         &:focus { border: round $primary; border-title-style: bold; }
@@ -113,16 +114,18 @@ class LaneView(Named, Widget, can_focus=True):
     def _draw(self, width: int, height: int) -> Iterator[Strip]:
         base = self.rich_style
         top = 1
-        if self.recording.batches:
+        if self.recording.batches or GENERATE in self.recording.lanes:
             yield self._axis(width, base)
         else:
             said = textwrap.wrap(hint(self, self.empty), max(10, width + NAMES - 4))
             top = len(said) + 2
             yield from self._plain(["", *(f"  {line}" for line in said), ""], base)
-        heights = lane_heights(LANES, height - top)
-        gap = height - top - sum(heights.values()) >= len(LANES) - 1
+        # On a very low screen the last, which seldom have anything to show, give way.
+        lanes = shown(self.recording.lanes)[: max(1, height - top)]
+        heights = lane_heights(lanes, height - top)
+        gap = height - top - sum(heights.values()) >= len(lanes) - 1
         y = top
-        for lane in LANES:
+        for lane in lanes:
             for strip in self._lane(lane, heights[lane], width, y, base):
                 yield strip
                 y += 1

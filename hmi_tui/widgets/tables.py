@@ -56,9 +56,14 @@ def last_accuracy(job: Job) -> float | None:
     return job.accuracy[-1].value if job.accuracy else None
 
 
+def last_held_out(job: Job) -> str:
+    perplexity = job.perplexity[-1].value if job.perplexity else None
+    return figures.held_out(last_accuracy(job), perplexity)
+
+
 def outcome(job: Job) -> str:
-    """The last held-out accuracy of a job, if it has one."""
-    return figures.share(job.accuracy[-1].value, 1) if job.accuracy else ""
+    """The last held-out accuracy, or perplexity, of a job that has one."""
+    return last_held_out(job) if job.accuracy else ""
 
 
 TENANTS: tuple[Column[Tenant], ...] = (
@@ -106,7 +111,7 @@ VPLMS: tuple[Column[Vplm], ...] = (
     Column("mode", lambda v: v.mode, 6, rank=3, sort="mode", key="M"),
     Column(
         "accuracy",
-        lambda v: figures.share(v.accuracy, 1),
+        lambda v: figures.held_out(v.accuracy, v.perplexity),
         9,
         "right",
         rank=0,
@@ -182,7 +187,7 @@ VERSIONS: tuple[Column[VplmVersion], ...] = (
     at_hand("version", lambda v: str(v.version), 7, "V", lambda v: v.version, align="right"),
     at_hand(
         "accuracy",
-        lambda v: figures.share(v.accuracy, 1),
+        lambda v: figures.held_out(v.accuracy, v.perplexity),
         9,
         "A",
         lambda v: v.accuracy,

@@ -10,6 +10,7 @@ from engine._client.calls.backbones import BackboneCalls
 from engine._client.calls.datasets import DatasetCalls
 from engine._client.calls.domains import DomainCalls
 from engine._client.calls.engine import EngineCalls
+from engine._client.calls.generation import GenerationCalls
 from engine._client.calls.inference import InferenceCalls
 from engine._client.calls.jobs import JobCalls
 from engine._client.calls.storage import StorageCalls
@@ -30,5 +31,6 @@ class Calls(
     DatasetCalls,
     JobCalls,
     InferenceCalls,
+    GenerationCalls,
 ):
     """`Calls.tenant("acme")` is the call itself: what would be sent, and how the answer is read."""

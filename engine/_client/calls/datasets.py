@@ -43,7 +43,8 @@ class DatasetCalls:
         map: Mapping[str, str] | None = None,
     ) -> Call[Dataset]:
         """Stream a .jsonl, .json or .csv file, or one with .gz; columns `text` and `label`, and
-        `text_pair` where `task` reads two texts. Labels are called what `map` says of them."""
+        `text_pair` where `task` reads two texts; labels are called what `map` says of them. To
+        generate is learnt from a .txt too, and from "text", or "prompt" and "completion"."""
         return Call(
             "PUT",
             _path(tenant, name),

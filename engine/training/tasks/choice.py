@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import cast
 
 from engine.errors import BadInput
+from engine.model.backbone import Backbone
+from engine.model.decoder import Decoder
 from engine.model.reading import Text
 from engine.model.tagging import Span
 from engine.serving.work import TaskName
 from engine.training.tasks.classification import Classification
+from engine.training.tasks.continuation import Continuation
 from engine.training.tasks.multilabel import Multilabel
 from engine.training.tasks.regression import Regression
 from engine.training.tasks.task import Task
@@ -18,12 +21,18 @@ from store.texts import Example
 
 
 def task_of(
-    name: TaskName, labels: tuple[str, ...], rows: Sequence[Example], class_weights: str = "none"
+    name: TaskName,
+    labels: tuple[str, ...],
+    rows: Sequence[Example],
+    backbone: Backbone,
+    class_weights: str = "none",
 ) -> Task:
     """The task `name` with a dataset's rows, which were checked for it when they came.
 
     `class_weights` are for tasks of one label a row.
     """
+    if isinstance(backbone, Decoder):
+        return Continuation(backbone, rows)
     if name in ("classify", "pair"):
         return Classification(labels, cast("Sequence[tuple[Text, str]]", rows), class_weights)
     if name == "multilabel":
@@ -37,7 +46,7 @@ def task_of(
 
 
 def check_learns(name: TaskName) -> None:
-    """BadInput for the task that has nothing to learn."""
+    """BadInput for a task that learns nothing from a dataset."""
     if name != "embedding":
         return
     raise BadInput(

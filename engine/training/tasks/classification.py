@@ -15,10 +15,11 @@ from engine.model.packing import Packing
 from engine.model.reading import Reading, Text, read_texts
 from engine.training.confusion import confusion
 from engine.training.per_class import per_class
+from engine.training.tasks.headed import Headed
 from engine.training.tasks.task import Score
 
 
-class Classification:
+class Classification(Headed):
     """Rows of (text or pair, label), every label one of `labels`."""
 
     metric = "accuracy"
@@ -44,18 +45,18 @@ class Classification:
     def groups(self) -> NDArray[np.int64]:
         return self._targets
 
-    def read(self, backbone: Backbone) -> list[Reading]:
+    def readings(self, backbone: Backbone) -> list[Reading]:
         return read_texts(backbone, self._texts)
 
     def pool(self, top: Tensor, packing: Packing, _rows: Sequence[int], /) -> Tensor:
         return packing.mean(top)
 
-    def loss(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
+    def loss(self, logits: Tensor, rows: Sequence[int], /) -> Tensor:
         targets = torch.from_numpy(self._targets[rows]).to(logits.device)
         weights = None if self._weights is None else self._weights.to(logits.device)
         return F.cross_entropy(logits, targets, weights)
 
-    def score(self, logits: Tensor, rows: Sequence[int]) -> Score:
+    def score(self, logits: Tensor, rows: Sequence[int], /) -> Score:
         targets, predicted = self._targets[rows], logits.argmax(-1).numpy()
         accuracy = float((predicted == targets).mean()) if len(targets) else 0.0
         return Score(

@@ -13,10 +13,11 @@ from torch.nn import functional as F
 from engine.model.backbone import Backbone
 from engine.model.packing import Packing
 from engine.model.reading import Reading, Text, read_texts
+from engine.training.tasks.headed import Headed
 from engine.training.tasks.task import Score
 
 
-class Multilabel:
+class Multilabel(Headed):
     """Rows of (text, labels), every one of them of `labels`; a label holds from one half on."""
 
     metric = "micro F1"
@@ -42,17 +43,17 @@ class Multilabel:
         none = self._targets.sum(1) == 0
         return np.where(none, self.outputs, rarity.argmin(1)).astype(np.int64)
 
-    def read(self, backbone: Backbone) -> list[Reading]:
+    def readings(self, backbone: Backbone) -> list[Reading]:
         return read_texts(backbone, self._texts)
 
     def pool(self, top: Tensor, packing: Packing, _rows: Sequence[int], /) -> Tensor:
         return packing.mean(top)
 
-    def loss(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
+    def loss(self, logits: Tensor, rows: Sequence[int], /) -> Tensor:
         targets = torch.from_numpy(self._targets[rows]).to(logits.device)
         return F.binary_cross_entropy_with_logits(logits, targets)
 
-    def score(self, logits: Tensor, rows: Sequence[int]) -> Score:
+    def score(self, logits: Tensor, rows: Sequence[int], /) -> Score:
         right, found = self._targets[rows] > 0, logits.numpy() >= 0
         hits, said, there = (each.sum(0) for each in (right & found, found, right))
         micro = f1(int(hits.sum()), int(said.sum()), int(there.sum()))

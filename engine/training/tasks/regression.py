@@ -14,10 +14,11 @@ from engine.errors import BadInput
 from engine.model.backbone import Backbone
 from engine.model.packing import Packing
 from engine.model.reading import Reading, Text, read_texts
+from engine.training.tasks.headed import Headed
 from engine.training.tasks.task import Score
 
 
-class Regression:
+class Regression(Headed):
     """Rows of (text, numbers), as many in each as there are `labels`, their names.
 
     The head learns them in units of their spread about their mean, whatever their size is; the
@@ -55,17 +56,17 @@ class Regression:
         ranked = ranks(self._targets[:, 0])
         return (5 * ranked / len(ranked)).astype(np.int64)
 
-    def read(self, backbone: Backbone) -> list[Reading]:
+    def readings(self, backbone: Backbone) -> list[Reading]:
         return read_texts(backbone, self._texts)
 
     def pool(self, top: Tensor, packing: Packing, _rows: Sequence[int], /) -> Tensor:
         return packing.mean(top)
 
-    def loss(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
+    def loss(self, logits: Tensor, rows: Sequence[int], /) -> Tensor:
         wanted = (self._targets[rows] - self._mean) / self._unit
         return F.mse_loss(logits, torch.from_numpy(wanted).to(logits.device, torch.float32))
 
-    def score(self, logits: Tensor, rows: Sequence[int]) -> Score:
+    def score(self, logits: Tensor, rows: Sequence[int], /) -> Score:
         wanted = self._targets[rows]
         found = logits.double().numpy() * self._unit + self._mean
         if not len(wanted):

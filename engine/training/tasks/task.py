@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.model.backbone import Backbone
@@ -34,8 +33,8 @@ class Score:
 class Task(Protocol):
     """A dataset's rows with their targets. Its methods take numbers of rows, from 0.
 
-    A head turns each vector (H,) that `pool` gives into `outputs` numbers, the logits: one vector
-    a row in most tasks, one a word in some.
+    What a model says to rows are V answers of `outputs` numbers each: one answer a row in most
+    tasks, one a word or a token in some.
     """
 
     metric: str
@@ -49,26 +48,32 @@ class Task(Protocol):
 
     @property
     def outputs(self) -> int:
-        """C, the rows of its head."""
+        """C, the numbers of an answer."""
         ...
 
-    @property
-    def groups(self) -> NDArray[np.int64]:
-        """(N,) for each row the group of which a share is held out."""
+    def split(self, seed: int) -> tuple[list[int], list[int]]:
+        """Rows to train on and to hold out, about a tenth, fixed by the seed."""
+        ...
+
+    def batches(self, rows: Sequence[int], size: int, rng: np.random.Generator) -> list[list[int]]:
+        """`rows` in a random order, about `size` of them a step; as many steps whatever `rng`."""
         ...
 
     def read(self, backbone: Backbone) -> list[Reading]:
-        """All rows' texts as the backbone reads them."""
+        """All rows' texts as the backbone reads them. Comes before `batches`."""
         ...
 
-    def pool(self, top: Tensor, packing: Packing, rows: Sequence[int], /) -> Tensor:
-        """The last layer's states (T, H) of `rows` -> the head's input (V, H) float32."""
+    def answers(
+        self, top: Tensor, packing: Packing, rows: Sequence[int], head: Tensor, bias: Tensor, /
+    ) -> Tensor:
+        """The last layer's states (T, H) of `rows` -> what is said to them (V, C) float32, by the
+        adapter's `head` (C, H) and `bias` (C,) if the task has use for them."""
         ...
 
-    def loss(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
-        """What the logits (V, C) float32 of `rows` miss their targets by; a mean, ()."""
+    def loss(self, answers: Tensor, rows: Sequence[int], /) -> Tensor:
+        """What the answers (V, C) float32 to `rows` miss their targets by; a mean, ()."""
         ...
 
-    def score(self, logits: Tensor, rows: Sequence[int]) -> Score:
-        """Logits (V, C) float32 of `rows`, on the host, held against their targets."""
+    def score(self, answers: Tensor, rows: Sequence[int], /) -> Score:
+        """Answers (V, C) float32 to `rows`, on the host, held against their targets."""
         ...

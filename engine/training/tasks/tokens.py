@@ -15,11 +15,12 @@ from engine.model.backbone import Backbone
 from engine.model.packing import Packing
 from engine.model.reading import Reading, read_words
 from engine.model.tagging import Span, Tagging
+from engine.training.tasks.headed import Headed
 from engine.training.tasks.multilabel import f1
 from engine.training.tasks.task import Score
 
 
-class Tokens:
+class Tokens(Headed):
     """Rows of (text, spans); a word's label is read off its first token."""
 
     metric = "span F1"
@@ -42,7 +43,7 @@ class Tokens:
         """With and without spans."""
         return np.array([bool(spans) for _, spans in self._rows], dtype=np.int64)
 
-    def read(self, backbone: Backbone) -> list[Reading]:
+    def readings(self, backbone: Backbone) -> list[Reading]:
         self._readings = read_words(backbone, [text for text, _ in self._rows])
         self._targets = [
             self._tagging.tags(reading.offsets, spans)
@@ -70,13 +71,13 @@ class Tokens:
         ]
         return top[torch.tensor(places, dtype=torch.int64, device=top.device)].float()
 
-    def loss(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
+    def loss(self, logits: Tensor, rows: Sequence[int], /) -> Tensor:
         wanted = torch.tensor([tag for row in rows for tag in self._targets[row]])
         if not len(wanted):
             return logits.sum()
         return F.cross_entropy(logits, wanted.to(logits.device))
 
-    def score(self, logits: Tensor, rows: Sequence[int]) -> Score:
+    def score(self, logits: Tensor, rows: Sequence[int], /) -> Score:
         found = logits.argmax(-1).tolist()
         at = hits = said = there = right = 0
         for row in rows:

@@ -21,6 +21,9 @@ class Site:
     device: str
     dtype: str
     threads: int
+    generator: Path | None
+    """The decoder's folder, read when a generator is first trained; None: there are none."""
+    generator_split: int
     tables: Path
     blobs: Path
     datasets: Path
@@ -66,7 +69,7 @@ class JobFiles:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Train these in one pass. All have adapters of one rank."""
+    """Train these in one pass. All have adapters of one rank, and are generators or none is."""
 
     jobs: tuple[JobFiles, ...]
 

@@ -6,12 +6,15 @@ import contextlib
 import os
 import threading
 import time
+from functools import cached_property
 from multiprocessing.connection import Connection
 
 import torch
 
 from engine.model.backbone import Backbone, load_backbone
+from engine.model.decoder import Decoder, load_decoder
 from engine.process import keep_freed_memory
+from engine.serving.work import TaskName
 from engine.training.worker.messages import News, Ready, ShiftOver, Site
 from engine.training.worker.orders import Orders
 from engine.training.worker.shift import Shift
@@ -25,7 +28,7 @@ def serve(connection: Connection) -> None:
     take_lowest_priority()
     keep_freed_memory()
     site = connection.recv()
-    backbone = open_site(site)
+    models = Models(site)
     orders = Orders()
     threading.Thread(target=_listen, args=(connection, orders), daemon=True).start()
 
@@ -37,22 +40,34 @@ def serve(connection: Connection) -> None:
     tell(Ready(time.perf_counter() - began))
     while True:
         begin = orders.next()
-        Shift(site, backbone, begin.jobs, orders, tell).run()
+        Shift(site, models.of(begin.jobs[0].task), begin.jobs, orders, tell).run()
         tell(ShiftOver())
 
 
-def open_site(site: Site) -> Backbone:
-    """Load the backbone, and make sums come out alike in every run."""
-    torch.set_num_threads(site.threads)
-    if site.device.startswith("cuda"):
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
-    return load_backbone(
-        site.backbone,
-        device=site.device,
-        dtype=getattr(torch, site.dtype),
-        split=site.split,
-    )
+class Models:
+    """What vPLMs are trained on: the backbone, and a decoder once a generator asks for it."""
+
+    def __init__(self, site: Site) -> None:
+        """Load the backbone, and make sums come out alike in every run."""
+        torch.set_num_threads(site.threads)
+        if site.device.startswith("cuda"):
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        self._site, self._dtype = site, getattr(torch, site.dtype)
+        self._backbone = load_backbone(
+            site.backbone, device=site.device, dtype=self._dtype, split=site.split
+        )
+
+    def of(self, task: TaskName) -> Backbone:
+        return self._decoder if task == "generate" else self._backbone
+
+    @cached_property
+    def _decoder(self) -> Decoder:
+        site = self._site
+        assert site.generator is not None, "no generator is trained where none is served"
+        return load_decoder(
+            site.generator, device=site.device, dtype=self._dtype, split=site.generator_split
+        )
 
 
 def take_lowest_priority() -> None:

@@ -137,7 +137,7 @@ class Shift:
             rows = list(self._datasets.rows(job.dataset))
             pupil.start = replace(self._start(job), scale=None)
             plan = job.origin.plan
-            task = task_of(job.task, job.labels, rows, plan.class_weights)
+            task = task_of(job.task, job.labels, rows, self._backbone, plan.class_weights)
             pupil.learner = Learner(
                 self._backbone,
                 open_knowledge(job.knowledge, self._tables, self._backbone),
@@ -149,7 +149,7 @@ class Shift:
                 shelf=Shelf(self._site.states, identity(job.knowledge)),
             )
             if job.current is not None:
-                current = in_units(self._read(job.current), task.scale)
+                current = in_units(self._read(job.current, job), task.scale)
                 pupil.before = evaluate(self._backbone, pupil.learner, current).value
         except _Released:
             raise
@@ -172,7 +172,7 @@ class Shift:
                 )
             return weights
         if job.start is not None:
-            return self._read(job.start)
+            return self._read(job.start, job)
         backbone = self._backbone
         shape = AdapterShape(
             backbone.shape.layers - backbone.split, backbone.shape.hidden, job.rank
@@ -180,10 +180,12 @@ class Shift:
         generator = torch.Generator().manual_seed(job.origin.plan.seed)
         return random_adapter(shape, len(job.labels), generator, places=job.places)
 
-    def _read(self, adapter: str) -> AdapterWeights:
+    def _read(self, adapter: str, job: JobFiles) -> AdapterWeights:
         arrays, about = self._blobs.get(adapter)
-        places = places_of(about, adapter)
-        return AdapterWeights.from_arrays(arrays, adapter, places=places).to(torch.float32)
+        found = AdapterWeights.from_arrays(
+            arrays, adapter, headless=job.task == "generate", places=places_of(about, adapter)
+        )
+        return found.to(torch.float32)
 
     def _check(self, pupil: _Pupil) -> None:
         if self._orders.released():

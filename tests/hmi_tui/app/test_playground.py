@@ -144,3 +144,50 @@ async def test_a_vplm_for_pairs_is_asked_with_two_lines(
             ("acme/polarity", pair, "plot"),
             ("acme/polarity", pair, "exact"),
         ]
+
+
+def with_generator(engine: ScriptedEngine) -> None:
+    first = engine.vplm_rows[0]
+    tale = {"id": "acme/tale", "name": "tale", "task": "generate", "kind": "generator"}
+    engine.vplm_rows = [first.model_copy(update={**tale, "labels": []}), *engine.vplm_rows[1:]]
+
+
+async def test_a_generators_text_comes_in_both_modes_with_what_it_took(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    with_generator(engine)
+    async with open_app(paths, engine, "playground").run_test(size=WIDE) as pilot:
+        await sees(pilot, "Ask acme/tale · generate")
+        await pilot.press(*"Once", "enter")
+        await sees(pilot, "there lived a king.", "it ended by itself", "3 tokens in 120 ms", "50 %")
+        [(own,), (other,)] = engine.called("complete_stream")
+        assert [own.prompt, own.mode, other.mode] == ["Once", "plot", "exact"]
+        assert own.seed == other.seed is not None
+
+
+async def test_a_text_shows_while_it_grows_and_another_question_ends_it(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    with_generator(engine)
+    engine.hold_text = True
+    async with open_app(paths, engine, "playground").run_test(size=WIDE) as pilot:
+        await sees(pilot, "Ask acme/tale")
+        await pilot.press(*"Once", "enter")
+        await sees(pilot, "there▌")
+        assert engine.texts_ended == 0
+        engine.hold_text = False
+        engine.fallback = "There is no n-gram encoder."
+        await pilot.press("enter")
+        await sees(pilot, "a king.", "Exact instead of plot: There is no n-gram encoder.")
+        assert engine.texts_ended == 3
+
+
+async def test_a_generator_that_refuses_says_why_in_both_places(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    with_generator(engine)
+    async with open_app(paths, engine, "playground").run_test(size=WIDE) as pilot:
+        await sees(pilot, "Ask acme/tale")
+        await pilot.press("enter")
+        await sees(pilot, "✗")
+        assert engine.called("complete_stream") == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from engine.schema import DeviceProcess, DeviceStatus
+from engine.schema import BackboneStatus, DeviceProcess, DeviceStatus, GeneratorStatus
 from tests.hmi_tui.cli.documents import a_status
 from tests.hmi_tui.cli.fake_engine import FakeEngine
 
@@ -47,6 +47,40 @@ def test_status_names_what_slows_a_device_and_who_shares_it(engine: FakeEngine, 
         "1.25 times their predicted time",
     ):
         assert words in told
+
+
+def test_status_tells_what_generates_and_how(engine: FakeEngine, run: Run) -> None:
+    engine.on("GET", "/v1/status", a_status(7))
+    assert "generat" not in run("status").stdout
+    backbone = BackboneStatus(
+        name="small",
+        sha256="ab",
+        layers=6,
+        split=4,
+        hidden=8,
+        max_tokens=9,
+        dtype="bfloat16",
+        parameters=7,
+        bytes=1 << 20,
+    )
+    found = GeneratorStatus(
+        backbone=backbone,
+        fallback="There is no n-gram encoder.",
+        waiting=2,
+        waiting_tokens=80,
+        living=3,
+        cache_used_bytes=1 << 20,
+        cache_bytes=4 << 20,
+        tokens_per_s=123.4,
+        adapters=1,
+    )
+    engine.on("GET", "/v1/status", a_status(7).model_copy(update={"generators": found}))
+    told = run("status").stdout
+    assert "small, 6 layers, all computed, bfloat16, 1.0 MiB" in told
+    assert "3 texts, 2 wait (80 tokens), 123 tokens/s, cache 1.0 MiB of 4.0 MiB" in told
+    tabled = found.model_copy(update={"fallback": None})
+    engine.on("GET", "/v1/status", a_status(7).model_copy(update={"generators": tabled}))
+    assert "small, 6 layers, the lower 4 from tables" in run("status").stdout
 
 
 def test_status_as_json_is_the_engines_document(engine: FakeEngine, run: Run) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from engine.schema import Point
 from tests.hmi_tui.cli.documents import ADAPTER_ID, a_job, a_vplm, an_adapter, an_answer
 from tests.hmi_tui.cli.fake_engine import FakeEngine, Problem, page, that_classifies
 
@@ -141,6 +142,31 @@ def test_watching_narrates_plain_lines_and_ends_with_the_accuracy(
     assert "87.5 %" in result.stdout
     assert "running   25%" in result.stderr
     assert "\r" not in result.stderr
+
+
+def test_a_generator_learns_plain_text_and_is_told_of_by_its_perplexity(
+    engine: FakeEngine, run: Run, tmp_path: Path
+) -> None:
+    data = tmp_path / "tales.txt"
+    data.write_text("Once.\n\nTwice.\n")
+    _ready_to_train(engine)
+    tale = a_vplm(task="generate", kind="generator", labels=[], accuracy=0.125, perplexity=8.0)
+    engine.on("GET", "/v1/vplms/acme/polarity", tale)
+    points = [Point(step=step, value=value) for step, value in ((1, 20.5), (2, 8.0))]
+    worse = [point.model_copy(update={"value": 1 / point.value}) for point in points]
+    done = a_job(accuracy=worse, perplexity=points, result={"before": 0.05})
+    engine.on("GET", "/v1/jobs/j1/events", [done])
+    result = run("train", "acme/polarity", str(data), "--watch")
+    told = dict(line.split("  ", 1) for line in result.stdout.splitlines())
+    assert told["held-out perplexity"].strip() == "8.00"
+    assert told["before"].strip() == "20.00"
+    assert "labels" not in result.stderr
+    upload = engine.calls("PUT", "/v1/tenants/acme/datasets/polarity")[0]
+    assert (upload.query["task"], upload.query["format"]) == ("generate", "text")
+    engine.on("GET", "/v1/jobs/j1", done)
+    assert "held-out perplexity  20.50, 8.00" in run("job", "show", "j1").stdout
+    engine.on("GET", "/v1/vplms", page(tale))
+    assert "ppl 8" in run("vplm", "ls").stdout
 
 
 def test_a_training_that_fails_ends_with_one(engine: FakeEngine, run: Run, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from engine.schema import LaneSpan, SpanFeed
+from hmi_tui.timeline.lanes import LANES, shown
 from hmi_tui.timeline.recording import KEPT_BATCHES, KEPT_S, Recording
 
 
@@ -99,3 +100,17 @@ def test_bars_that_overlap_keep_their_rows_from_feed_to_feed() -> None:
 def test_an_empty_recording_begins_now() -> None:
     assert Recording(now=4.0).begin == 4.0
     assert Recording().grown(feed(batch(3), 2)).begin == 3.0
+
+
+def test_rounds_of_the_decoder_have_a_lane_while_there_are_any() -> None:
+    turns = [
+        LaneSpan(lane="generate", name="decode 3", start=at, seconds=0.5, models=2, tokens=3)
+        for at in (1.0, 2.0)
+    ]
+    first = Recording().grown(feed([*batch(1), *turns], 4))
+    assert [bar.name for bar in first.bars() if bar.lane == "generate"] == ["decode 3"] * 2
+    assert list(first.batches) == [1]
+    assert shown(first.lanes)[4] == "generate"
+    later = first.grown(feed([], 4, time=3.0 + KEPT_S))
+    assert "generate" not in later.lanes
+    assert shown(later.lanes) == LANES

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncGenerator
 
 from engine.schema import (
     ClassifyRequest,
     ClassifyResponse,
+    Completion,
+    CompletionChoice,
+    CompletionChunk,
+    CompletionRequest,
     Embedding,
     EmbeddingsRequest,
     EmbeddingsResponse,
@@ -24,6 +29,7 @@ from engine.schema import (
     Timing,
     Usage,
 )
+from engine.schema.completions import CompletionUsage
 from tests.engine.api.scripted.script import Script
 
 _TIMING = Timing(
@@ -99,6 +105,33 @@ class InferenceAnswers(Script):
             usage=Usage(prompt_tokens=3, total_tokens=3),
             timing=_TIMING,
         )
+
+    async def complete(self, request: CompletionRequest) -> Completion:
+        self._do("complete", request)
+        choice = CompletionChoice(index=0, text=" and so on", finish_reason="length")
+        return Completion(
+            id="c",
+            created=1,
+            model=request.model,
+            choices=[choice],
+            usage=CompletionUsage.of(2, 3),
+        )
+
+    async def complete_stream(
+        self, request: CompletionRequest
+    ) -> AsyncGenerator[CompletionChunk, None]:
+        self._do("complete_stream", request)
+        try:
+            for text in (" and", " so", " on"):
+                choice = CompletionChoice(index=0, text=text)
+                yield CompletionChunk(id="c", created=1, model=request.model, choices=[choice])
+                if self.hold:
+                    self.holding.set()
+                    await asyncio.Event().wait()
+            self._do("stream_end")
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled.set()
+            raise
 
     def models(self) -> ModelList:
         self._do("models")

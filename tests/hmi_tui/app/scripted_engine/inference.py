@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Any
 
 from engine.client import BadInput
-from engine.schema import ClassifyResponse, Input, Mode, Prediction, Timing, TokenOrigin, Usage
+from engine.schema import (
+    ClassifyResponse,
+    CompletionChoice,
+    CompletionChunk,
+    CompletionRequest,
+    Input,
+    Mode,
+    Prediction,
+    Timing,
+    TokenOrigin,
+    Usage,
+)
+from engine.schema.completions import CompletionTiming, CompletionUsage
 from tests.hmi_tui.app.engine_documents import NOW
 from tests.hmi_tui.app.scripted_engine.vplms import VplmAnswers
 
@@ -25,6 +40,35 @@ def some_tokens() -> list[TokenOrigin]:
 @dataclass
 class InferenceAnswers(VplmAnswers):
     fallback: str | None = None
+    hold_text: bool = False
+    """Whether a generated text stops after its first token, until it is closed."""
+    texts_ended: int = 0
+
+    async def complete_stream(
+        self, request: CompletionRequest
+    ) -> AsyncGenerator[CompletionChunk, None]:
+        self._answer("complete_stream", request)
+
+        def chunk(**told: Any) -> CompletionChunk:
+            return CompletionChunk(**{"id": "g", "created": 1, "model": request.model} | told)
+
+        try:
+            for text, finish in ((" there", None), (" lived", None), (" a king.", "stop")):
+                choice = CompletionChoice(index=0, text=text, finish_reason=finish)
+                yield chunk(choices=[choice])
+                if self.hold_text:
+                    await asyncio.Event().wait()
+            timing = CompletionTiming(
+                queue_s=0.0,
+                first_token_s=0.008,
+                total_s=0.12,
+                hit_rate=None if self.fallback or request.mode == "exact" else 0.5,
+                mode="exact" if self.fallback else request.mode or "plot",
+                fallback=self.fallback,
+            )
+            yield chunk(choices=[], usage=CompletionUsage.of(4, 3), timing=timing)
+        finally:
+            self.texts_ended += 1
 
     async def classify(
         self, model: str, input: Input | list[str], mode: Mode | None = None, explain: bool = False

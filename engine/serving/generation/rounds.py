@@ -1,0 +1,281 @@
+"""The batch that never ends: sequences join and leave at each round, prompts run in chunks beside
+texts that go on. (Continuous batching: Yu et al., "Orca", 2022.)
+
+One thread owns it all, the cache among it. What is accepted ends: with its last token, or with an
+error that its listener hears; nobody else's text hears of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from engine.errors import Damaged, HmiError, Unavailable
+from engine.knowledge.generation import Group, Turn, advance, begin, look_up
+from engine.knowledge.retrieve import MissPolicy
+from engine.memory.tiers import AdapterTiers
+from engine.model.decoder import Decoder
+from engine.model.kv_pool import KvPool
+from engine.process import without_frames
+from engine.serving.generation.detokenize import TokenBytes
+from engine.serving.generation.lobby import Lobby
+from engine.serving.generation.order import Order, Said
+from engine.serving.generation.sampling import draw, unusable
+from engine.serving.generation.shares import Shares
+from engine.serving.generation.voice import Voice
+from engine.serving.room import ARENA_FULL
+from store.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+ROUND_TOKENS = 256
+"""What a round runs at most: so long does a text that goes on wait for others' prompts."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRecord:
+    """What one round was. Seconds; instants are perf_counter's."""
+
+    began: float
+    prefill: int
+    """Tokens of prompts."""
+    decode: int
+    """Texts that got a token more each."""
+    models: int
+    retrieve_s: float
+    compute_s: float
+    ended: int
+
+
+class Rounds:
+    """Not thread-safe: one thread calls `step` and `close`. `lobby` may be entered by any."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        pool: KvPool,
+        tiers: AdapterTiers,
+        lobby: Lobby,
+        tokens: TokenBytes,
+        weight: Callable[[str], float] = lambda _: 1.0,
+        miss: MissPolicy = "compute",
+        on_round: Callable[[RoundRecord], None] = lambda _: None,
+        budget: int = ROUND_TOKENS,
+    ) -> None:
+        self._decoder, self._pool, self._tiers = decoder, pool, tiers
+        self._lobby, self._tokens = lobby, tokens
+        self._miss: MissPolicy = miss
+        self._on_round = on_round
+        self._budget = budget
+        self._shares: Shares[Voice] = Shares(weight)
+        self._held: Counter[str] = Counter()
+        """Tokens of the cache that tenants' sequences may fill."""
+
+    def __len__(self) -> int:
+        """Sequences that live."""
+        return len(self._shares)
+
+    def step(self) -> bool:
+        """Let go who is gone, let in whom there is room for, and run a round; False if nobody
+        could run."""
+        self._let_go()
+        self._let_in()
+        planned = self._shares.plan(self._budget)
+        if planned:
+            self._run(planned)
+        return bool(planned)
+
+    def close(self, error: Exception) -> None:
+        """Nothing more runs; whoever lives hears `error`."""
+        for voice in list(self._shares):
+            self._fail(voice, error)
+
+    def _let_go(self) -> None:
+        for voice in list(self._shares):
+            if voice.order.given_up:
+                self._remove(voice)
+
+    def _let_in(self) -> None:
+        while (order := self._lobby.next(self._held, self._ready)) is not None:
+            try:
+                voice = self._begin(order)
+            except (HmiError, StoreError) as error:
+                self._refuse(order, error)
+                continue
+            except Exception as error:
+                log.exception("a text of %s could not be begun", order.tenant)
+                self._refuse(order, error)
+                continue
+            if voice is None:
+                # Those behind it wait too: what is small would keep out what is large for ever.
+                return
+            if not self._lobby.leave([order]):
+                # Given up meanwhile.
+                self._drop(voice)
+                continue
+            self._shares.join(voice)
+            self._held[order.tenant] += order.tokens
+            self._unwant(order)
+
+    def _ready(self, order: Order) -> bool:
+        return order.adapter is None or self._tiers.standing(order.adapter) != "loading"
+
+    def _begin(self, order: Order) -> Voice | None:
+        """A sequence with its pages and its slot, or None: there is no room now."""
+        way = order.way()
+        sequence = begin(self._decoder, self._pool, order.prompt, order.ending.most, way.knowledge)
+        if sequence is None:
+            return None
+        try:
+            slot = self._slot(order)
+        except BaseException:
+            self._pool.free(sequence.lease)
+            raise
+        if slot is None:
+            self._pool.free(sequence.lease)
+            return None
+        return Voice(order, replace(sequence, slot=slot), way, self._tokens)
+
+    def _slot(self, order: Order) -> int | None:
+        """Its adapter's, held until `_drop`; None while all are others'."""
+        if order.adapter is None:
+            return 0
+        residence = self._tiers.ensure_resident([order.adapter])
+        [slot] = residence.slots
+        if slot is not None:
+            residence.wait()
+            return slot
+        self._tiers.release([order.adapter])
+        error = residence.errors[order.adapter]
+        full = isinstance(error, Unavailable) and error.code == ARENA_FULL
+        if full and any(voice.order.adapter is not None for voice in self._shares):
+            return None
+        raise error
+
+    def _run(self, planned: Sequence[tuple[Voice, int]]) -> None:
+        """A round of these. If it fails, its halves: nobody's error ends another's text."""
+        began = time.perf_counter()
+        voices = [voice for voice, _ in planned]
+        turns = [voice.sequence.turn(count) for voice, count in planned]
+        decode = sum(voice.speaks for voice in voices)
+        prefill = sum(turn.count for turn in turns) - decode
+        try:
+            groups = look_up(turns, self._miss)
+            retrieved = time.perf_counter()
+            said = self._advance(voices, turns, groups)
+        except Exception as error:
+            if len(planned) == 1:
+                log.exception("a text of %s cannot go on", voices[0].tenant)
+                self._fail(voices[0], error)
+                return
+            log.warning(
+                "a round of %d texts failed and is tried in halves: %s", len(planned), error
+            )
+            middle = len(planned) // 2
+            self._run(planned[:middle])
+            self._run(planned[middle:])
+            return
+        self._record(
+            RoundRecord(
+                began,
+                prefill=prefill,
+                decode=decode,
+                models=len({voice.order.adapter for voice in voices}),
+                retrieve_s=retrieved - began,
+                compute_s=time.perf_counter() - retrieved,
+                ended=sum(each is not None and each.ended is not None for _, each in said),
+            )
+        )
+        for voice, each in said:
+            self._tell(voice, each)
+
+    def _advance(
+        self, voices: Sequence[Voice], turns: Sequence[Turn], groups: Sequence[Group]
+    ) -> list[tuple[Voice, Said | None]]:
+        """What each voice that came to its end of what was known says next; None for one whose
+        logits are no numbers. Nothing has changed if this raises."""
+        logits = advance(self._decoder, self._pool, groups, self._tiers.arena.weights)
+        ending = [voice for voice, turn in zip(voices, turns, strict=True) if turn.ends]
+        bad = set(unusable(logits))
+        good = [row for row in range(len(ending)) if row not in bad]
+        drawn = draw(logits[good], [ending[row].drawing() for row in good]) if good else []
+        for voice, turn in zip(voices, turns, strict=True):
+            voice.sequence = turn.over()
+        self._count(voices, groups)
+        found = {row: ending[row].hear(one) for row, one in zip(good, drawn, strict=True)}
+        return [(voice, found.get(row)) for row, voice in enumerate(ending)]
+
+    def _count(self, voices: Sequence[Voice], groups: Sequence[Group]) -> None:
+        for group in groups:
+            if group.found is None:
+                continue
+            at = 0
+            for which, count in zip(group.which, group.counts, strict=True):
+                found = group.found.lookups(at, at + count)
+                voices[which].looked_up(found)
+                at += count
+
+    def _tell(self, voice: Voice, said: Said | None) -> None:
+        if said is None:
+            self._fail(
+                voice,
+                Damaged(
+                    "The model's answer is no number.",
+                    remedy="Its adapter is most likely damaged: train the vPLM again, or promote "
+                    "an earlier version.",
+                    code="no_number",
+                ),
+            )
+            return
+        if said.ended is not None:
+            # Who hears of the end finds the place free.
+            self._remove(voice)
+        try:
+            voice.order.listener.said(voice.order, said)
+        except Exception:
+            log.exception("nobody could be told of a token")
+            voice.order.give_up()
+
+    def _fail(self, voice: Voice, error: Exception) -> None:
+        self._remove(voice)
+        _tell_failure(voice.order, error)
+
+    def _refuse(self, order: Order, error: Exception) -> None:
+        """It is not let in."""
+        if self._lobby.leave([order]):
+            self._unwant(order)
+            _tell_failure(order, error)
+
+    def _remove(self, voice: Voice) -> None:
+        self._shares.leave(voice)
+        order = voice.order
+        self._held[order.tenant] -= order.tokens
+        if not self._held[order.tenant]:
+            del self._held[order.tenant]
+        self._drop(voice)
+
+    def _drop(self, voice: Voice) -> None:
+        """Let go of pages and slot."""
+        self._pool.free(voice.sequence.lease)
+        if voice.order.adapter is not None:
+            self._tiers.release([voice.order.adapter])
+
+    def _unwant(self, order: Order) -> None:
+        if order.adapter is not None:
+            self._tiers.unwant(order.adapter)
+
+    def _record(self, record: RoundRecord) -> None:
+        try:
+            self._on_round(record)
+        except Exception:
+            log.exception("a round was not counted")
+
+
+def _tell_failure(order: Order, error: Exception) -> None:
+    try:
+        order.listener.failed(order, without_frames(error))
+    except Exception:
+        log.exception("nobody could be told of a failure")

@@ -1,0 +1,82 @@
+"""A sequence that lives in the batch: its place in the cache, its adapter, its text so far."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from engine.knowledge.generation import Sequence
+from engine.knowledge.retrieved import Lookups
+from engine.serving.generation.continuation import Continuation
+from engine.serving.generation.detokenize import TokenBytes
+from engine.serving.generation.order import Ended, Order, Said, Way
+from engine.serving.generation.sampling import Drawing, Drawn
+
+
+class Voice:
+    """Grows by `hear`, once a token."""
+
+    __slots__ = ("_begun", "_first", "_lookups", "_text", "order", "sequence", "way")
+
+    def __init__(self, order: Order, sequence: Sequence, way: Way, tokens: TokenBytes) -> None:
+        self.order = order
+        self.sequence = sequence
+        self.way = way
+        self._text = Continuation(order.ending, tokens)
+        self._begun = time.perf_counter()
+        self._first = 0.0
+        self._lookups: Lookups | None = None
+
+    @property
+    def tenant(self) -> str:
+        return self.order.tenant
+
+    @property
+    def left(self) -> int:
+        return self.sequence.left
+
+    @property
+    def speaks(self) -> bool:
+        return bool(self._text.said)
+
+    @property
+    def ended(self) -> bool:
+        return self._text.finish is not None
+
+    def drawing(self) -> Drawing:
+        return Drawing(self.order.settings, self.order.prompt, self._text.said)
+
+    def looked_up(self, found: Lookups) -> None:
+        """Where the rows of its latest tokens came from, which its domain counts too."""
+        if self.way.knowledge is not None:
+            self.way.knowledge.traffic.add(found)
+        had = self._lookups
+        self._lookups = (
+            found
+            if had is None
+            else replace(
+                had,
+                hits=had.hits + found.hits,
+                cached=had.cached + found.cached,
+                backed_off=had.backed_off + found.backed_off,
+                computed=had.computed + found.computed,
+            )
+        )
+
+    def hear(self, drawn: Drawn) -> Said:
+        """Take the next token."""
+        now = time.perf_counter()
+        self._first = self._first or now
+        piece = self._text.push(drawn.token)
+        if piece.finish is None:
+            self.sequence = self.sequence.said(drawn.token)
+            return Said(drawn, piece)
+        accepted = self.order.accepted
+        ended = Ended(
+            self.way,
+            self._lookups,
+            queue_s=self._begun - accepted,
+            first_token_s=self._first - accepted,
+            total_s=now - accepted,
+        )
+        return Said(drawn, piece, ended)
