@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -122,10 +123,7 @@ def serve(home: Path | None, socket: Path | None, **choices: Any) -> None:
     server.log_to_stderr()
     keep_freed_memory()
     take_short_turns()
-    try:
-        server.serve(settings)
-    except Exception as error:  # noqa: BLE001  what is not foreseen is raised again
-        _fail(error)
+    server.serve(settings)
 
 
 def _fail(error: Exception) -> NoReturn:
@@ -144,5 +142,19 @@ def _fail(error: Exception) -> NoReturn:
     sys.exit(known.exit_code)
 
 
+def run() -> None:
+    """The command line, with every foreseen failure as a line and an exit code."""
+    from engine.upkeep.commands import backup, fsck, restore
+
+    # Whatever is made here, and by the processes that come of it, is the owner's alone.
+    os.umask(0o077)
+    for command in (backup, restore, fsck):
+        main.add_command(command)
+    try:
+        main(prog_name="python -m engine")
+    except Exception as error:  # noqa: BLE001  what is not foreseen is raised again
+        _fail(error)
+
+
 if __name__ == "__main__":
-    main(prog_name="python -m engine")
+    run()

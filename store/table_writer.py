@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from store import files
+from store import files, private, sums
 from store.errors import Exists
 from store.table_manifest import MANIFEST, TableManifest, file_of, record_of
 
@@ -49,7 +50,7 @@ class TableWriter:
             raise self._taken()
         files.make_folder(self._final.parent)
         with files.disk_errors(self._folder):
-            self._folder.mkdir(mode=0o700)
+            private.new_folder(self._folder)
             self._keys.open()
             self._rows.open()
         return self
@@ -106,7 +107,7 @@ class TableWriter:
                 files={path.name: record_of(path) for path in paths},
                 meta=self.meta,
             )
-            files.write_whole(self._folder / MANIFEST, manifest.to_json().encode())
+            sums.write_whole(self._folder / MANIFEST, manifest.to_json().encode())
             try:
                 files.publish_folder(self._folder, self._final)
             except FileExistsError:
@@ -141,7 +142,7 @@ class _GrowingArray:
         self._file: BinaryIO | None = None
 
     def open(self) -> None:
-        self._file = self._path.open("xb")
+        self._file = os.fdopen(private.new_file(self._path), "wb")
         self._file.write(self._header())
 
     def append(self, values: NDArray[np.generic]) -> None:
