@@ -113,14 +113,29 @@ def main() -> None:
     show_default=True,
     help="Threads that compute; 0 is one a core.",
 )
+@_option(
+    "--watchdog-s",
+    type=click.FloatRange(min=0),
+    default=_DEFAULTS["watchdog_s"],
+    show_default=True,
+    help="End, for a supervisor to start it again, when a batch takes longer; 0: never.",
+)
+@_option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or a JSON object a line.",
+)
 def serve(home: Path | None, socket: Path | None, **choices: Any) -> None:
     """Serve until SIGTERM, SIGINT or `hmi stop`."""
     given = {name: value for name, value in choices.items() if value is not None}
     settings = Settings(paths=Paths.find(home, socket), **given)
     from engine.api import server
+    from engine.logs import log_to_stderr
     from engine.process import keep_freed_memory, take_short_turns
 
-    server.log_to_stderr()
+    log_to_stderr(settings.log_format, settings.paths.log)
     keep_freed_memory()
     take_short_turns()
     server.serve(settings)
@@ -144,11 +159,11 @@ def _fail(error: Exception) -> NoReturn:
 
 def run() -> None:
     """The command line, with every foreseen failure as a line and an exit code."""
-    from engine.upkeep.commands import backup, fsck, restore
+    from engine.upkeep.commands import backup, doctor, fsck, restore
 
     # Whatever is made here, and by the processes that come of it, is the owner's alone.
     os.umask(0o077)
-    for command in (backup, restore, fsck):
+    for command in (backup, restore, fsck, doctor):
         main.add_command(command)
     try:
         main(prog_name="python -m engine")

@@ -69,7 +69,8 @@ class ArchiveWriter:
     """
 
     def __init__(self, incoming: Incoming, base: Archive | None) -> None:
-        self._tar = tarfile.open(fileobj=cast("IO[bytes]", incoming), mode="w|")  # noqa: SIM115
+        target = cast("IO[bytes]", _Target(incoming))
+        self._tar = tarfile.open(fileobj=target, mode="w:")  # noqa: SIM115
         self._written: set[str] = set()
         self._base = base
         self._there = {} if base is None else base.contents()
@@ -105,6 +106,16 @@ class ArchiveWriter:
         about = tarfile.TarInfo(name)
         about.size = size
         self._tar.addfile(about, file)
+
+
+class _Target:
+    """What tarfile needs of a file to write to."""
+
+    def __init__(self, incoming: Incoming) -> None:
+        self.write, self._incoming = incoming.write, incoming
+
+    def tell(self) -> int:
+        return self._incoming.bytes
 
 
 class Archive:

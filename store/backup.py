@@ -19,7 +19,7 @@ from pathlib import Path
 from store import private
 from store.archive import Archive, ArchiveWriter, Entry, Manifest
 from store.errors import Damaged, InUse
-from store.files import Incoming, make_folder, temporary
+from store.files import Incoming, disk_errors, make_folder, temporary
 from store.inventory import Fault, Kept, inventory
 from store.known import Known, known_to
 from store.places import Places
@@ -117,7 +117,8 @@ class _Taking:
 def _workplace(target: Path) -> Iterator[Path]:
     folder = temporary(target.absolute().parent)
     make_folder(folder.parent)
-    private.new_folder(folder)
+    with disk_errors(folder):
+        private.new_folder(folder)
     try:
         yield folder
     finally:

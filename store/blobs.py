@@ -244,7 +244,9 @@ class BlobStore:
     def _publish(self, written: list[_Written], pool: ThreadPoolExecutor) -> list[BlobInfo]:
         for entry in written:
             if entry.unfinished is not None:
-                entry.unfinished.replace(self.path(entry.info.id))
+                final = self.path(entry.info.id)
+                with files.disk_errors(final):
+                    entry.unfinished.replace(final)
         # Also for blobs found in place: whoever renamed them may not have got this far.
         folders = {self.path(entry.info.id).parent for entry in written}
         _await([pool.submit(files.fsync_folder, folder) for folder in (self._root, *folders)])

@@ -160,15 +160,19 @@ def publish_folder(unfinished: Path, final: Path) -> None:
 def remove_folder(folder: Path) -> None:
     """Remove `folder` so that nobody sees half of it: first its name, then what is in it."""
     doomed = temporary(folder.parent)
-    folder.rename(doomed)
-    fsync_folder(folder.parent)
-    shutil.rmtree(doomed)
+    with disk_errors(folder):
+        folder.rename(doomed)
+    try:
+        fsync_folder(folder.parent)
+    finally:
+        shutil.rmtree(doomed)
 
 
 def remove_file(path: Path) -> bool:
     """Remove `path` for good; False if it was not there."""
     try:
-        path.unlink()
+        with disk_errors(path):
+            path.unlink()
     except FileNotFoundError:
         return False
     fsync_folder(path.parent)

@@ -51,8 +51,12 @@ class TableWriter:
         files.make_folder(self._final.parent)
         with files.disk_errors(self._folder):
             private.new_folder(self._folder)
-            self._keys.open()
-            self._rows.open()
+            try:
+                self._keys.open()
+                self._rows.open()
+            except BaseException:
+                self._discard()
+                raise
         return self
 
     def append(self, keys: ArrayLike, rows: ArrayLike) -> None:
@@ -120,6 +124,9 @@ class TableWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._discard()
+
+    def _discard(self) -> None:
         self._keys.abandon()
         self._rows.abandon()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -69,13 +69,15 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
-            Middleware(Gate, reasons=lambda: _reasons(appliance)),
+            Middleware(Gate, reasons=lambda: app.state.reasons()),
             Middleware(BodyLimit, max_body=settings.max_body, max_upload=settings.max_upload),
             Middleware(Express, appliance=appliance),
         ],
     )
     app.state.appliance = appliance
     app.state.stop = stop
+    app.state.stopping = False
+    app.state.reasons = lambda: ["stopping"] if app.state.stopping else _reasons(appliance)
     app.state.uploads = Uploads()
     for routes in (
         engine_routes,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ import click
 
 from engine.api.sockets import owned
 from engine.config import Paths
+from engine.upkeep.doctor import examine
 from engine.upkeep.owner import alone, existing
 from store.archive import Archive
 from store.backup import back_up
@@ -128,6 +128,22 @@ def fsck(
         sys.exit(1)
 
 
+@click.command()
+@_placed
+def doctor(as_json: bool, home: Path | None, socket: Path | None) -> None:
+    """Look at everything that keeps an engine from serving."""
+    findings = examine(Paths.find(home, socket))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.verdict:4}  {finding.subject:9}  {finding.what}")
+            if finding.remedy:
+                click.echo(f"{'':17}{finding.remedy}")
+    if any(finding.verdict == "fail" for finding in findings):
+        sys.exit(1)
+
+
 def _document(found: Checked, repairs: Sequence[Repair]) -> dict[str, Any]:
     faults = {fault.name: asdict(fault) | {"mended": False, "done": None} for fault in found.faults}
     for each in repairs:
@@ -160,7 +176,7 @@ def _progress(what: str) -> Callable[[int], None]:
 
     def tell(count: int) -> None:
         nonlocal told
-        if os.isatty(sys.stderr.fileno()) and time.monotonic() - told > _TELL_S:
+        if sys.stderr.isatty() and time.monotonic() - told > _TELL_S:
             told = time.monotonic()
             _say(f"{count:,} {what}")
 

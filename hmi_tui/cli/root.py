@@ -33,6 +33,8 @@ COMMANDS = {
     "backup": "upkeep",
     "restore": "upkeep",
     "fsck": "upkeep",
+    "doctor": "upkeep",
+    "unit": "unit",
     "starter": "starter",
     "load": "load",
     "trace": "trace",

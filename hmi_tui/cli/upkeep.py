@@ -1,4 +1,4 @@
-"""`hmi backup`, `hmi restore` and `hmi fsck`: become the programs that look after a home."""
+"""`hmi backup`, `hmi restore`, `hmi fsck` and `hmi doctor`: become what looks after a home."""
 
 from __future__ import annotations
 
@@ -47,3 +47,14 @@ def fsck(**_flags: object) -> None:
     Names each one that is not what was written. Exit code 1 if any is left so.
     """
     become("engine", "fsck")
+
+
+@click.command(cls=Leaf)
+@_JSON
+def doctor(**_flags: object) -> None:
+    """Check everything that keeps an engine from serving, with what to do about it.
+
+    The home and its modes, free space, the catalogue, the socket, the engine and its version, the
+    device, the log, limits. Exit code 1 if anything fails.
+    """
+    become("engine", "doctor")

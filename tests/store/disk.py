@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from store.files import DEBRIS
+
 
 @dataclass
 class Watched:
@@ -45,9 +47,11 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watched:
 
     def named(real: Callable[..., None]) -> Callable[..., None]:
         def call(source: Any, target: Any) -> None:
-            _expect_synced(seen, Path(source))
+            lasting = not Path(target).name.startswith(DEBRIS)
+            if lasting:
+                _expect_synced(seen, Path(source))
             real(source, target)
-            if not Path(target).name.startswith(".tmp-"):
+            if lasting:
                 with seen.lock:
                     seen.renamed += 1
                     seen.loose.add(os.path.realpath(Path(target).parent))

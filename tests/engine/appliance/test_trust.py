@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+import sqlite3
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,19 +14,35 @@ from engine.config import Paths, Settings
 from engine.errors import HmiError
 from store.archive import Archive
 from store.backup import back_up
-from store.errors import StoreError
+from store.errors import StoreError, TooNew
 from store.fsck import check_home
 from store.places import Places
 from store.restore import restore
-from tests.engine.appliance.small import make_domain, make_tenant, make_vplm, opened, probs
+from tests.engine.appliance.small import (
+    make_domain,
+    make_tenant,
+    make_vplm,
+    opened,
+    probs,
+    small_settings,
+)
+from tests.store.earlier import SCHEMAS, age
 from tests.store.homes import flip
 
+Answers = dict[str, list[list[float]]]
 MODELS = ("acme/general", "acme/reviews", "acme/films")
 
 
-@pytest.fixture
-def home(settings: Settings) -> Settings:
+@dataclass(frozen=True)
+class Made:
+    settings: Settings
+    answers: Answers
+
+
+@pytest.fixture(scope="module")
+def made(checkpoint: Path, encoder_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """general over reviews over films, the two with tables; a vPLM in each of the three."""
+    settings = small_settings(tmp_path_factory.mktemp("made"), checkpoint, encoder_file)
     with opened(settings) as appliance:
         make_tenant(appliance)
         make_domain(appliance, "reviews")
@@ -32,12 +50,27 @@ def home(settings: Settings) -> Settings:
         for model in MODELS:
             make_vplm(appliance, model, domain=model.removeprefix("acme/"))
         # What they are asked is counted, and kept as traffic.
-        answers(appliance)
-    return settings
+        return Made(settings, answers(appliance))
 
 
-def answers(appliance: Appliance) -> dict[str, list[list[float]]]:
+@pytest.fixture
+def home(made: Made, tmp_path: Path) -> Settings:
+    """A copy of it."""
+    shutil.copytree(made.settings.paths.data, tmp_path / "home" / "data")
+    return replace(made.settings, paths=Paths.find(tmp_path / "home"))
+
+
+@pytest.fixture
+def expected(made: Made) -> Answers:
+    return made.answers
+
+
+def answers(appliance: Appliance) -> Answers:
     return {model: probs(appliance, model) for model in MODELS}
+
+
+def names(appliance: Appliance) -> list[dict[str, object]]:
+    return [vplm.model_dump() for vplm in appliance.vplms("", None, None, 100, None).data]
 
 
 def test_the_places_of_a_home_are_those_of_the_engine(tmp_path: Path) -> None:
@@ -49,18 +82,18 @@ def test_the_places_of_a_home_are_those_of_the_engine(tmp_path: Path) -> None:
     assert places.lock == paths.data / "engine.lock"
 
 
-def test_a_restored_home_answers_identically(home: Settings, tmp_path: Path) -> None:
+def test_a_restored_home_answers_identically(
+    home: Settings, expected: Answers, tmp_path: Path
+) -> None:
     with opened(home) as appliance:
-        expected = answers(appliance)
-        listed = [vplm.model_dump() for vplm in appliance.vplms().data]
-        made = back_up(Places(home.paths.data), tmp_path / "backup")
-        assert made.faults == ()
+        listed = names(appliance)
+        assert back_up(Places(home.paths.data), tmp_path / "backup").faults == ()
     other = replace(home, paths=Paths.find(tmp_path / "other"))
     with Archive(tmp_path / "backup") as archive:
         restore(Places(other.paths.data), archive)
     with opened(other) as again:
         assert answers(again) == expected
-        assert [vplm.model_dump() for vplm in again.vplms().data] == listed
+        assert names(again) == listed
 
 
 def test_a_home_that_was_served_has_no_fault_while_it_is_served_and_after(home: Settings) -> None:
@@ -84,10 +117,8 @@ def test_a_home_that_was_served_has_no_fault_while_it_is_served_and_after(home: 
     ],
 )
 def test_what_has_changed_on_the_disk_is_found_and_never_served(
-    home: Settings, kind: str, tmp_path: Path
+    home: Settings, expected: Answers, kind: str
 ) -> None:
-    with opened(home) as appliance:
-        expected = answers(appliance)
     places = Places(home.paths.data)
     paths = sorted(places.root.glob(kind))
     assert paths
@@ -115,3 +146,33 @@ def said(home: Settings) -> dict[str, object]:
         # An engine that does not start answers nobody.
         heard = dict.fromkeys(MODELS, refused.detail)
     return heard
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda path: path.stem)
+def test_a_home_of_an_earlier_version_opens_and_answers_as_before(
+    home: Settings, expected: Answers, schema: Path
+) -> None:
+    age(home.paths.catalogue, schema)
+    with opened(home) as appliance:
+        assert answers(appliance) == expected
+        make_vplm(appliance, "acme/new", domain="films")
+        assert probs(appliance, "acme/new")
+    assert check_home(Places(home.paths.data)).faults == ()
+
+
+def test_a_home_of_a_newer_version_is_refused_untouched(home: Settings) -> None:
+    with sqlite3.connect(home.paths.catalogue) as db:
+        db.execute(
+            "insert into _sqlite_migrations (migration_set, name, applied_at) "
+            "values ('hmi', 'm999_from_the_future', 'later')"
+        )
+    db.close()
+    before = tree(home)
+    with pytest.raises(TooNew, match="m999_from_the_future"):
+        Appliance(home).start()
+    assert tree(home) == before
+
+
+def tree(home: Settings) -> dict[Path, bytes]:
+    paths = sorted(home.paths.data.rglob("*"))
+    return {path: path.read_bytes() for path in paths if path.is_file()}

@@ -59,8 +59,9 @@ def test_pretraining_takes_the_flags_that_the_command_offers() -> None:
         (upkeep.backup, commands.backup),
         (upkeep.restore, commands.restore),
         (upkeep.fsck, commands.fsck),
+        (upkeep.doctor, commands.doctor),
     ],
-    ids=["serve", "load", "backup", "restore", "fsck"],
+    ids=["serve", "load", "backup", "restore", "fsck", "doctor"],
 )
 def test_the_program_takes_the_flags_that_the_command_offers(
     ours: click.Command, theirs: click.Command
