@@ -83,6 +83,8 @@ class Connections:
         except BaseException:
             self._seal.close()
             raise
+        # Also when nobody closes it: SQLite's own closing would put the log into a sealed file.
+        self._let_go = weakref.finalize(self, _finish, self._writer, self._seal)
 
     def _sealed(self) -> bool:
         try:
@@ -126,16 +128,10 @@ class Connections:
     def close(self) -> None:
         """Close every connection; later calls raise StoreError. Harmless twice."""
         with self._write_lock, self._readers_lock:
-            if self._closed:
-                return
             self._closed = True
             for reader in list(self._readers):
                 reader.close()
-            try:
-                self._checkpoint()
-            finally:
-                self._writer.close()
-                self._seal.close()
+            self._let_go()
 
     def _reader(self) -> Database:
         self._check_open()
@@ -171,19 +167,8 @@ class Connections:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
-        """Put what the log has into the file, and seal it. What fails here is tried again later:
-        everything is in the log."""
-        try:
-            self._writer.execute("PRAGMA busy_timeout = 0")
-            with self._seal.broken():
-                busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-                if busy:
-                    raise BlockingIOError("somebody is reading")
-        except (OSError, sqlite3.Error) as error:
-            log.info("the catalogue's log stays for now: %s", error)
-        finally:
-            self._writer.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            self._log_limit = self._log_bytes() + LOG_BYTES
+        _checkpoint(self._writer, self._seal)
+        self._log_limit = self._log_bytes() + LOG_BYTES
 
     def _log_bytes(self) -> int:
         try:
@@ -203,6 +188,30 @@ class Connections:
             if meaning is None:
                 raise
             raise meaning from error
+
+
+def _finish(writer: Database, seal: Seal) -> None:
+    try:
+        _checkpoint(writer, seal)
+    finally:
+        writer.close()
+        seal.close()
+
+
+def _checkpoint(writer: Database, seal: Seal) -> None:
+    """Put what the log has into the file, and seal it. What fails here is tried again later:
+    everything is in the log."""
+    try:
+        writer.execute("PRAGMA busy_timeout = 0")
+        with seal.broken():
+            busy = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if busy:
+                raise BlockingIOError("somebody is reading")
+    except (OSError, sqlite3.Error) as error:
+        log.info("the catalogue's log stays for now: %s", error)
+        seal.remove()
+    finally:
+        writer.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 def check_structure(db: Database, path: Path) -> None:

@@ -13,9 +13,8 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from store.errors import Damaged
 from store.sums import sum_of
@@ -34,7 +33,7 @@ class Seal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._sum = sum_of(path)
-        self._file: BinaryIO = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
+        self._file = path.open("rb")
 
     def holds(self) -> bool:
         """Whether the file is what it was sealed as; False if it is not sealed. Damaged if a seal
@@ -71,6 +70,11 @@ class Seal:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+    def remove(self) -> None:
+        """Say nothing of the file any more, as far as the disk lets us."""
+        with suppress(OSError):
+            self._sum.unlink()
 
     def close(self) -> None:
         self._file.close()

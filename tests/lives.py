@@ -56,6 +56,8 @@ class Engine:
 
     home: Path
     choices: list[str]
+    patience_s: float = 20.0
+    """How long a life may take to be ready."""
 
     @contextmanager
     def life(self, *, first: bool) -> Iterator[tuple[Process, Client]]:
@@ -66,7 +68,7 @@ class Engine:
         process, end = begin(["serve", *place, *self.choices], self.home / "log")
         try:
             with Client(paths=paths, timeout=20) as client:
-                until(lambda: _ready(client), "readiness")
+                until(lambda: _ready(client), "readiness", self.patience_s)
                 yield process, client
         except AssertionError:
             print((self.home / "log").read_text()[-3000:])

@@ -57,6 +57,10 @@ def create_app(
     lifespan: Lifespan[FastAPI] | None = None,
 ) -> FastAPI:
     """The API of `appliance`; `stop` is called by POST /v1/stop and returns at once."""
+
+    def reasons() -> list[str]:
+        return ["stopping"] if app.state.stopping else _reasons(appliance)
+
     app = FastAPI(
         title="HMI",
         summary="Customised language models for thousands of tenants, from one accelerator.",
@@ -69,7 +73,7 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
-            Middleware(Gate, reasons=lambda: app.state.reasons()),
+            Middleware(Gate, reasons=reasons),
             Middleware(BodyLimit, max_body=settings.max_body, max_upload=settings.max_upload),
             Middleware(Express, appliance=appliance),
         ],
@@ -77,7 +81,7 @@ def create_app(
     app.state.appliance = appliance
     app.state.stop = stop
     app.state.stopping = False
-    app.state.reasons = lambda: ["stopping"] if app.state.stopping else _reasons(appliance)
+    app.state.reasons = reasons
     app.state.uploads = Uploads()
     for routes in (
         engine_routes,

@@ -12,6 +12,8 @@ from engine.serving.pulse import Pulse
 log = logging.getLogger(__name__)
 
 POLL_S = 1.0
+_ASLEEP = 10
+"""A look that comes so many times later than it should says that the process stood still."""
 
 
 class Watchdog:
@@ -35,6 +37,7 @@ class Watchdog:
         self._pulse, self._waiting, self._dead = pulse, waiting, dead
         self._limit, self._poll = limit_s, POLL_S if poll_s is None else poll_s
         self._on_beat, self._on_hung = on_beat, on_hung
+        self._looked = self._awake_since = time.monotonic()
         self._waited_since: float | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -59,15 +62,21 @@ class Watchdog:
         """Why the loop is taken to hang, if it is."""
         if dead := self._dead():
             return f"the thread {dead[0]} has ended"
+        now = time.monotonic()
+        if now - self._looked > _ASLEEP * self._poll:
+            # The whole process was stopped, or the machine slept: nobody could do anything.
+            self._awake_since = now
+        self._looked = now
         busy = self._pulse.longest()
-        if busy is not None and busy.seconds > self._limit:
+        if busy is not None and min(busy.seconds, now - self._awake_since) > self._limit:
             log.critical("the stage %s is at\n%s", busy.stage, busy.stack())
             return f"one batch has been in the stage {busy.stage} for {busy.seconds:.0f} s"
-        now = time.monotonic()
         if not self._waiting():
             self._waited_since = None
         elif self._waited_since is None:
             self._waited_since = now
-        elif min(now - self._waited_since, self._pulse.still()) > self._limit:
+        elif self._limit < min(
+            now - self._waited_since, self._pulse.still(), now - self._awake_since
+        ):
             return f"texts wait and no batch has been taken for {self._limit:.0f} s"
         return None

@@ -107,7 +107,7 @@ def fsck(
     paths = Paths.find(home, socket)
     places = existing(paths)
     with ExitStack() as held:
-        is_alone = held.enter_context(alone(paths))
+        is_alone = mend and held.enter_context(alone(paths))
         found = check_home(places, _progress("files compared"))
         repairs: list[Repair] = []
         left = found.faults

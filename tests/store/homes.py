@@ -38,7 +38,7 @@ def make_home(root: Path, catalogue: Catalogue) -> Places:
     )
     put_dataset(places, catalogue, "data", "a good film")
     source = root.parent / "checkpoint"
-    source.mkdir()
+    source.mkdir(exist_ok=True)
     for name in ("config.json", "model.safetensors"):
         (source / name).write_text(f"what {name} holds")
     size = BackboneFiles(places.backbones).put(WEIGHTS, "small", sorted(source.iterdir()))

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import gc
+import os
 import sqlite3
 from pathlib import Path
 
@@ -65,6 +68,35 @@ def test_a_process_that_died_while_it_served_leaves_a_seal_that_holds(path: Path
     with Catalogue(path) as catalogue:
         assert catalogue.tenants.get("acme").weight == 2
     abandoned.close()
+
+
+def test_a_catalogue_that_nobody_closed_is_sealed_as_it_was_left(path: Path) -> None:
+    forgotten = Connections(path)
+    with forgotten.writing() as db:
+        db.execute("update tenants set weight = 3")
+    # Closed by the interpreter, SQLite puts the log into the file.
+    del forgotten, db
+    gc.collect()
+    assert not path.with_name("catalogue.db-wal").exists()
+    assert sealed(path)
+    with Catalogue(path) as catalogue:
+        assert catalogue.tenants.get("acme").weight == 3
+
+
+def test_a_checkpoint_that_cannot_seal_leaves_no_seal_rather_than_a_wrong_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(handle: int, length: int) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    with Catalogue(path) as catalogue:
+        catalogue.tenants.add(tenant("globex"))
+        monkeypatch.setattr(os, "ftruncate", failing)
+    monkeypatch.undo()
+    assert not sealed(path)
+    with Catalogue(path) as catalogue:
+        assert catalogue.tenants.count() == 2
+    assert sealed(path)
 
 
 def test_one_that_died_in_a_checkpoint_leaves_none_and_the_structure_is_looked_at(

@@ -27,6 +27,8 @@ from tests.engine.conftest import write_checkpoint
 from tests.lives import Engine, Process, small_engine
 
 READY_S = 10.0
+PATIENCE_S = 120.0
+"""Long enough to say how long it took instead."""
 LAYERS = 6
 FRESH = 10
 """One life of so many is the command itself."""
@@ -69,17 +71,23 @@ class Turmoil:
 @click.option("--kills", type=click.IntRange(1), default=500, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--longest", default=1.5, show_default=True, help="Seconds that a life may serve.")
+@click.option(
+    "--ready", default=READY_S, show_default=True, help="Seconds in which a life must be ready."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the results here, as JSON.")
-def main(kills: int, seed: int, longest: float, out: Path | None) -> None:
+def main(kills: int, seed: int, longest: float, ready: float, out: Path | None) -> None:
     """Kill the engine KILLS times; exit code 1 if it broke a promise."""
     moments, promises, acts = random.Random(seed), Promises(), Acts(seed)
-    ready: list[float] = []
+    took: list[float] = []
     with tempfile.TemporaryDirectory(prefix="hmi-kills-") as folder:
         home = Path(folder) / "h"
         home.mkdir()
         engine = small_engine(home, write_checkpoint(Path(folder), layers=LAYERS))
+        engine.patience_s = PATIENCE_S
         for life in range(kills + 1):
-            _live(engine, life, promises, acts, ready, moments.uniform(0.02, longest), kills)
+            _live(engine, life, promises, acts, took, moments.uniform(0.02, longest), kills)
+            if life and took[-1] > ready:
+                promises.broken.append(f"life {life} was ready after {took[-1]:.1f} s")
             if promises.broken:
                 break
             if life % 25 == 0:
@@ -87,7 +95,7 @@ def main(kills: int, seed: int, longest: float, out: Path | None) -> None:
     result = {
         "kills": life,
         "seed": seed,
-        "ready_s": {"median": statistics.median(ready), "most": max(ready)},
+        "ready_s": {"median": statistics.median(took), "most": max(took)},
         "acknowledged": dict(promises.counts),
         "broken": promises.broken,
     }
@@ -103,15 +111,13 @@ def _live(
     life: int,
     promises: Promises,
     acts: Acts,
-    ready: list[float],
+    took: list[float],
     delay: float,
     kills: int,
 ) -> None:
     began = time.monotonic()
     with engine.life(first=life % FRESH == 0) as (process, client):
-        ready.append(time.monotonic() - began)
-        if life and ready[-1] > READY_S:
-            promises.broken.append(f"life {life} was ready after {ready[-1]:.1f} s")
+        took.append(time.monotonic() - began)
         if life == 0:
             data = engine.home / "data.jsonl"
             furnish(client, promises, data.write_bytes)

@@ -92,8 +92,8 @@ def test_a_restored_home_answers_identically(
     with Archive(tmp_path / "backup") as archive:
         restore(Places(other.paths.data), archive)
     with opened(other) as again:
-        assert answers(again) == expected
         assert names(again) == listed
+        assert answers(again) == expected
 
 
 def test_a_home_that_was_served_has_no_fault_while_it_is_served_and_after(home: Settings) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
-import engine.serving.pipeline as pipeline
 from engine.appliance import Appliance
 from engine.appliance.watchdog import Watchdog
 from engine.config import Settings
 from engine.serving.pulse import Pulse
+from engine.serving.stages import compute_stage
 from tests.engine.appliance.small import classify, core_of, make_tenant, make_vplm, opened, until
 
 
@@ -111,6 +112,27 @@ def test_texts_that_wait_while_others_are_answered_are_none(loop: Loop) -> None:
         assert watchdog.look() is None
 
 
+def test_a_process_that_stood_still_is_not_taken_for_one_that_hangs(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    watchdog = loop.watchdog(60)
+    loop.waiting = 3
+    with loop.pulse.busy("compute"):
+        assert watchdog.look() is None
+        now += 3600
+        assert watchdog.look() is None
+        for _ in range(6001):
+            now += 0.0099
+            assert watchdog.look() is None
+        for _ in range(100):
+            now += 0.0099
+            if (why := watchdog.look()) is not None:
+                break
+        assert "in the stage compute" in str(why)
+
+
 def test_a_thread_that_ended_is_a_hang(loop: Loop) -> None:
     loop.dead = ["compute-3"]
     assert "compute-3" in str(loop.watchdog(60).look())
@@ -121,15 +143,14 @@ def test_an_engine_whose_compute_hangs_is_not_ready_and_tells_its_supervisor(
 ) -> None:
     monkeypatch.setattr("engine.appliance.watchdog.POLL_S", 0.01)
     hang = threading.Event()
-    real = pipeline.compute_stage
     told: list[str] = []
 
     def hanging(*arguments: object) -> object:
         if hang.is_set():
             threading.Event().wait(1.0)
-        return real(*arguments)  # type: ignore[arg-type]
+        return compute_stage(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "compute_stage", hanging)
+    monkeypatch.setattr("engine.serving.pipeline.compute_stage", hanging)
     with opened(replace(settings, watchdog_s=0.2)) as appliance:
         appliance.on_hung = told.append
         make_tenant(appliance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import pytest
 
 from engine.config import Paths
-from engine.upkeep import doctor
 from engine.upkeep.doctor import Finding, examine
 from store.catalogue import Catalogue
 from tests.store.homes import flip, make_home
@@ -80,5 +80,5 @@ def test_a_file_in_the_sockets_place_and_an_open_folder_are_told(paths: Paths) -
 
 
 def test_few_descriptors_are_told(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.resource, "getrlimit", lambda which: (256, 4096))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (256, 4096))
     assert "ulimit -n" in found(paths, "limits").remedy
