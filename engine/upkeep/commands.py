@@ -153,7 +153,7 @@ def _document(found: Checked, repairs: Sequence[Repair]) -> dict[str, Any]:
 
 def _told(found: Checked) -> str:
     lines = [fault.what for fault in found.faults]
-    verdict = "all as they were written" if not lines else f"{len(lines)} are not what they were"
+    verdict = "all as they were written" if not lines else f"{len(lines)} not what they were"
     return "\n".join([*lines, f"{found.files:,} files, {_size(found.bytes)}: {verdict}"])
 
 
