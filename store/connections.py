@@ -37,6 +37,7 @@ _SETTINGS = (
 )
 LOG_BYTES = 4 << 20
 """So much is committed to the log before it goes into the file."""
+_READ_MS = 100
 Parameters = Sequence[Any] | dict[str, Any]
 
 
@@ -202,7 +203,8 @@ def _checkpoint(writer: Database, seal: Seal) -> None:
     """Put what the log has into the file, and seal it. What fails here is tried again later:
     everything is in the log."""
     try:
-        writer.execute("PRAGMA busy_timeout = 0")
+        # Reads are short, and whoever reads for long must not hold up all who write.
+        writer.execute(f"PRAGMA busy_timeout = {_READ_MS}")
         with seal.broken():
             busy = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             if busy:
@@ -234,7 +236,7 @@ def _meaning(error: sqlite3.DatabaseError, path: Path) -> StoreError | None:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_FULL:
             return NoSpace(f"No space left to write {path}.")
-        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN:
             return DiskFailed(f"{path} cannot be read or written: {error}.")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return Damaged(f"The catalogue {path} is damaged: {error}.")

@@ -73,7 +73,9 @@ def restore(places: Places, archive: Archive, tell: Callable[[int], None] = lamb
 
 
 def settle(places: Places) -> bool:
-    """Finish a restore that has decided; whether there was one. Nobody else may have it open."""
+    """Finish a restore that has decided, and remove what one that had not left behind; whether
+    there was one. Nobody else may have it open."""
+    files.sweep(places.root)
     stays = {places.arrived, places.settling, places.lock}
     if places.arrived.is_dir():
         gone = files.temporary(places.root)

@@ -52,7 +52,9 @@ class Gate:
             log.info("%s %s: the client went away", scope["method"], scope["path"])
         except Exception as error:
             if not isinstance(error, Unavailable):
-                log.exception("%s %s failed", scope["method"], scope["path"])
+                log.exception(
+                    "%s %s failed (request %s)", scope["method"], scope["path"], request_id
+                )
             if started:
                 raise
             await problems.response(error)(scope, receive, send_with_id)

@@ -24,7 +24,7 @@ _UNITS = {"seconds": "s", "bytes": "bytes", "share": "percentunit", "requests/s"
 @click.command(cls=Leaf)
 @click.argument("kind", type=click.Choice(list(_KINDS)), default="service")
 def unit(kind: str) -> None:
-    """Print a systemd unit for this installation, alerts for Prometheus, or a Grafana dashboard.
+    """Print a systemd unit, alerts for Prometheus, or a dashboard for Grafana.
 
     hmi unit > ~/.config/systemd/user/hmi.service has systemd start the engine again when it dies,
     or when it ends itself because its compute loop hangs.

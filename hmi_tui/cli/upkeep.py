@@ -15,7 +15,7 @@ _JSON = flag("--json", envvar="HMI_JSON", is_flag=True, help="Print a JSON docum
 @flag("--since", metavar="FILE", help="Leave out what this earlier backup has; keep both together.")
 @_JSON
 def backup(**_flags: object) -> None:
-    """Put the whole home into one file, consistent, while the engine serves or not.
+    """Put the home, as it is at one moment, into one file; the engine may serve.
 
     Tenants, domains, vPLMs with all their versions, adapters, tables, texts, datasets, imported
     backbones and unfinished trainings. Not in it: config.toml and logs. Exit code 1 if the home has
@@ -42,9 +42,9 @@ def restore(**_flags: object) -> None:
 @flag("--from", metavar="FILE", help="With --repair: a backup to take files from.")
 @_JSON
 def fsck(**_flags: object) -> None:
-    """Compare every file of the home with its checksum, while the engine serves or not.
+    """Compare every file of the home with its checksum.
 
-    Names each one that is not what was written. Exit code 1 if any is left so.
+    While the engine serves or not. Names each one that is not what was written. Exit code 1 if any is left so.
     """
     become("engine", "fsck")
 

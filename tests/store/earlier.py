@@ -25,9 +25,14 @@ def age(catalogue: Path, schema: Path) -> None:
             "select name from main.sqlite_master where type = 'table' and name not like '\\_%' "
             "escape '\\' and name not like 'sqlite\\_%' escape '\\'"
         ).fetchall():
-            here, there = (_columns(old, table, name) for name in ("main", "now"))
-            both = ", ".join(f'"{column}"' for column in here if column in there)
-            old.execute(f'insert into main."{table}" ({both}) select {both} from now."{table}"')
+            there = [name for name, *_ in _columns(old, table, "now")]
+            kept = [
+                (name, f'"{name}"' if name in there else "''")
+                for name, needed in _columns(old, table, "main")
+                if name in there or needed
+            ]
+            names, values = (", ".join(each) for each in zip(*kept, strict=True))
+            old.execute(f'insert into main."{table}" ({names}) select {values} from now."{table}"')
         old.commit()
         old.execute("pragma journal_mode = wal")
     now.unlink()
@@ -38,5 +43,7 @@ def steps(schema: Path) -> int:
     return schema.read_text().count('INSERT INTO "_sqlite_migrations"')
 
 
-def _columns(db: sqlite3.Connection, table: str, where: str) -> list[str]:
-    return [row[1] for row in db.execute(f"pragma {where}.table_info('{table}')")]
+def _columns(db: sqlite3.Connection, table: str, where: str) -> list[tuple[str, bool]]:
+    """Names, and whether a row must have a value."""
+    found = db.execute(f"pragma {where}.table_info('{table}')").fetchall()
+    return [(name, bool(needed) and default is None) for _, name, _, needed, default, _ in found]

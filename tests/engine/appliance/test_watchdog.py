@@ -141,17 +141,17 @@ def test_a_thread_that_ended_is_a_hang(loop: Loop) -> None:
 def test_an_engine_whose_compute_hangs_is_not_ready_and_tells_its_supervisor(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.appliance.watchdog.POLL_S", 0.01)
-    hang = threading.Event()
+    monkeypatch.setattr("engine.appliance.watchdog.POLL_S", 0.05)
+    hang, over = threading.Event(), threading.Event()
     told: list[str] = []
 
     def hanging(*arguments: object) -> object:
         if hang.is_set():
-            threading.Event().wait(1.0)
+            over.wait(20)
         return compute_stage(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr("engine.serving.pipeline.compute_stage", hanging)
-    with opened(replace(settings, watchdog_s=0.2)) as appliance:
+    with opened(settings) as appliance:
         appliance.on_hung = told.append
         make_tenant(appliance)
         make_vplm(appliance, "acme/a")
@@ -159,16 +159,20 @@ def test_an_engine_whose_compute_hangs_is_not_ready_and_tells_its_supervisor(
         hang.set()
         asking = threading.Thread(target=classify, args=(appliance, "acme/a", "a good film"))
         asking.start()
+        pulse = core_of(appliance).pipeline.pulse
+        until(lambda: (busy := pulse.longest()) is not None and busy.stage == "compute", "hanging")
+        assert appliance._watchdog is not None
+        appliance._watchdog._limit = 0.1
         until(lambda: not appliance.ready, "the end of readiness")
         assert "in the stage compute" in appliance.reasons[0]
         until(lambda: bool(told), "word to the supervisor")
-        hang.clear()
+        over.set()
         asking.join(20)
 
 
 def test_an_engine_that_stops_is_not_taken_for_one_that_hangs(settings: Settings) -> None:
     told: list[str] = []
-    appliance = Appliance(replace(settings, watchdog_s=0.05))
+    appliance = Appliance(replace(settings, watchdog_s=0.5))
     appliance.on_hung = told.append
     appliance.start()
     appliance.refuse_waiting()
