@@ -44,7 +44,8 @@ def restore(**_flags: object) -> None:
 def fsck(**_flags: object) -> None:
     """Compare every file of the home with its checksum.
 
-    While the engine serves or not. Names each one that is not what was written. Exit code 1 if any is left so.
+    While the engine serves or not. Names each one that is not what was written; exit code 1 if any
+    is left so.
     """
     become("engine", "fsck")
 
