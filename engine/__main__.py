@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -123,6 +124,20 @@ def main() -> None:
     show_default=True,
     help="Threads that compute; 0 is one a core.",
 )
+@_option(
+    "--watchdog-s",
+    type=click.FloatRange(min=0),
+    default=_DEFAULTS["watchdog_s"],
+    show_default=True,
+    help="End, for a supervisor to start it again, when a batch takes longer; 0: never.",
+)
+@_option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or a JSON object a line.",
+)
 def serve(home: Path | None, socket: Path | None, **choices: Any) -> None:
     """Serve until SIGTERM, SIGINT or `hmi stop`."""
     given = {name: value for name, value in choices.items() if value is not None}
@@ -131,14 +146,12 @@ def serve(home: Path | None, socket: Path | None, **choices: Any) -> None:
 
     load_without_rounds()
     from engine.api import server
+    from engine.logs import log_to_stderr
 
-    server.log_to_stderr()
+    log_to_stderr(settings.log_format, settings.paths.log)
     keep_freed_memory()
     take_short_turns()
-    try:
-        server.serve(settings)
-    except Exception as error:  # noqa: BLE001  what is not foreseen is raised again
-        _fail(error)
+    server.serve(settings)
 
 
 def _fail(error: Exception) -> NoReturn:
@@ -157,5 +170,19 @@ def _fail(error: Exception) -> NoReturn:
     sys.exit(known.exit_code)
 
 
+def run() -> None:
+    """The command line, with every foreseen failure as a line and an exit code."""
+    from engine.upkeep.commands import backup, doctor, fsck, restore
+
+    # Whatever is made here, and by the processes that come of it, is the owner's alone.
+    os.umask(0o077)
+    for command in (backup, restore, fsck, doctor):
+        main.add_command(command)
+    try:
+        main(prog_name="python -m engine")
+    except Exception as error:  # noqa: BLE001  what is not foreseen is raised again
+        _fail(error)
+
+
 if __name__ == "__main__":
-    main(prog_name="python -m engine")
+    run()

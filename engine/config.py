@@ -150,5 +150,9 @@ class Settings:
     publication end on what they began with."""
     batch_tokens: int = 2048
     queue_tokens: int = 200_000
+    watchdog_s: float = 60.0
+    """How long a batch may take, or texts may wait without one being taken, before the engine ends
+    for its supervisor to start it again; 0 for ever."""
+    log_format: str = "text"
     max_body: int = 8 << 20
     max_upload: int = 1 << 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -66,7 +67,8 @@ def start_engine(
     seconds; then, and on any other exception, nothing is left running.
     """
     paths.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with paths.log.open("ab") as log:
+    flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(paths.log, flags, 0o600), "ab") as log:
         written_before = log.tell()
         # Its own session: Ctrl-C in this terminal and the terminal's end do not reach it. An
         # inherited stdin would steal the application's keys.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from store import files
+from store import files, sums
 
 _CHUNK = 1 << 20
 
@@ -39,13 +39,19 @@ class BackboneFiles:
         try:
             files.make_folder(unfinished / name)
             for source in sources:
-                total += files.write_whole(unfinished / name / source.name, _chunks(source))
+                total += sums.write_whole(unfinished / name / source.name, _chunks(source))
             self.remove(sha256)
             files.publish_folder(unfinished, final)
         finally:
             if unfinished.is_dir():
                 files.remove_folder(unfinished)
         return total
+
+    def check(self, sha256: str, name: str) -> None:
+        """Damaged naming the file if any is not what was imported."""
+        for path in sorted(self.folder(sha256, name).iterdir()):
+            if path.suffix != sums.SUFFIX:
+                sums.check(path)
 
     def remove(self, sha256: str) -> None:
         """Nothing happens if there is none."""

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from store import files
+from store import files, private
 from store.errors import BadInput, Damaged, NotFound
 from store.files import GRACE_S, Measured
 from store.leases import Leases
+from store.sums import sha256_of
 from store.tensors import Tensors, pack, unpack
 
 Content = bytes
@@ -50,6 +51,13 @@ class _Written:
 
     info: BlobInfo
     unfinished: Path | None
+
+
+def path_of(root: Path, blob: str) -> Path:
+    """Where blob `blob` is below `root`, or would be. BadInput if it cannot be one's id."""
+    if _ID.fullmatch(blob) is None:
+        raise BadInput(f"{blob!r} is not an adapter id.", remedy="An id is 64 hexadecimal digits.")
+    return root / blob[:2] / f"{blob}{_SUFFIX}"
 
 
 class BlobStore:
@@ -103,7 +111,7 @@ class BlobStore:
         except FileNotFoundError:
             raise _missing(blob) from None
         if verify and hashlib.sha256(data.data).hexdigest() != blob:
-            raise Damaged(f"The adapter file {path} does not match its checksum.", remedy=_MEND)
+            raise _changed(path)
         try:
             return unpack(data)
         except ValueError as error:
@@ -113,11 +121,17 @@ class BlobStore:
 
     def path(self, blob: str) -> Path:
         """Where blob `blob` is, or would be."""
-        if _ID.fullmatch(blob) is None:
-            raise BadInput(
-                f"{blob!r} is not an adapter id.", remedy="An id is 64 hexadecimal digits."
-            )
-        return self._root / blob[:2] / f"{blob}{_SUFFIX}"
+        return path_of(self._root, blob)
+
+    def verified(self, blob: str) -> Path:
+        """Its path, once the file is known to be what its name says. NotFound; Damaged."""
+        path = self.path(blob)
+        try:
+            if sha256_of(path) != blob:
+                raise _changed(path)
+        except FileNotFoundError:
+            raise _missing(blob) from None
+        return path
 
     def exists(self, blob: str) -> bool:
         return self.path(blob).is_file()
@@ -214,12 +228,12 @@ class BlobStore:
                 os.utime(final)
                 return _Written(info, None)
         unfinished = files.temporary(final.parent)
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        private.check_no_link(final.parent)
         with files.disk_errors(final):
             # Its name is made to last with the blob's.
-            final.parent.mkdir(mode=0o700, exist_ok=True)
+            private.new_folder(final.parent)
             try:
-                with os.fdopen(os.open(unfinished, flags, 0o600), "wb", buffering=0) as file:
+                with os.fdopen(private.new_file(unfinished), "wb", buffering=0) as file:
                     files.write_fully(file.fileno(), data)
                     files.begin_writeback(file.fileno())
             except BaseException:
@@ -230,7 +244,9 @@ class BlobStore:
     def _publish(self, written: list[_Written], pool: ThreadPoolExecutor) -> list[BlobInfo]:
         for entry in written:
             if entry.unfinished is not None:
-                entry.unfinished.replace(self.path(entry.info.id))
+                final = self.path(entry.info.id)
+                with files.disk_errors(final):
+                    entry.unfinished.replace(final)
         # Also for blobs found in place: whoever renamed them may not have got this far.
         folders = {self.path(entry.info.id).parent for entry in written}
         _await([pool.submit(files.fsync_folder, folder) for folder in (self._root, *folders)])
@@ -249,6 +265,10 @@ def _holds(path: Path, data: bytes) -> bool:
         return path.stat().st_size == len(data) and path.read_bytes() == data
     except FileNotFoundError:
         return False
+
+
+def _changed(path: Path) -> Damaged:
+    return Damaged(f"The file {path} does not match its checksum.", remedy=_MEND)
 
 
 def _missing(blob: str) -> NotFound:

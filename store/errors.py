@@ -72,6 +72,13 @@ class NoSpace(StoreError):
     default_remedy = "Free some space on that disk, then try again."
 
 
+class DiskFailed(StoreError, OSError):
+    """The disk, or who may write to it, fails what was asked; nothing of it is there."""
+
+    default_code = "disk_failed"
+    default_remedy = "Look after the disk and its mode (hmi doctor), then try again."
+
+
 class TooNew(StoreError):
     """A newer version of the program wrote this; reading it could lose what it added."""
 

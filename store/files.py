@@ -23,7 +23,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from store.errors import BadInput, NoSpace
+from store import private
+from store.errors import BadInput, DiskFailed, NoSpace
 
 DEBRIS = ".tmp-"
 """How the names of unfinished files and folders begin."""
@@ -33,17 +34,21 @@ GRACE_S = 3600.0
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_FAILED = (errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENXIO)
 Chunk = bytes | bytearray | memoryview
 
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn "no space" into NoSpace naming `path`; other OSErrors pass."""
+    """Turn "no space" into NoSpace naming `path`, and what else a disk can do into DiskFailed;
+    other OSErrors pass."""
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise NoSpace(f"No space left to write {path}.") from error
+        if error.errno in _FAILED:
+            raise DiskFailed(f"{path} cannot be written: {error.strerror}.") from error
         raise
 
 
@@ -99,13 +104,18 @@ def fsync_folder(folder: Path) -> None:
     """Make the names in `folder` last: what was renamed into it or removed from it."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
+        with disk_errors(folder):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and its parents, readable by the owner alone, and make their names last."""
+    """Make `folder` and its parents, readable by the owner alone, and make their names last.
+
+    Whatever the umask. BadInput if `folder` is a link: what is stored must not end up elsewhere.
+    """
+    private.check_no_link(folder)
     missing = []
     step = folder
     while not step.is_dir():
@@ -113,7 +123,7 @@ def make_folder(folder: Path) -> None:
         step = step.parent
     for path in reversed(missing):
         with disk_errors(path):
-            path.mkdir(mode=0o700, exist_ok=True)
+            private.new_folder(path)
             fsync_folder(path.parent)
 
 
@@ -150,15 +160,19 @@ def publish_folder(unfinished: Path, final: Path) -> None:
 def remove_folder(folder: Path) -> None:
     """Remove `folder` so that nobody sees half of it: first its name, then what is in it."""
     doomed = temporary(folder.parent)
-    folder.rename(doomed)
-    fsync_folder(folder.parent)
-    shutil.rmtree(doomed)
+    with disk_errors(folder):
+        folder.rename(doomed)
+    try:
+        fsync_folder(folder.parent)
+    finally:
+        shutil.rmtree(doomed)
 
 
 def remove_file(path: Path) -> bool:
     """Remove `path` for good; False if it was not there."""
     try:
-        path.unlink()
+        with disk_errors(path):
+            path.unlink()
     except FileNotFoundError:
         return False
     fsync_folder(path.parent)
@@ -218,7 +232,7 @@ class Incoming:
 
     def __init__(self, folder: Path) -> None:
         self.bytes = 0
-        self._folder = folder
+        self.folder = folder
         self._hash = hashlib.sha256()
         self._path = temporary(folder)
         self._handle: int | None = None
@@ -228,10 +242,9 @@ class Incoming:
         return self._hash.hexdigest()
 
     def __enter__(self) -> Self:
-        make_folder(self._folder)
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        make_folder(self.folder)
         with disk_errors(self._path):
-            self._handle = os.open(self._path, flags, 0o600)
+            self._handle = private.new_file(self._path)
         return self
 
     def write(self, chunk: Chunk) -> None:
@@ -244,12 +257,12 @@ class Incoming:
 
     def commit(self, name: str) -> Path:
         """Make the file last under `name` in its folder, replacing what was there."""
-        final = self._folder / name
+        final = self.folder / name
         with disk_errors(final):
             os.fsync(self._open_handle())
             self._close()
             self._path.replace(final)
-            fsync_folder(self._folder)
+            fsync_folder(self.folder)
         return final
 
     def __exit__(

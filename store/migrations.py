@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlite_utils import Database, Migrations
 
 MIGRATIONS = Migrations("hmi")
@@ -9,10 +11,14 @@ MIGRATIONS = Migrations("hmi")
 
 def unknown_steps(db: Database) -> list[str]:
     """Steps that `db` has had and that this version does not know: a newer one wrote it."""
+    return unknown(step.name for step in MIGRATIONS.applied(db))
+
+
+def unknown(steps: Iterable[str]) -> list[str]:
+    """Those of `steps` that this version does not know."""
     # On an empty database every step that this version knows is pending.
     with Database(memory=True) as empty:
-        known = {step.name for step in MIGRATIONS.pending(empty)}
-    return sorted({step.name for step in MIGRATIONS.applied(db)} - known)
+        return sorted(set(steps) - {step.name for step in MIGRATIONS.pending(empty)})
 
 
 @MIGRATIONS()

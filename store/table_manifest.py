@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from store import sums
 from store.errors import Damaged, TooNew
 
 MANIFEST = "manifest.json"
@@ -79,6 +80,7 @@ def read_manifest(folder: Path) -> TableManifest:
     """The manifest in `folder`. Damaged if it is not one; TooNew if its format is unknown."""
     path = folder / MANIFEST
     try:
+        sums.check(path)
         document = json.loads(path.read_bytes())
         if int(document["format"]) > FORMAT:
             raise TooNew(f"The table {folder} was written by a newer version of hmi.")

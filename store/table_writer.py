@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from store import files
+from store import files, private, sums
 from store.errors import Exists
 from store.table_manifest import MANIFEST, TableManifest, file_of, record_of
 
@@ -49,9 +50,13 @@ class TableWriter:
             raise self._taken()
         files.make_folder(self._final.parent)
         with files.disk_errors(self._folder):
-            self._folder.mkdir(mode=0o700)
-            self._keys.open()
-            self._rows.open()
+            private.new_folder(self._folder)
+            try:
+                self._keys.open()
+                self._rows.open()
+            except BaseException:
+                self._discard()
+                raise
         return self
 
     def append(self, keys: ArrayLike, rows: ArrayLike) -> None:
@@ -106,7 +111,7 @@ class TableWriter:
                 files={path.name: record_of(path) for path in paths},
                 meta=self.meta,
             )
-            files.write_whole(self._folder / MANIFEST, manifest.to_json().encode())
+            sums.write_whole(self._folder / MANIFEST, manifest.to_json().encode())
             try:
                 files.publish_folder(self._folder, self._final)
             except FileExistsError:
@@ -119,6 +124,9 @@ class TableWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._discard()
+
+    def _discard(self) -> None:
         self._keys.abandon()
         self._rows.abandon()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -141,7 +149,7 @@ class _GrowingArray:
         self._file: BinaryIO | None = None
 
     def open(self) -> None:
-        self._file = self._path.open("xb")
+        self._file = os.fdopen(private.new_file(self._path), "wb")
         self._file.write(self._header())
 
     def append(self, values: NDArray[np.generic]) -> None:

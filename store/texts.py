@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from store import files
+from store import files, sums
 from store.errors import BadInput, BadText, Damaged, NotFound
 from store.leases import Leases
 from store.lines import LineChecker
@@ -74,13 +74,15 @@ class CorpusFiles:
                 raise BadText(
                     f'The corpus of "{domain}" has no text.', remedy="Give one document a line."
                 )
-            incoming.commit(path.name)
+            sums.commit(incoming, path.name)
             return CorpusInfo(incoming.bytes, checker.documents, incoming.sha256)
 
     def lines(self, domain: str) -> Iterator[str]:
-        """The documents, without line ends and blank lines. NotFound before the first."""
+        """The documents, without line ends and blank lines. Before the first: NotFound; Damaged
+        naming the file if it is not what was stored."""
         path = self._path(domain)
         try:
+            sums.check(path)
             # Split at \n alone, as when it was checked: a lone \r or a form feed is text.
             file = path.open(encoding="utf-8-sig", newline="\n")
         except FileNotFoundError:
@@ -103,7 +105,7 @@ class CorpusFiles:
 
     def remove(self, domain: str) -> None:
         """Nothing happens if there is none."""
-        files.remove_file(self._path(domain))
+        sums.remove(self._path(domain))
 
     def sweep(self) -> int:
         """Remove what was half-received; for start-up."""
@@ -169,10 +171,16 @@ class DatasetFiles:
                 path_name=f"{tenant}/{final.name}",
             )
 
-    def rows(self, path_name: str) -> Iterator[Example]:
-        """The rows (text, target), read as asked for. NotFound; Damaged naming the file."""
+    def rows(self, path_name: str, sha256: str | None = None) -> Iterator[Example]:
+        """The rows (text, target), read as asked for. NotFound; Damaged naming the file, with
+        `sha256` (hex) before the first row if it is not what was stored."""
         path = self._path(path_name)
         try:
+            if sha256 is not None and sums.sha256_of(path) != sha256:
+                raise Damaged(
+                    f"The dataset file {path} does not match its checksum.",
+                    remedy="Upload the dataset again, or restore it from a backup.",
+                )
             file = path.open(encoding="utf-8", newline="\n")
         except FileNotFoundError:
             raise NotFound(

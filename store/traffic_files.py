@@ -2,11 +2,13 @@
 
     <root>/<domain>/traffic.npz
 
-It is a hint for the next rebuild, never truth: whoever reads it can do without.
+It is a hint for the next rebuild, never truth: whoever reads it can do without. Its last line is
+the sha256 of what comes before.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zlib
 from collections.abc import Mapping
@@ -18,8 +20,13 @@ from numpy.typing import NDArray
 
 from store import files
 from store.errors import Damaged
+from store.files import Chunk
 
-_FILE = "traffic.npz"
+TRAFFIC = "traffic.npz"
+_MARK = b"\nsha256 "
+_TRAILER = len(_MARK) + 64
+_END, _END_MARK = 22, b"PK\5\6"
+"""Of a zip archive."""
 _UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, BadZipFile, zlib.error)
 
 
@@ -32,20 +39,21 @@ class TrafficFiles:
 
     def path(self, domain: str) -> Path:
         """Where the file is, or would be."""
-        return self._root / files.check_name("domain", domain) / _FILE
+        return self._root / files.check_name("domain", domain) / TRAFFIC
 
     def put(self, domain: str, arrays: Mapping[str, NDArray[np.generic]]) -> int:
         """Store `arrays` by name in place of what was there, all or nothing; its bytes."""
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        return files.write_whole(self.path(domain), buffer.getbuffer())
+        content = buffer.getbuffer()
+        return files.write_whole(self.path(domain), [content, _trailer(content)])
 
     def get(self, domain: str) -> dict[str, NDArray[np.generic]] | None:
         """What `put` stored, None if it never did. Damaged naming the file."""
         path = self.path(domain)
         try:
             # From memory: numpy leaves a file open that turns out not to be an archive.
-            with np.lib.npyio.NpzFile(io.BytesIO(path.read_bytes())) as stored:
+            with np.lib.npyio.NpzFile(io.BytesIO(_checked(path.read_bytes()))) as stored:
                 return {name: stored[name] for name in stored.files}
         except FileNotFoundError:
             return None
@@ -61,8 +69,33 @@ class TrafficFiles:
     def sweep(self, keep: set[str]) -> int:
         """Remove the files of domains that are not in `keep`; how many went. For start-up."""
         swept = 0
-        for path in list(self._root.glob(f"*/{_FILE}")):
+        for path in list(self._root.glob(f"*/{TRAFFIC}")):
             if path.parent.name not in keep:
                 path.unlink()
                 swept += 1
         return swept
+
+
+def check_traffic(path: Path) -> None:
+    """Damaged naming the file if it does not end in its checksum. OSError as reading gives it."""
+    try:
+        _checked(path.read_bytes())
+    except ValueError as error:
+        raise Damaged(f"The traffic file {path} cannot be read: {error}.") from error
+
+
+def _trailer(content: Chunk) -> bytes:
+    return _MARK + hashlib.sha256(content).hexdigest().encode()
+
+
+def _checked(data: bytes) -> bytes:
+    """The archive without its trailer. ValueError if that is of another; an archive of an earlier
+    version has none."""
+    content, said = data[:-_TRAILER], data[-_TRAILER:]
+    if not said.startswith(_MARK):
+        if data[-_END:].startswith(_END_MARK):
+            return data
+        raise ValueError("it has neither a checksum nor the end of an archive")
+    if said != _trailer(content):
+        raise ValueError("it does not match its checksum")
+    return content

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from engine.bench.own_engine import Running
-from engine.client import Client, HmiError, Paths
-from engine.config import Settings
-from engine.knowledge.encoder_file import save_hplm
-from engine.knowledge.hplm import Hplm
-from engine.model.backbone import load_backbone
+from engine.client import Client, HmiError
 from engine.schema import RebuildRequest, TrainRequest, VplmBulkCreate, VplmCreate
 from tests.engine.appliance.small import CORPUS, until
 from tests.engine.conftest import WORDS, write_checkpoint
-from tests.engine.forked import launch_engine
+from tests.lives import LABELS, ROWS, Engine, small_engine
 
 UNFINISHED = {"running", "queued"}
 KILLS = 3
-LABELS = ["no", "yes"]
 BULK = 20
-ROWS = b"".join(
-    b'{"text": "%s", "label": "%s"}\n' % (text, label)
-    for text, label in [(b"a good film", b"yes"), (b"a bad film", b"no")] * 12
-)
 
 
 @dataclass
@@ -44,53 +32,6 @@ class Promises:
     bulks: int = 0
 
 
-@dataclass
-class Engine:
-    """`python -m engine serve` on one home, again and again.
-
-    The first life is that very command. Later ones are forked from a process that has loaded
-    torch, which takes most of a start, so that there is time for more kills.
-    """
-
-    home: Path
-    choices: list[str]
-
-    @contextmanager
-    def life(self, *, first: bool) -> Iterator[tuple[Running, Client]]:
-        """One process, ready; killed at the end, if it still lives."""
-        paths = Paths.find(self.home, self.home / "s")
-        place = ["--home", str(self.home), "--socket", str(paths.socket)]
-        begin = _command if first else launch_engine
-        process = begin([*place, *self.choices], self.home / "log")
-        try:
-            with Client(paths=paths, timeout=20) as client:
-                until(lambda: _ready(client), "readiness")
-                yield process, client
-        except AssertionError:
-            print((self.home / "log").read_text()[-3000:])
-            raise
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _command(flags: list[str], log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as out:
-        return subprocess.Popen(
-            [sys.executable, "-m", "engine", "serve", *flags],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-
-
-def _ready(client: Client) -> bool:
-    with suppress(HmiError):
-        return client.readyz()[0]
-    return False
-
-
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Deep enough for the layer at which `hmi serve` splits."""
@@ -99,17 +40,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def engine(tmp_path: Path, checkpoint: Path) -> Engine:
-    backbone = load_backbone(checkpoint, split=Settings(paths=Paths.find(tmp_path)).split)
-    encoder = tmp_path / "encoder.safetensors"
-    save_hplm(Hplm.untrained(backbone), encoder, {})
-    choices = {
-        "--backbone": str(checkpoint),
-        "--encoder": str(encoder),
-        "--device": "cpu",
-        "--threads": "1",
-        "--device-cache": "8M",
-    }
-    return Engine(tmp_path, [word for pair in choices.items() for word in pair])
+    return small_engine(tmp_path, checkpoint)
 
 
 def furnish(client: Client, data: Path, promises: Promises) -> None:

@@ -58,6 +58,10 @@ def create_app(
     lifespan: Lifespan[FastAPI] | None = None,
 ) -> FastAPI:
     """The API of `appliance`; `stop` is called by POST /v1/stop and returns at once."""
+
+    def reasons() -> list[str]:
+        return ["stopping"] if app.state.stopping else _reasons(appliance)
+
     app = FastAPI(
         title="HMI",
         summary="Customised language models for thousands of tenants, from one accelerator.",
@@ -70,13 +74,15 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
-            Middleware(Gate, reasons=lambda: _reasons(appliance)),
+            Middleware(Gate, reasons=reasons),
             Middleware(BodyLimit, max_body=settings.max_body, max_upload=settings.max_upload),
             Middleware(Express, appliance=appliance),
         ],
     )
     app.state.appliance = appliance
     app.state.stop = stop
+    app.state.stopping = False
+    app.state.reasons = reasons
     app.state.uploads = Uploads()
     for routes in (
         engine_routes,

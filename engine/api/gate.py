@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.api import problems
 from engine.errors import Unavailable
+from engine.logs import request_id as log_context
 
 HEADER = "X-Request-Id"
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -43,6 +44,7 @@ class Gate:
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
+        told = log_context.set(request_id)
         try:
             self._check_ready(scope["path"])
             await self._app(scope, receive, send_with_id)
@@ -56,6 +58,8 @@ class Gate:
             if started:
                 raise
             await problems.response(error)(scope, receive, send_with_id)
+        finally:
+            log_context.reset(told)
 
     def _check_ready(self, path: str) -> None:
         if not path.startswith("/v1") or path in _ALWAYS:

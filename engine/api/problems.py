@@ -25,6 +25,7 @@ _STORE: dict[str, type[HmiError]] = {
     "no_space": errors.NoSpace,
     "damaged": errors.Damaged,
     "schema_too_new": errors.Unavailable,
+    "disk_failed": errors.Unavailable,
 }
 
 

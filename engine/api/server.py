@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,6 +20,7 @@ from engine.api.app import create_app
 from engine.api.notify import notify
 from engine.api.port import Port
 from engine.api.sockets import bound, owned
+from engine.api.supervision import DRAIN_S, refuse_late, supervise
 from engine.config import Settings
 from engine.process import leave_settled_objects
 
@@ -59,14 +59,9 @@ def serve(settings: Settings, build: Callable[[Settings], Port] | None = None) -
 def _real(settings: Settings) -> Port:
     from engine.appliance import Appliance
 
-    return Appliance(settings)
-
-
-def log_to_stderr() -> None:
-    """Plain lines at info; the server's own chatter only from warnings on."""
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    appliance = Appliance(settings)
+    supervise(appliance)
+    return appliance
 
 
 class Process:
@@ -142,7 +137,9 @@ class Process:
     def _end_streams(self) -> None:
         log.info("Stopping")
         notify("STOPPING=1")
+        self._app.state.stopping = True
         self._at_stop()
+        refuse_late(self._appliance)
         self._app.state.uploads.end()
         self._appliance.events.close()
 
@@ -156,6 +153,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._ending()
+        # Whoever comes now reads that the engine stops, instead of meeting nobody.
+        await asyncio.sleep(DRAIN_S)
         await super().shutdown(sockets)
 
     @contextmanager

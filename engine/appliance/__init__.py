@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from engine.appliance.activity import ActivityCalls
 from engine.appliance.backbones import BackboneCalls
@@ -19,6 +20,7 @@ from engine.appliance.tenants import TenantCalls
 from engine.appliance.trainings import Trainings
 from engine.appliance.updates import UpdateWatch
 from engine.appliance.versions import VersionCalls
+from engine.appliance.watchdog import Watchdog
 from engine.config import Settings
 from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
@@ -48,17 +50,23 @@ class Appliance(
         self.settings = settings
         self.events = EventLog()
         self.metrics = Metrics()
+        self.on_beat: Callable[[], None] = lambda: None
+        """Called every second while the compute loop works."""
+        self.on_hung: Callable[[str], None] = lambda _why: None
+        """Called once, with the reason, when it does not."""
+        self._hung = ""
+        self._watchdog: Watchdog | None = None
         self._updates: UpdateWatch | None = None
         self._trainings: Trainings | None = None
 
     @property
     def ready(self) -> bool:
-        return self._open is not None
+        return self._open is not None and not self._hung
 
     @property
     def reasons(self) -> list[str]:
         """Why it is not ready."""
-        return [] if self.ready else [self._phase]
+        return [] if self.ready else [self._hung or self._phase]
 
     def start(self) -> None:
         """Open the store, load the backbone and begin to serve; raises what stands in the way."""
@@ -72,13 +80,44 @@ class Appliance(
         self._trainings = Trainings(core)
         core.jobs.start(self._trainings.again)
         self._open = core
+        self._watch(core)
         self._updates = UpdateWatch(core, self.rebuild_domain)
         self._updates.start()
         log.info("the start took: %s", opening.account())
         self.events.emit("engine", {"state": "ready"})
 
+    def _watch(self, core: Core) -> None:
+        limit = self.settings.watchdog_s
+        if limit:
+            self._watchdog = Watchdog(
+                core.pipeline.pulse,
+                lambda: core.queue.size()[0],
+                core.pipeline.dead,
+                limit,
+                lambda: self.on_beat(),
+                self._tell_hung,
+            )
+            self._watchdog.start()
+
+    def _stop_watching(self) -> None:
+        watchdog, self._watchdog = self._watchdog, None
+        if watchdog is not None:
+            watchdog.stop()
+
+    def _tell_hung(self, why: str) -> None:
+        self._hung = why
+        self.events.emit("engine", {"state": "hung", "reason": why})
+        self.on_hung(why)
+
+    def refuse_waiting(self) -> None:
+        """The engine is to end: what waits for a batch is refused, with 503."""
+        self._stop_watching()
+        if self._open is not None:
+            self._open.pipeline.refuse_waiting()
+
     def close(self) -> None:
         """Stop serving and let go of everything. Nothing happens if it never started."""
+        self._stop_watching()
         updates, self._updates = self._updates, None
         if updates is not None:
             updates.stop()

@@ -46,6 +46,8 @@ from store.backbone_files import BackboneFiles
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
 from store.errors import NotFound, StoreError
+from store.places import Places
+from store.restore import settle
 from store.tables import TableFiles
 from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
@@ -71,6 +73,7 @@ class Core:
         paths = settings.paths
         bound_arenas()
         phase("opening the store")
+        settle(Places(paths.data))
         self.catalogue = Catalogue(paths.catalogue)
         self.blobs = BlobStore(paths.blobs)
         self.backbone_files = BackboneFiles(paths.backbones)
@@ -267,6 +270,7 @@ class Core:
         name, _, version = str(chosen).partition(":")
         for row in self.catalogue.backbones.all():
             if row.name == name and version in ("", str(row.version)):
+                self.backbone_files.check(row.sha256, row.name)
                 return self.backbone_files.folder(row.sha256, row.name)
         return chosen
 

@@ -28,8 +28,8 @@ from engine.schema import (
     RebuildCost,
     RebuildRequest,
 )
+from store import sums
 from store.errors import NotFound as NotFoundInStore
-from store.files import remove_file
 from store.rows import DomainRow, JobRow
 from store.texts import CorpusInfo
 
@@ -185,7 +185,7 @@ class DomainCalls(Calls):
             core.corpora.remove(name)
             if encoder is not None:
                 core.forget_blob(encoder)
-            remove_file(checkpoint_of(core, name))
+            sums.remove(checkpoint_of(core, name))
             core.mended.discard(name)
             core.epochs.forget(name)
 

@@ -23,8 +23,8 @@ from engine.model.rows import row_bytes
 from engine.schema import RebuildRequest
 from engine.telemetry.spans import Span
 from engine.training.job import JobContext
+from store import sums
 from store.errors import StoreError
-from store.files import remove_file
 from store.rows import DomainRow, EpochRow
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Rebuild:
             raise
         core.tables.remove(name, before.epoch)
         if self._request.train_minutes > 0:
-            remove_file(checkpoint_of(core, name))
+            sums.remove(checkpoint_of(core, name))
         if before.encoder is not None and before.encoder != self._blob:
             core.forget_blob(before.encoder)
         core.ledger.save(name)

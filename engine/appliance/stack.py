@@ -27,6 +27,7 @@ from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, load_backbone, pick_dtype
 from store.blobs import BlobStore
+from store.errors import StoreError
 from store.rows import DomainRow
 from store.tables import TableFiles
 from store.traffic_files import TrafficFiles
@@ -81,7 +82,7 @@ class Stack:
         phase("opening the tables")
 
         def own_hplm(blob: str) -> Hplm:
-            return load_hplm(shelves.blobs.path(blob), backbone).to(device)
+            return load_hplm(shelves.blobs.verified(blob), backbone).to(device)
 
         row_cache = RowCache(settings.table_cache, backbone.shape.hidden)
         tree = DomainTree(shelves.tables, general.to(device), damage, row_cache, own_hplm)
@@ -108,7 +109,7 @@ def _general(
     for row in shelves.domains():
         if row.parent is None and row.encoder is not None:
             try:
-                return load_hplm(shelves.blobs.path(row.encoder), backbone), None
-            except HmiError as error:
+                return load_hplm(shelves.blobs.verified(row.encoder), backbone), None
+            except (HmiError, StoreError) as error:
                 log.error("the trained general encoder is not used: %s %s", error, error.remedy)
     return general_hplm(settings.encoder, backbone)

@@ -24,6 +24,7 @@ from engine.training.worker.messages import (
     Told,
 )
 from engine.training.worker.process import TrainingProcess
+from store import sums
 from store.errors import StoreError
 from store.files import remove_file
 
@@ -218,7 +219,7 @@ class TrainingParty:
         if drop:
             self._process.order(Drop(member.context.id))
         if not keep:
-            remove_file(member.files.checkpoint)
+            sums.remove(member.files.checkpoint)
         remove_file(member.files.result)
         self._end(member.context, outcome)
 

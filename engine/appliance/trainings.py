@@ -75,8 +75,9 @@ class Trainings:
         unfinished = {row.id for row in self._core.catalogue.jobs.unfinished()}
         failed = {row.id for row in self._core.catalogue.jobs.page("failed", 100)[0]}
         for path in folder.glob("train-*"):
-            keep = unfinished | (failed if path.suffix == ".checkpoint" else set())
-            if path.stem not in keep:
+            job, _, kind = path.name.partition(".")
+            keep = unfinished | (failed if kind.startswith("checkpoint") else set())
+            if job not in keep:
                 path.unlink(missing_ok=True)
         for part in (HPLMS, STATES, ROWS):
             shutil.rmtree(folder / part, ignore_errors=True)

@@ -16,7 +16,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from engine.errors import Damaged
-from store.files import remove_file, write_whole
+from store import sums
+from store.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +42,20 @@ def keep_run(
 ) -> None:
     """Write it whole or not at all; the folder is there."""
     said = {"origin": origin.text(), "done": json.dumps(done)}
-    write_whole(path, save(dict(tensors), said))
+    sums.write_whole(path, save(dict(tensors), said))
 
 
 def kept_run(path: Path) -> KeptRun:
     """What `keep_run` wrote. FileNotFoundError; Damaged if it cannot be read."""
     try:
+        sums.check(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return KeptRun(metadata["origin"], tensors, json.loads(metadata["done"]))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError, StoreError) as error:
         raise Damaged(
             f"The unfinished run in {path} cannot be read: {error}.",
             remedy="Remove the file and begin again.",
@@ -74,6 +76,6 @@ def go_on(path: Path, origin: RunOrigin, take_up: Callable[[KeptRun], None]) -> 
     except FileNotFoundError:
         return False
     except (Damaged, ValueError, KeyError, RuntimeError):
-        remove_file(path)
+        sums.remove(path)
         return False
     return True

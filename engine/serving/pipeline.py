@@ -24,6 +24,7 @@ from engine.serving.batch import Batch, form_batch
 from engine.serving.cadence import Cadence
 from engine.serving.draft import BatchLimits
 from engine.serving.handoff import Handoff
+from engine.serving.pulse import Pulse
 from engine.serving.record import BatchRecord
 from engine.serving.room import Room
 from engine.serving.scheduler import Scheduler
@@ -66,6 +67,8 @@ class Pipeline:
         self._damaged: DamagedPolicy = damaged
         self._team = threads
         self._on_batch = on_batch
+        self.pulse = Pulse()
+        """What its threads are doing, for a watchdog."""
         self._numbers = itertools.count(1)
         # What is counted of lookups and batches is counted by one thread at a time.
         self._retrieving, self._recording = threading.Lock(), threading.Lock()
@@ -85,15 +88,23 @@ class Pipeline:
         for thread in self._threads:
             thread.start()
 
+    def dead(self) -> list[str]:
+        """Names of threads that have ended; none have while it serves."""
+        return [thread.name for thread in self._threads if not thread.is_alive()]
+
     def stop(self, timeout: float = 8.0) -> None:
         """Finish the batches under way; what waits is refused, nothing is dropped silently."""
+        self.refuse_waiting()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def refuse_waiting(self) -> None:
+        """Nothing more is taken; the batches under way go on."""
         refuse(
             self._queue.close(),
             Unavailable("The engine is stopping.", remedy="Ask again once it is back."),
         )
-        deadline = time.monotonic() + timeout
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _in_turn(self) -> None:
         while works := self._take(self._limits):
@@ -161,7 +172,7 @@ class Pipeline:
             number = next(self._numbers)
             batch = form_batch(number, usable, taken.__getitem__, now, self._miss)
             batch.drawn = works
-            with batch.timed("retrieve"), self._retrieving:
+            with self.pulse.busy("retrieve"), batch.timed("retrieve"), self._retrieving:
                 retrieve_stage(batch)
         except Exception as error:
             log.exception("retrieving rows for %d texts failed", len(works))
@@ -172,7 +183,7 @@ class Pipeline:
     def _load(self, batch: Batch) -> bool:
         """Slots for its adapters; whether it may be computed. It may have a `rest` then."""
         try:
-            with batch.timed("load"):
+            with self.pulse.busy("load"), batch.timed("load"):
                 crowded = self._room.make(batch)
             if crowded:
                 rest = batch.split_off(crowded, next(self._numbers))
@@ -189,7 +200,7 @@ class Pipeline:
         self._team.apply()
         try:
             try:
-                with batch.timed("compute"):
+                with self.pulse.busy("compute"), batch.timed("compute"):
                     values = compute_in_parts(
                         batch, lambda part: compute_stage(part, self._backbone, self._tiers)
                     )

@@ -131,6 +131,10 @@ class Metrics:
         self._resident = Gauge(
             "hmi_process_resident_bytes", "Resident memory of the engine.", registry=registry
         )
+        self._ready = Gauge("hmi_ready", "1 while the engine can serve.", registry=registry)
+        self._disk_free = Gauge(
+            "hmi_disk_free_bytes", "Free on the disk of the home.", registry=registry
+        )
         self._tiers = _Tiers()
         registry.register(self._tiers)
         self._process = psutil.Process()
@@ -207,9 +211,14 @@ class Metrics:
         self,
         queue: QueueStatus | None = None,
         tiers: Mapping[Tier, TierStatus] | None = None,
+        *,
+        ready: bool = True,
+        disk_free: int = 0,
     ) -> bytes:
         """The text exposition, with `queue` and `tiers` as they are now (None: not known yet)."""
         with self._lock:
+            self._ready.set(ready)
+            self._disk_free.set(disk_free)
             self._tiers.latest = tiers or {}
             self._queue_depth.set(queue.depth if queue else 0)
             self._queue_tokens.set(queue.tokens if queue else 0)

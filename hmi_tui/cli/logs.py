@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -28,18 +30,35 @@ def logs(follow: bool, lines: int) -> None:
         raise NotFound(
             f"There is no log at {path}.", remedy="An engine started in the background writes one."
         )
-    with path.open(encoding="utf-8", errors="replace") as log:
+    with ExitStack() as opened:
+        log = opened.enter_context(_open(path))
         for line in deque(log, lines):
             click.echo(line, nl=False)
-        if follow:
-            _follow(log)
+        while follow:
+            _go_on(log)
+            time.sleep(POLL_S)
+            if _rotated(path, log):
+                # What was written to it meanwhile comes first.
+                _go_on(log)
+                opened.close()
+                log = opened.enter_context(_open(path))
 
 
-def _follow(log: TextIO) -> None:
-    while True:
-        for line in log:
-            click.echo(line, nl=False)
-        if os.fstat(log.fileno()).st_size < log.tell():
-            # Emptied by someone: what comes now is at the beginning.
-            log.seek(0)
-        time.sleep(POLL_S)
+def _open(path: Path) -> TextIO:
+    return path.open(encoding="utf-8", errors="replace")
+
+
+def _go_on(log: TextIO) -> None:
+    for line in log:
+        click.echo(line, nl=False)
+    if os.fstat(log.fileno()).st_size < log.tell():
+        # Emptied by someone: what comes now is at the beginning.
+        log.seek(0)
+
+
+def _rotated(path: Path, log: TextIO) -> bool:
+    """Whether the engine has gone on in a new file."""
+    try:
+        return not os.path.samestat(path.stat(), os.fstat(log.fileno()))
+    except FileNotFoundError:
+        return False

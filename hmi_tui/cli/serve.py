@@ -65,6 +65,18 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
     help="How many versions of each vPLM are kept (10); the oldest beyond them go.",
 )
 @flag("--threads", envvar="HMI_THREADS", type=click.IntRange(0), help="Compute threads; 0: auto.")
+@flag(
+    "--watchdog-s",
+    envvar="HMI_WATCHDOG_S",
+    type=click.FloatRange(0),
+    help="End, for a supervisor to start it again, when a batch takes longer (60; 0: never).",
+)
+@flag(
+    "--log-format",
+    envvar="HMI_LOG_FORMAT",
+    type=click.Choice(["text", "json"]),
+    help="Lines for people (text), or a JSON object a line.",
+)
 def serve(**_flags: object) -> None:
     """Run the engine in the foreground.
 

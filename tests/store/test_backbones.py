@@ -52,7 +52,8 @@ def test_a_checkpoint_is_copied_whole_or_not_at_all(tmp_path: Path) -> None:
     sources = [tmp_path / "config.json", tmp_path / "weights"]
     assert store.put(SHA, "small", sources) == 5002
     folder = store.folder(SHA, "small")
-    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "weights"]
+    names = ["config.json", "config.json.sum", "weights", "weights.sum"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     with pytest.raises(FileNotFoundError):
         store.put("d" * 64, "other", [*sources, tmp_path / "nothing"])
     assert [path.name for path in (tmp_path / "backbones").iterdir()] == [SHA]

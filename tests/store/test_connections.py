@@ -32,7 +32,7 @@ def test_a_catalogue_that_others_could_read_is_closed_to_them(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("pragma", "value"), [("synchronous", 1), ("foreign_keys", 1), ("busy_timeout", 5000)]
+    ("pragma", "value"), [("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000)]
 )
 def test_every_connection_has_the_same_settings(tmp_path: Path, pragma: str, value: int) -> None:
     connections = Connections(tmp_path / "catalogue.db")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from store import files
+from store import files, sums
 from store.errors import BadInput, Damaged, Exists, NotFound, TooNew
 from store.tables import TableFiles
 
@@ -225,14 +225,15 @@ def test_a_header_that_belies_the_manifest_is_damage(tables: TableFiles) -> None
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 1}', '{"format": "x"}'])
 def test_a_manifest_that_is_none_is_damage(tables: TableFiles, content: str) -> None:
-    (write(tables) / "manifest.json").write_text(content)
+    sums.write_whole(write(tables) / "manifest.json", content.encode())
     with pytest.raises(Damaged, match=r"manifest.json"):
         tables.open("reviews", 1)
 
 
 def test_a_manifest_of_a_newer_format_is_not_read(tables: TableFiles) -> None:
     path = write(tables) / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
+    newer = json.dumps({**json.loads(path.read_text()), "format": 2})
+    sums.write_whole(path, newer.encode())
     with pytest.raises(TooNew, match="newer version"):
         tables.open("reviews", 1)
 

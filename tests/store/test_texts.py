@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import files
+from store import files, sums
 from store.errors import BadInput, BadText, Damaged, NotFound
 from store.lines import MAX_LINE_BYTES
 from store.texts import CorpusFiles, DatasetFiles
@@ -155,7 +155,12 @@ def test_a_corpus_can_be_removed_and_asked_for(corpora: CorpusFiles) -> None:
 
 def test_a_corpus_that_rotted_is_damage(corpora: CorpusFiles, tmp_path: Path) -> None:
     corpora.put("reviews", [b"text"])
-    (tmp_path / "corpora" / "reviews.txt").write_bytes(b"\xff")
+    path = tmp_path / "corpora" / "reviews.txt"
+    path.write_bytes(b"\xff")
+    with pytest.raises(Damaged, match=r"reviews.txt does not match its checksum"):
+        list(corpora.lines("reviews"))
+    # One of an earlier version has no checksum.
+    sums.sum_of(path).unlink()
     with pytest.raises(Damaged, match=r"reviews.txt is no longer UTF-8"):
         list(corpora.lines("reviews"))
 

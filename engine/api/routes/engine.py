@@ -28,18 +28,21 @@ async def livez() -> Live:
 
 
 @router.get("/readyz", summary="Whether it can serve; 503 with reasons until then")
-async def readyz(appliance: Engine, response: Response) -> Readiness:
-    if not appliance.ready:
+async def readyz(request: Request, response: Response) -> Readiness:
+    reasons = request.app.state.reasons()
+    if reasons:
         response.status_code = 503
-    return Readiness(ready=appliance.ready, reasons=[] if appliance.ready else appliance.reasons)
+    return Readiness(ready=not reasons, reasons=reasons)
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 def metrics(appliance: Engine) -> Response:
     if not appliance.ready:
-        return Response(appliance.metrics.render(), media_type=CONTENT_TYPE)
+        return Response(appliance.metrics.render(ready=False), media_type=CONTENT_TYPE)
     status = appliance.status()
-    return Response(appliance.metrics.render(status.queue, status.tiers), media_type=CONTENT_TYPE)
+    free = status.host.disk_free_bytes
+    content = appliance.metrics.render(status.queue, status.tiers, disk_free=free)
+    return Response(content, media_type=CONTENT_TYPE)
 
 
 @router.get("/v1/version", summary="Versions of the engine and of the API")

@@ -134,7 +134,7 @@ class Shift:
         job = pupil.job
         try:
             self._check(pupil)
-            rows = list(self._datasets.rows(job.dataset))
+            rows = list(self._datasets.rows(job.dataset, job.origin.dataset))
             pupil.start = replace(self._start(job), scale=None)
             plan = job.origin.plan
             task = task_of(job.task, job.labels, rows, self._backbone, plan.class_weights)

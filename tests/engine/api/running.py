@@ -91,6 +91,7 @@ def spawn(home: Path, *arguments: str) -> subprocess.Popen[str]:
 def _main(home: str, *arguments: str) -> None:
     """`slow`: the start never ends. `failing`: the start fails. `stuck`: closing never ends."""
     import engine.api.server
+    import engine.logs
     from engine.errors import Damaged, HmiError
 
     class Appliance(ScriptedAppliance):
@@ -106,7 +107,7 @@ def _main(home: str, *arguments: str) -> None:
 
     if "stuck" in arguments:
         engine.api.server.LIMIT_S = 0.5
-    engine.api.server.log_to_stderr()
+    engine.logs.log_to_stderr()
     settings = Settings(paths=Paths.find(home, next(iter(arguments[1:]), None)))
     try:
         serve(settings, build)

@@ -17,6 +17,7 @@ from engine.appliance.inspection import TableInspection
 from engine.config import Settings
 from engine.errors import Unavailable
 from engine.schema import RebuildRequest
+from store import sums
 from store.tables import TableFiles
 from tests.engine.appliance.small import (
     TEXTS,
@@ -190,7 +191,7 @@ def test_a_table_of_another_backbone_is_refused_by_name(home: Settings, sha256: 
     manifest = json.loads(path.read_text())
     ours = manifest["meta"]["backbone_sha256"]
     manifest["meta"]["backbone_sha256"] = sha256
-    path.write_text(json.dumps(manifest))
+    sums.write_whole(path, json.dumps(manifest).encode())
     with opened(home) as appliance:
         assert states(appliance)["reviews"] == "damaged"
         with pytest.raises(Unavailable, match="another backbone") as refused:

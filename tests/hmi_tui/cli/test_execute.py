@@ -11,7 +11,8 @@ from click.testing import Result
 import engine.__main__ as engine_program
 from engine.load.command import load as simulator
 from engine.training.pretrain.command import pretrain
-from hmi_tui.cli import load, serve
+from engine.upkeep import commands
+from hmi_tui.cli import load, serve, upkeep
 from hmi_tui.cli.pretrain import pretrain as offered
 
 Run = Callable[..., Result]
@@ -52,8 +53,15 @@ def test_pretraining_takes_the_flags_that_the_command_offers() -> None:
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [(serve.serve, engine_program.serve), (load.load, simulator)],
-    ids=["serve", "load"],
+    [
+        (serve.serve, engine_program.serve),
+        (load.load, simulator),
+        (upkeep.backup, commands.backup),
+        (upkeep.restore, commands.restore),
+        (upkeep.fsck, commands.fsck),
+        (upkeep.doctor, commands.doctor),
+    ],
+    ids=["serve", "load", "backup", "restore", "fsck", "doctor"],
 )
 def test_the_program_takes_the_flags_that_the_command_offers(
     ours: click.Command, theirs: click.Command

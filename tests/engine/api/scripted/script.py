@@ -43,5 +43,8 @@ class Script:
         self._do("start")
         self.ready, self.reasons = True, []
 
+    def refuse_waiting(self) -> None:
+        self._do("refuse_waiting")
+
     def close(self) -> None:
         self.closed = True

@@ -1,0 +1,95 @@
+BEGIN TRANSACTION;
+CREATE TABLE "_sqlite_migrations" (
+   "id" INTEGER PRIMARY KEY,
+   "migration_set" TEXT,
+   "name" TEXT,
+   "applied_at" TEXT
+);
+INSERT INTO "_sqlite_migrations" VALUES(1,'hmi','m001_tenants_and_domains','2026-11-27 12:11:31.202810+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(2,'hmi','m002_adapters_and_vplms','2026-11-27 12:11:31.203684+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(3,'hmi','m003_jobs_and_datasets','2026-11-27 12:11:31.204393+00:00');
+CREATE TABLE "adapters" (
+   "id" TEXT PRIMARY KEY,
+   "bytes" INTEGER NOT NULL,
+   "rank" INTEGER NOT NULL,
+   "places" TEXT NOT NULL,
+   "labels" INTEGER NOT NULL,
+   "created_by" TEXT NOT NULL,
+   "metadata" TEXT NOT NULL,
+   "created_at" REAL NOT NULL
+) STRICT;
+CREATE TABLE "datasets" (
+   "tenant" TEXT NOT NULL REFERENCES "tenants"("name"),
+   "name" TEXT NOT NULL,
+   "rows" INTEGER NOT NULL,
+   "labels" TEXT NOT NULL,
+   "bytes" INTEGER NOT NULL,
+   "sha256" TEXT NOT NULL,
+   "path_name" TEXT NOT NULL,
+   "created_at" REAL NOT NULL,
+   PRIMARY KEY ("tenant", "name")
+) STRICT;
+CREATE TABLE "domains" (
+   "name" TEXT PRIMARY KEY,
+   "parent" TEXT REFERENCES "domains"("name"),
+   "epoch" INTEGER NOT NULL,
+   "state" TEXT NOT NULL,
+   "encoder" TEXT,
+   "corpus_bytes" INTEGER NOT NULL,
+   "corpus_lines" INTEGER NOT NULL,
+   "params" TEXT NOT NULL,
+   "created_at" REAL NOT NULL
+) STRICT;
+CREATE TABLE "jobs" (
+   "id" TEXT PRIMARY KEY NOT NULL,
+   "type" TEXT NOT NULL,
+   "subject" TEXT NOT NULL,
+   "state" TEXT NOT NULL,
+   "params" TEXT NOT NULL,
+   "created_at" REAL NOT NULL,
+   "progress" REAL NOT NULL,
+   "message" TEXT NOT NULL,
+   "error" TEXT,
+   "result" TEXT NOT NULL,
+   "loss" TEXT NOT NULL,
+   "accuracy" TEXT NOT NULL,
+   "started_at" REAL,
+   "finished_at" REAL
+) STRICT;
+CREATE TABLE "tenants" (
+   "name" TEXT PRIMARY KEY,
+   "weight" REAL NOT NULL,
+   "quota" TEXT NOT NULL,
+   "key_digest" TEXT NOT NULL,
+   "created_at" REAL NOT NULL
+) STRICT;
+CREATE TABLE "vplms" (
+   "tenant" TEXT NOT NULL REFERENCES "tenants"("name"),
+   "name" TEXT NOT NULL,
+   "kind" TEXT NOT NULL,
+   "domain" TEXT NOT NULL REFERENCES "domains"("name"),
+   "labels" TEXT NOT NULL,
+   "mode" TEXT NOT NULL,
+   "rank" INTEGER NOT NULL,
+   "adapter" TEXT NOT NULL REFERENCES "adapters"("id"),
+   "version" INTEGER NOT NULL,
+   "pinned" INTEGER NOT NULL,
+   "accuracy" REAL,
+   "created_at" REAL NOT NULL,
+   PRIMARY KEY ("tenant", "name")
+) STRICT;
+CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
+    ON "_sqlite_migrations" ("migration_set", "name");
+CREATE INDEX "idx_tenants_key_digest"
+    ON "tenants" ("key_digest");
+CREATE INDEX "idx_domains_parent"
+    ON "domains" ("parent");
+CREATE INDEX "idx_vplms_domain"
+    ON "vplms" ("domain");
+CREATE INDEX "idx_vplms_adapter"
+    ON "vplms" ("adapter");
+CREATE INDEX "idx_jobs_created_at"
+    ON "jobs" ("created_at");
+CREATE INDEX "idx_jobs_state"
+    ON "jobs" ("state");
+COMMIT;
