@@ -36,6 +36,7 @@ from engine.errors import (
     SloUnattainable,
     SocketBusy,
     TooLarge,
+    Unauthorized,
     Unavailable,
 )
 from engine.validation import checked
@@ -66,6 +67,7 @@ __all__ = [
     "SloUnattainable",
     "SocketBusy",
     "TooLarge",
+    "Unauthorized",
     "Unavailable",
     "assets_dir",
     "calls",

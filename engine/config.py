@@ -78,6 +78,11 @@ class Paths:
         return self.state / "engine.log"
 
     @property
+    def audit(self) -> Path:
+        """Who did what; those put aside have a number added."""
+        return self.state / "audit.log"
+
+    @property
     def lock(self) -> Path:
         """Held with flock for as long as an engine owns the socket; names its pid."""
         return self.socket.with_name(self.socket.name + ".lock")
@@ -144,5 +149,9 @@ class Settings:
     publication end on what they began with."""
     batch_tokens: int = 2048
     queue_tokens: int = 200_000
+    listen: str | None = None
+    """HOST:PORT beside the socket; None: the socket alone."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     max_body: int = 8 << 20
     max_upload: int = 1 << 30

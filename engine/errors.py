@@ -77,6 +77,14 @@ class TooLarge(HmiError):
     default_code = "too_large"
 
 
+class HeadTooLarge(HmiError):
+    """The request's first line and headers."""
+
+    status = 431
+    title = "Head too large"
+    default_code = "head_too_large"
+
+
 class Refused(HmiError):
     """Not allowed: key or quota."""
 
@@ -84,6 +92,23 @@ class Refused(HmiError):
     exit_code = 5
     title = "Refused"
     default_code = "refused"
+
+
+class Unauthorized(HmiError):
+    """No key, or none that opens anything; which of the two is not said."""
+
+    status = 401
+    exit_code = 5
+    title = "Unauthorized"
+    default_code = "unauthorized"
+
+    def __init__(self, detail: str = "", *, remedy: str = "", code: str = "") -> None:
+        super().__init__(
+            detail or "The call needs an API key, and brought none that is valid.",
+            remedy=remedy
+            or "Send Authorization: Bearer KEY; hmi key and hmi tenant key make keys.",
+            code=code,
+        )
 
 
 class QueueFull(HmiError):

@@ -56,11 +56,11 @@ class KeyRows:
             gone = absent(db, TENANTS, [row.tenant] if row.tenant else [])
             if gone is not None:
                 raise gone
-            for id in ends:
+            for old in ends:
                 db.execute(
                     "update keys set expires_at = min(coalesce(expires_at, :at), :at) "
                     "where id = :id and tenant = :tenant",
-                    {"at": at, "id": id, "tenant": row.tenant},
+                    {"at": at, "id": old, "tenant": row.tenant},
                 )
             self._rows.insert(db, [row])
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from engine.appliance.chronicle import Chronicle
 from engine.appliance.epochs import EpochBook
 from engine.appliance.inspection import TableInspection
+from engine.appliance.key_ring import KeyRing
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
 from engine.appliance.stack import Shelves, Stack
@@ -95,6 +96,7 @@ class Core:
         self.usage = Usage(self.catalogue)
         self.tariff = TariffFile(paths.config)
         self.tenants = TenantBook(self.catalogue)
+        self.keys = KeyRing(self.catalogue)
         self.admission = Admission(self.tenants.terms)
         self.refused: Counter[str] = Counter()
         """Requests refused with 429 since start, by reason."""

@@ -41,9 +41,11 @@ class TrainingCalls(Calls):
         )
         return JobAccepted(id=job)
 
-    def jobs(self, state: str | None, limit: int, cursor: str | None) -> JobPage:
+    def jobs(
+        self, state: str | None, limit: int, cursor: str | None, tenant: str | None = None
+    ) -> JobPage:
         offset = offset_of(cursor)
-        rows, total = self._core.catalogue.jobs.page(state, limit, offset)
+        rows, total = self._core.catalogue.jobs.page(state, limit, offset, tenant)
         return JobPage(
             data=[self._job(row) for row in rows],
             total=total,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.errors import BadInput
 from hmi_tui.cli.grammar import SIZE, Branch, connect, flag, say
+from hmi_tui.cli.key import keyed, use
 from hmi_tui.cli.output import instant, listing, readable, record, show, table
 from hmi_tui.cli.paging import gather, paged
 from hmi_tui.figures import NOTHING, money, seconds, size
@@ -112,19 +112,14 @@ def rm(names: tuple[str, ...], yes: bool) -> None:
 
 @tenant.command()
 @click.argument("name")
-@flag("--rotate", is_flag=True, help="Make a new key; the old one stops working at once.")
-@readable
-def key(name: str, rotate: bool) -> None:
-    """Make a new API key for a tenant (with --rotate)."""
-    with connect() as client:
-        if not rotate:
-            client.tenant(name)
-            raise BadInput(
-                f'The key of "{name}" was shown when it was made; only its digest is kept.',
-                remedy=f"hmi tenant key {name} --rotate makes a new one and ends the old one.",
-            )
-        created = client.rotate_key(name)
-    _show_created(created)
+@keyed
+def key(name: str, **asked: Any) -> None:
+    """List a tenant's API keys, or make, rotate or revoke one.
+
+    A key is shown when it is made, and never again. --rotate makes one in place of all of them,
+    or of --id alone; with --overlap 1h the old ones work for an hour more, else no longer.
+    """
+    use(name, **asked)
 
 
 def _quota(limits: dict[str, Any], old: Quota | None = None) -> Quota:

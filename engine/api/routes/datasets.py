@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from engine.api.port import DatasetFormat, Engine
+from engine.api.port import DatasetFormat
 from engine.api.routes.paging import Page
+from engine.api.seen import Engine
 from engine.schema import Dataset, DatasetPage, Task
 
 router = APIRouter(prefix="/v1/tenants/{tenant}/datasets", tags=["datasets"])

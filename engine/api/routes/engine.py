@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 import engine
-from engine.api.port import Engine
+from engine.api.seen import Engine, Whole
 from engine.schema import Status, Version
 from engine.telemetry.metrics import CONTENT_TYPE
 
@@ -28,7 +28,7 @@ async def livez() -> Live:
 
 
 @router.get("/readyz", summary="Whether it can serve; 503 with reasons until then")
-async def readyz(appliance: Engine, response: Response) -> Readiness:
+async def readyz(appliance: Whole, response: Response) -> Readiness:
     if not appliance.ready:
         response.status_code = 503
     return Readiness(ready=appliance.ready, reasons=[] if appliance.ready else appliance.reasons)

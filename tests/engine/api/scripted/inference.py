@@ -100,6 +100,6 @@ class InferenceAnswers(Script):
             timing=_TIMING,
         )
 
-    def models(self) -> ModelList:
-        self._do("models")
+    def models(self, tenant: str | None = None) -> ModelList:
+        self._do("models", *([] if tenant is None else [tenant]))
         return ModelList(data=[ModelCard(id="acme/polarity", created=1, owned_by="acme")])
