@@ -111,6 +111,17 @@ class Unauthorized(HmiError):
         )
 
 
+class QuotaReached(Refused):
+    """The tenant has as much as its quota allows; `code` names the limit, such as quota_vplms.
+
+    Waiting does not help, so there is no time after which to try again.
+    """
+
+    status = 429
+    title = "Quota reached"
+    default_code = "quota_reached"
+
+
 class QueueFull(HmiError):
     """The engine has as much work as it may hold; `retry_after` is in seconds."""
 
@@ -195,6 +206,8 @@ def from_problem(status: int, problem: dict[str, object]) -> HmiError:
     code = str(problem.get("code") or "")
     if status == QueueFull.status:
         retry = problem.get("retry_after")
+        if code.startswith("quota_") and retry is None:
+            return QuotaReached(detail, remedy=remedy, code=code)
         wait = float(retry) if isinstance(retry, int | float) else 1.0
         limit: type[QueueFull] = QueueFull
         if code.startswith("quota_"):

@@ -36,8 +36,8 @@ class DatasetCalls(Calls):
         task: TaskName = "classify",
         pair: str = "text_pair",
     ) -> Dataset:
-        """Take a dataset, in place of one of that name. Refused, as soon as it is known, if the
-        quota has no room; nothing of a dataset that is not taken stays."""
+        """Take a dataset, in place of one of that name. QuotaReached, as soon as it is known, if
+        the quota has no room; nothing of a dataset that is not taken stays."""
         with self._core.datasets.keeping():
             rows = read_rows(
                 plain(chunks, self._core.settings.max_upload), format, text, label, task, pair

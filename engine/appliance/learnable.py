@@ -51,7 +51,7 @@ def labels_without_rows(vplm: VplmRow, dataset: DatasetRow) -> tuple[str, ...]:
 
 
 def check_room(core: Core, vplm: VplmRow) -> None:
-    """Refused if the tenant's quota has no room for what training would publish."""
+    """QuotaReached if the tenant's quota has no room for what training would publish."""
     shape = AdapterShape(core.adapter_shape.layers, core.adapter_shape.hidden, vplm.rank)
     more = adapter_bytes(core.backbone, shape, vplm.domain, vplm.labels, "train")
     freed = sum(core.catalogue.adapters.bytes_of(_leaving(core, vplm)).values())

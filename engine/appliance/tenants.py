@@ -118,6 +118,7 @@ class TenantCalls(KeyCalls):
                     requests_per_s=0.0 if rate is None else rate.requests_per_s,
                     p50_s=None if rate is None else rate.p50_s,
                     p99_s=None if rate is None else rate.p99_s,
+                    in_flight=core.admission.in_flight(row.name),
                     requests_month=requests,
                     training_month_s=training,
                     cost=None if tariff is None else tariff.cost(held.bytes, requests, training),

@@ -6,6 +6,7 @@ import time
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.learnable import check_learnable, check_request, check_room
+from engine.appliance.quota import check_training
 from engine.appliance.training_party import checkpoint_of
 from engine.appliance.trainings import Trainings
 from engine.errors import BadInput
@@ -23,6 +24,8 @@ class TrainingCalls(Calls):
         check_learnable(core, vplm, dataset)
         check_request(request, vplm)
         check_room(core, vplm)
+        trained = core.usage.training_seconds().get(vplm.tenant, 0.0)
+        check_training(core.catalogue, vplm.tenant, trained)
         limit = core.adapter_shape.rank
         if request.rank is not None and request.rank > limit:
             raise BadInput(

@@ -11,7 +11,7 @@ from engine.appliance.publishing import forget_versions
 from engine.appliance.quota import Allowance
 from engine.appliance.source import adapter_bytes, store_adapters
 from engine.appliance.starting import Start, start_of, weights_of
-from engine.errors import BadInput, Refused
+from engine.errors import BadInput, QuotaReached
 from engine.model.adapters import AdapterShape
 from engine.schema import (
     BulkCreated,
@@ -197,15 +197,15 @@ class VplmCalls(Calls):
         quota = core.catalogue.tenants.get(spec.tenant).quota.get("vplms")
         have = core.catalogue.vplms.count(spec.tenant)
         if quota is not None and have + more > quota:
-            raise Refused(
+            raise QuotaReached(
                 f'Tenant "{spec.tenant}" has {have} vPLMs and may have {quota:.0f}; '
                 f"{more} more would be too many.",
                 remedy=f"Remove some, or raise the quota (hmi tenant set {spec.tenant}).",
-                code="quota_exceeded",
+                code="quota_vplms",
             )
 
     def _check_bytes(self, spec: VplmSpec, start: Start, more: int) -> None:
-        """Refused if the tenant's quota has no room for the adapters of `more` vPLMs."""
+        """QuotaReached if the tenant's quota has no room for the adapters of `more` vPLMs."""
         core = self._core
         allowance = Allowance.of(core.catalogue, spec.tenant)
         if allowance.limit is None:

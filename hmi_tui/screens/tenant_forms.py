@@ -27,6 +27,7 @@ QUOTA = {
     "bytes": "Most bytes",
     "rps": "Most req/s",
     "concurrency": "At a time",
+    "training_minutes": "Training min",
 }
 ENGINES = "as the engine"
 """The miss policy of a vPLM that has none of its own."""

@@ -5,6 +5,7 @@ A route that is not in `Access`' table, or that a tenant may use and OWN does no
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ from starlette.routing import Route
 from engine.api.access import ACCESS, Access
 from engine.api.app import create_app, routes_of
 from engine.api.guard import OPEN_PATHS
+from engine.api.port import Port
+from engine.api.tenant_view import TenantView
 from engine.config import Paths, Settings
+from engine.errors import NotFound
 from engine.schema import SCOPES
 from tests.engine.api.running import Running, running
 from tests.engine.api.scripted import ScriptedAppliance
@@ -198,6 +202,16 @@ def test_a_key_is_good_for_its_scopes_alone(
         assert asked.route in STREAMS or engine.appliance.calls == []
 
 
+def test_the_tenants_view_has_the_ports_methods_and_parameters() -> None:
+    shown = [name for name in vars(TenantView) if not name.startswith("_") and name != "events"]
+    assert len(shown) > 30
+    for name in shown:
+        own, ports = (inspect.signature(getattr(kind, name)) for kind in (TenantView, Port))
+        assert own == ports, name
+    with pytest.raises(NotFound, match="no such route"):
+        TenantView(ScriptedAppliance(), "acme", frozenset(SCOPES)).status()
+
+
 def test_lists_give_a_tenant_its_own(door: tuple[Running, httpx2.Client]) -> None:
     engine, http = door
     headers = {"Authorization": "Bearer hmi-globex"}
@@ -266,7 +280,7 @@ def test_what_is_no_bearers_key_opens_nothing(
     door: tuple[Running, httpx2.Client], value: str
 ) -> None:
     _, http = door
-    answer = http.get("/v1/models", headers={"Authorization": value.encode("latin-1")})
+    answer = http.get("/v1/models", headers={b"Authorization": value.encode("latin-1")})
     assert answer.status_code == 401
 
 

@@ -24,6 +24,7 @@ def test_a_new_key_is_data_and_the_advice_is_narration(engine: FakeEngine, run: 
         "bytes": 1 << 20,
         "rps": None,
         "concurrency": None,
+        "training_minutes": None,
     }
 
 
