@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 
 from engine.appliance.activity import ActivityCalls
 from engine.appliance.backbones import BackboneCalls
@@ -10,6 +11,7 @@ from engine.appliance.core import Core
 from engine.appliance.datasets import DatasetCalls
 from engine.appliance.hub import HubCalls
 from engine.appliance.inference import InferenceCalls
+from engine.appliance.opening import Opening
 from engine.appliance.starters import StarterCalls
 from engine.appliance.status import StatusCalls, queue_of, tiers_of
 from engine.appliance.storage import StorageCalls
@@ -20,6 +22,8 @@ from engine.appliance.versions import VersionCalls
 from engine.config import Settings
 from engine.telemetry.events import EventLog
 from engine.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 
 class Appliance(
@@ -57,9 +61,11 @@ class Appliance(
 
     def start(self) -> None:
         """Open the store, load the backbone and begin to serve; raises what stands in the way."""
+        opening = Opening()
 
         def phase(what: str) -> None:
             self._phase = what
+            opening.begin(what)
 
         core = Core(self.settings, self.events, self.metrics, phase)
         self._trainings = Trainings(core)
@@ -67,6 +73,7 @@ class Appliance(
         self._open = core
         self._updates = UpdateWatch(core, self.rebuild_domain)
         self._updates.start()
+        log.info("the start took: %s", opening.account())
         # What has been loaded stays; the collector need not look at it again.
         gc.freeze()
         self.events.emit("engine", {"state": "ready"})

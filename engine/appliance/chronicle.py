@@ -19,7 +19,7 @@ from engine.telemetry.spans import (
     stage_starts,
     wall_clock,
 )
-from engine.training.jobs import JobContext
+from engine.training.job import JobContext
 from store.rows import JobRow
 
 _LANES: dict[str, Lane] = {"host": "prefetch", "device": "swap"}

@@ -90,6 +90,7 @@ class Core:
         self.threads.apply()
         shelves = Shelves(self.blobs, self.tables, self.traffic_files, self.catalogue.domains.all)
         self.stack = Stack.load(self._chosen_backbone(), settings, shelves, device, phase)
+        phase("starting the pipeline")
         self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
         arena = self.tiers.arena
         self.models = ModelBook(self.catalogue, self.tiers)

@@ -19,7 +19,7 @@ from engine.knowledge.hplm import Hplm
 from engine.model.backbone import Backbone
 from engine.model.decoder import load_teacher
 from engine.schema import RebuildRequest
-from engine.training.jobs import JobContext
+from engine.training.job import JobContext
 from store.rows import DomainRow
 
 CHECKPOINT_S = 60.0

@@ -22,7 +22,7 @@ from engine.model.ngrams import Keys
 from engine.model.rows import row_bytes
 from engine.schema import RebuildRequest
 from engine.telemetry.spans import Span
-from engine.training.jobs import JobContext
+from engine.training.job import JobContext
 from store.errors import StoreError
 from store.files import remove_file
 from store.rows import DomainRow, EpochRow

@@ -7,7 +7,7 @@ import time
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.learnable import check_learnable, check_request, check_room
 from engine.appliance.quota import check_training
-from engine.appliance.training_party import checkpoint_of
+from engine.appliance.training_member import checkpoint_of
 from engine.appliance.trainings import Trainings
 from engine.errors import BadInput
 from engine.schema import Job, JobAccepted, JobPage, Point, TrainRequest

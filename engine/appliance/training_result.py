@@ -37,7 +37,7 @@ class TrainingResult:
 def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str, Any]]:
     """Publish it, unless it is worse than what the vPLM answers with now; a message and the job's
     result. Conflict if the vPLM is another by now."""
-    now = _unchanged(core, trained.vplm)
+    now = unchanged(core, trained.vplm)
     report, before = trained.report, trained.before
     after = report.value
     found: dict[str, Any] = {
@@ -81,26 +81,39 @@ def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str,
     return said, found | {"published": True, "version": row.version, "adapter": row.adapter}
 
 
+def evaluated(report: TrainReport) -> dict[str, object]:
+    """What a job's result says of the held-out rows, as far as they have been asked."""
+    if not report.accuracy:
+        return {}
+    found: dict[str, object] = {"metric": report.metric}
+    found |= {"confusion": report.confusion, "classes": report.classes, "measures": report.measures}
+    return {name: value for name, value in found.items() if value}
+
+
+def unchanged(core: Core, trained: VplmRow) -> VplmRow:
+    """The vPLM as it is now. NotFound if it is gone, Conflict if it is another by now."""
+    now = core.catalogue.vplms.get(trained.id)
+    if (now.created_at, now.adapter) != (trained.created_at, trained.adapter):
+        raise replaced(now.id)
+    return now
+
+
+def replaced(vplm: str) -> Conflict:
+    return Conflict(
+        f'"{vplm}" was replaced while the job trained it.', remedy="Start the training again."
+    )
+
+
 def _publish(core: Core, trained: VplmRow, adapter: AdapterRow, accuracy: float) -> VplmRow:
     """Let the vPLM answer with `adapter` from now on, if it still is what was trained."""
     with core.changing:
         try:
-            now = _unchanged(core, trained)
+            now = unchanged(core, trained)
             made = Publication(adapter.id, accuracy, "trained", adapter.created_by)
             return publish(core, now, made, [adapter])
         except BaseException:
             core.forget_blob(adapter.id)
             raise
-
-
-def _unchanged(core: Core, trained: VplmRow) -> VplmRow:
-    now = core.catalogue.vplms.get(trained.id)
-    if (now.created_at, now.adapter) != (trained.created_at, trained.adapter):
-        raise Conflict(
-            f'"{trained.id}" was replaced while the job trained it.',
-            remedy="Start the training again.",
-        )
-    return now
 
 
 def _provenance(trained: TrainingResult) -> Provenance:

@@ -10,7 +10,7 @@ from typing import Any
 from engine.appliance.core import Core
 from engine.appliance.training_party import TrainingParty
 from engine.schema import TrainRequest
-from engine.training.jobs import JobContext, Outcome, Together
+from engine.training.job import JobContext, Outcome, Together
 from engine.training.worker import process
 from engine.training.worker.messages import Site
 from engine.training.worker.process import TrainingProcess
@@ -56,7 +56,7 @@ class Trainings:
     def run(
         self, party: Sequence[JobContext], end: Callable[[JobContext, Outcome], None], *, idle: bool
     ) -> None:
-        """See engine.training.jobs.Together."""
+        """See engine.training.job.Together."""
         requests = {one: TrainRequest.model_validate(_asked(one.params)) for one in party}
         TrainingParty(self._core, self.process, requests, end, idle=idle).run()
 

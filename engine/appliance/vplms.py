@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.models import miss_of, task_name
 from engine.appliance.publishing import forget_versions
-from engine.appliance.quota import Allowance
-from engine.appliance.source import adapter_bytes, store_adapters
+from engine.appliance.source import store_adapters
 from engine.appliance.starting import Start, start_of, weights_of
-from engine.errors import BadInput, QuotaReached
-from engine.model.adapters import AdapterShape
+from engine.appliance.vplm_room import check_bytes, check_count, check_rank
 from engine.schema import (
     BulkCreated,
     Created,
@@ -109,16 +107,16 @@ class VplmCalls(Calls):
         core.catalogue.tenants.get(spec.tenant)
         if spec.domain is not None:
             core.catalogue.domains.get(spec.domain)
-        self._check_quota(spec, len(names))
+        check_count(core, spec, len(names))
         start = start_of(core, spec)
-        self._check_bytes(spec, start, len(names))
+        check_bytes(core, spec, start, len(names))
         if start.shared is not None:
             with core.changing:
                 # Again, for it may have gone meanwhile.
                 core.catalogue.adapters.get(start.shared.id)
                 self._add(spec, start, names, [start.shared] * len(names), ())
             return start
-        self._check_rank(spec)
+        check_rank(core, spec)
         if start.task == "embedding":
             # All of them share one adapter, which the last of its users must not take away between
             # storing and entering it.
@@ -158,8 +156,8 @@ class VplmCalls(Calls):
     ) -> None:
         """Enter vPLMs with `adapters`, of which `new` are not in the catalogue yet."""
         core, now = self._core, time.time()
-        self._check_quota(spec, len(names))
-        self._check_bytes(spec, start, len(names))
+        check_count(core, spec, len(names))
+        check_bytes(core, spec, start, len(names))
         rows = [
             VplmRow(
                 spec.tenant,
@@ -182,48 +180,6 @@ class VplmCalls(Calls):
         core.catalogue.vplms.add_many(rows, adapters=new, source=start.source)
         for row in rows:
             core.models.put(row)
-
-    def _check_rank(self, spec: VplmSpec) -> None:
-        limit = self._core.adapter_shape.rank
-        if spec.rank > limit:
-            raise BadInput(
-                f"Rank {spec.rank} does not fit: the arena's slots are made for rank {limit}.",
-                remedy=f"Choose a rank from 1 to {limit}.",
-                code="rank_too_high",
-            )
-
-    def _check_quota(self, spec: VplmSpec, more: int) -> None:
-        core = self._core
-        quota = core.catalogue.tenants.get(spec.tenant).quota.get("vplms")
-        have = core.catalogue.vplms.count(spec.tenant)
-        if quota is not None and have + more > quota:
-            raise QuotaReached(
-                f'Tenant "{spec.tenant}" has {have} vPLMs and may have {quota:.0f}; '
-                f"{more} more would be too many.",
-                remedy=f"Remove some, or raise the quota (hmi tenant set {spec.tenant}).",
-                code="quota_vplms",
-            )
-
-    def _check_bytes(self, spec: VplmSpec, start: Start, more: int) -> None:
-        """QuotaReached if the tenant's quota has no room for the adapters of `more` vPLMs."""
-        core = self._core
-        allowance = Allowance.of(core.catalogue, spec.tenant)
-        if allowance.limit is None:
-            return
-        if start.shared is not None:
-            if not core.catalogue.holdings.uses(spec.tenant, start.shared.id):
-                allowance.check(start.shared.bytes, 0, "the adapter takes")
-            return
-        fits = core.adapter_shape
-        rank = spec.rank if start.adapter is None else start.adapter.rank
-        # Embedding vPLMs that start from nothing share one adapter of rank 1.
-        alike = start.task == "embedding" and start.adapter is None
-        rank = 1 if alike else rank
-        shape = AdapterShape(fits.layers, fits.hidden, rank)
-        each = adapter_bytes(core.backbone, shape, start.domain, start.labels, start.source)
-        # Copies with a head in another order are all the same file.
-        count = 1 if alike or start.head == "reordered" else more
-        allowance.check(count * each, 0, f"{count} adapters take" if count > 1 else "one takes")
 
     def _vplm(self, row: VplmRow, stored_bytes: int | None = None) -> Vplm:
         """`stored_bytes`: its adapter's, 0 if it was removed or replaced since the row was read;

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from engine.bench.model import Model
 from engine.bench.scores import Score
@@ -14,7 +13,7 @@ from engine.bench.served import ModelPath, together
 from engine.bench.sources import Dataset, Row
 from engine.knowledge.retrieve import Damage, Knowledge
 from engine.knowledge.retrieved import Lookups
-from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
+from engine.model.adapters import AdapterWeights
 from engine.serving.work import Mode
 from engine.training.loop import TrainPlan, TrainReport, train
 from engine.training.tasks.classification import Classification
@@ -45,7 +44,7 @@ def measure_accuracy(
 
     The exact side learns from exact states alone; the plot side as a vPLM in plot mode does.
     """
-    rows = _rows(dataset, plan.rows, seed)
+    rows = dataset.drawn(plan.rows, seed)
     marks = [time.perf_counter()]
     exact, _ = _side(model, dataset, rows, knowledge, plan, seed, "exact")
     marks.append(time.perf_counter())
@@ -66,15 +65,6 @@ def measure_accuracy(
     )
 
 
-def _rows(dataset: Dataset, limit: int, seed: int) -> list[Row]:
-    """All training rows, or `limit` of them drawn by the seed, in the file's order."""
-    count = len(dataset.train)
-    if not limit or limit >= count:
-        return dataset.train
-    drawn = np.random.default_rng([seed, 7]).permutation(count)[:limit]
-    return [dataset.train[i] for i in np.sort(drawn)]
-
-
 def _side(
     model: Model,
     dataset: Dataset,
@@ -86,16 +76,10 @@ def _side(
 ) -> tuple[float, Lookups | None]:
     # Training takes both kinds of states where the tables can be used, and exact ones where not.
     usable = knowledge if mode == "plot" else replace(knowledge, damage=_EXACT_ALONE)
-    shape = model.backbone.shape
-    start = random_adapter(
-        AdapterShape(shape.layers - model.backbone.split, shape.hidden, plan.rank),
-        len(dataset.labels),
-        torch.Generator().manual_seed(seed),
-    )
     trained = train(
         model.backbone,
         usable,
-        start,
+        model.adapter(plan.rank, len(dataset.labels), seed),
         Classification(dataset.labels, rows),
         TrainPlan(plan.epochs, plan.lr, plan.batch_size, seed=seed, mode=mode),
         TrainReport(),

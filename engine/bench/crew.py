@@ -6,8 +6,10 @@ They make no files and know no terminal: whoever started them tidies up, and end
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import Generic, TypeVar, cast
 
@@ -25,14 +27,18 @@ _END_S = 5.0
 class Crew(Generic[T, R]):
     """A context manager; leaving it ends the processes, whatever they are doing."""
 
-    def __init__(self, members: int, open_: Open[T, R]) -> None:
+    def __init__(
+        self, members: int, open_: Open[T, R], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment` are variables that the processes have besides those of this one."""
         context = multiprocessing.get_context("spawn")
         self._pipes: list[Connection] = []
         self._processes = []
         for _ in range(members):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, open_), daemon=True)
-            process.start()
+            with _environment(environment or {}):
+                process.start()
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
@@ -80,6 +86,17 @@ class Crew(Generic[T, R]):
         if error is not None:
             raise error
         return cast("R", result)
+
+
+@contextmanager
+def _environment(more: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(more)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _work(pipe: Connection, open_: Open[T, R]) -> None:

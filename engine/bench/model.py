@@ -15,6 +15,7 @@ from engine.config import Settings
 from engine.errors import NotFound, Unavailable
 from engine.knowledge.encoder_file import general_hplm
 from engine.knowledge.hplm import Hplm
+from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import Backbone, load_backbone, pick_device, pick_dtype
 
 _DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Settings)}
@@ -52,6 +53,15 @@ class Model:
         most = self.backbone.max_characters
         ids = self.backbone.tokenize([text[:most] for text in texts])
         return [self.backbone.cut(row)[0] for row in ids]
+
+    def adapter(self, rank: int, labels: int, seed: int) -> AdapterWeights:
+        """A random one, as a training begins with."""
+        shape = self.backbone.shape
+        return random_adapter(
+            AdapterShape(shape.layers - self.backbone.split, shape.hidden, rank),
+            labels,
+            torch.Generator().manual_seed(seed),
+        )
 
 
 def open_model(choice: ModelChoice) -> Model:

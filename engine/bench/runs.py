@@ -14,6 +14,7 @@ from engine.bench.about import About, about_run
 from engine.bench.accuracy import AccuracyPlan
 from engine.bench.accuracy_run import Site, Task, in_order, resumed, run_tasks, settings_of, told
 from engine.bench.document import Document, write_document
+from engine.bench.duels import Company, Duel, render_training, training_results
 from engine.bench.ending import throwaway_folder
 from engine.bench.model import Model, open_model
 from engine.bench.scores import render_scores, score_results
@@ -22,16 +23,8 @@ from engine.bench.speed import DatasetSpeed, render_speed, speed_results
 from engine.bench.subject import Subject
 from engine.bench.tables import Tables
 from engine.bench.throughput import ThroughputPlan, measure_dataset
-from engine.bench.training import (
-    Company,
-    Duel,
-    Place,
-    TrainingPlan,
-    measure_company,
-    measure_duel,
-    render_training,
-    training_results,
-)
+from engine.bench.training import Place, TrainingPlan
+from engine.bench.training_run import measure_company, measure_duel
 from engine.errors import BadInput, Conflict
 
 Say = Callable[[str], None]

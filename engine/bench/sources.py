@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+import numpy as np
+
 from engine.bench.domains import DOMAIN_OF, ROOT
 from engine.config import assets_dir
 from engine.errors import BadInput, Damaged, NotFound
@@ -34,6 +36,15 @@ class Dataset:
     """Those of the training rows, sorted."""
     train: list[Row]
     test: list[Row]
+
+    def drawn(self, limit: int, seed: int) -> list[Row]:
+        """All training rows (`limit` 0), or `limit` of them drawn by the seed, in the file's
+        order."""
+        count = len(self.train)
+        if not limit or limit >= count:
+            return self.train
+        order = np.random.default_rng([seed, 7]).permutation(count)[:limit]
+        return [self.train[i] for i in np.sort(order)]
 
 
 @dataclass(frozen=True, slots=True)

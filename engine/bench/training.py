@@ -1,33 +1,24 @@
-"""`hmi bench training`: adapters against full fine-tuning, and many jobs against one after another.
-
-Every side runs in a process of its own, so that neither its memory nor its warm-up is another's.
-"""
+"""The sides of `hmi bench training`: an adapter, full fine-tuning, and jobs together or in turn."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
 
+from engine.bench.duels import Curve
 from engine.bench.finetune import FineTuning
 from engine.bench.memory import PeakMemory
 from engine.bench.model import Model, open_model
 from engine.bench.sources import Dataset, Row, Sources
 from engine.bench.subject import ModelChoice
-from engine.bench.table import number, share, table
 from engine.bench.tables import Tables
-from engine.errors import HmiError
 from engine.knowledge.retrieve import Knowledge
-from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.model.reading import read_texts
 from engine.process import keep_freed_memory
 from engine.training.group import Group
@@ -37,10 +28,6 @@ from engine.training.report import TrainReport
 from engine.training.schedule import split
 from engine.training.states import Shelf
 from engine.training.tasks.classification import Classification
-from engine.training.worker.process import environment
-
-T = TypeVar("T")
-_SPAWN = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,180 +69,6 @@ class Place:
         tables.open(tuple(domains))
         return model, tables
 
-    def rows(self, dataset: Dataset, limit: int) -> list[Row]:
-        """Training rows, or `limit` of them drawn by the seed."""
-        count = len(dataset.train)
-        if not limit or limit >= count:
-            return dataset.train
-        drawn = np.random.default_rng([self.plan.seed, 7]).permutation(count)[:limit]
-        return [dataset.train[i] for i in np.sort(drawn)]
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """`points` are (seconds of work, held-out accuracy); `extra_bytes` memory beyond the loaded
-    backbone at the peak."""
-
-    points: tuple[tuple[float, float], ...]
-    extra_bytes: int
-
-    @property
-    def best(self) -> float:
-        return max(accuracy for _, accuracy in self.points)
-
-    def reaches(self, accuracy: float) -> float | None:
-        """Seconds until it is that good; None if never."""
-        return next((at for at, value in self.points if value >= accuracy), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Duel:
-    """An adapter and full fine-tuning on one dataset."""
-
-    dataset: str
-    rows: int
-    adapter: Curve
-    full: Curve
-
-    @property
-    def target(self) -> float:
-        """The accuracy that both reach."""
-        return min(self.adapter.best, self.full.best)
-
-    @property
-    def time(self) -> float:
-        """The adapter's share of full fine-tuning's time to the target."""
-        mine, other = self.adapter.reaches(self.target), self.full.reaches(self.target)
-        assert mine is not None, "it is the lower of both sides' best"
-        assert other, "no step takes no time"
-        return mine / other
-
-    @property
-    def memory(self) -> float:
-        return self.adapter.extra_bytes / self.full.extra_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Company:
-    """The same jobs three ways, in seconds: each in a process of its own, one after the other in
-    one process, and in one pass. `apart` is how far accuracies of the pass are from those alone,
-    at most, and `weights_apart` how far any weight is."""
-
-    jobs: int
-    rows: int
-    processes_s: float
-    in_turn_s: float
-    pass_s: float
-    apart: float
-    weights_apart: float
-
-
-def measure_duel(place: Place, name: str) -> Duel:
-    """Both sides, one after the other, each in a fresh process."""
-    dataset = place.sources.dataset(name)
-    rows = len(place.rows(dataset, place.plan.rows))
-    return Duel(name, rows, _apart(_adapter, place, name), _apart(_full, place, name))
-
-
-def measure_company(place: Place, names: Sequence[str]) -> Company:
-    """Small jobs of the datasets in turn, the three ways."""
-    wanted = [names[i % len(names)] for i in range(place.plan.jobs)]
-    began = time.perf_counter()
-    for number_, name in enumerate(wanted):
-        _apart(_one_job, place, (number_, name))
-    processes = time.perf_counter() - began
-    in_turn, alone = _apart(_jobs_in_turn, place, wanted)
-    together, company = _apart(_jobs_in_pass, place, wanted)
-    apart = max(abs(a - b) for (a, _), (b, _) in zip(alone, company, strict=True))
-    weights = max(
-        float(np.abs(x[key] - y[key]).max())
-        for (_, x), (_, y) in zip(alone, company, strict=True)
-        for key in x
-    )
-    rows = place.plan.small_rows
-    return Company(len(wanted), rows, processes, in_turn, together, apart, weights)
-
-
-def training_results(duels: Sequence[Duel], company: Company | None) -> dict[str, Any]:
-    found = [
-        asdict(duel) | {"target": duel.target, "time": duel.time, "memory": duel.memory}
-        for duel in duels
-    ]
-    return {"duels": found, "company": None if company is None else asdict(company)}
-
-
-def render_training(duels: Sequence[Duel], company: Company | None) -> str:
-    quality = ("dataset", ">rows", ">adapter", ">full", ">both reach")
-    heads = (*quality, ">adapter s", ">full s", ">time", ">adapter MiB", ">full MiB", ">memory")
-    lines = [
-        (
-            duel.dataset,
-            f"{duel.rows:,}",
-            number(duel.adapter.best, 3),
-            number(duel.full.best, 3),
-            number(duel.target, 3),
-            number(duel.adapter.reaches(duel.target), 1),
-            number(duel.full.reaches(duel.target), 1),
-            share(duel.time),
-            number(duel.adapter.extra_bytes / (1 << 20), 0),
-            number(duel.full.extra_bytes / (1 << 20), 0),
-            share(duel.memory),
-        )
-        for duel in duels
-    ]
-    parts = []
-    if duels:
-        times, memories = [d.time for d in duels], [d.memory for d in duels]
-        parts.append(table(heads, lines))
-        parts.append(
-            f"median: {share(median(times))} of the time, {share(median(memories))} of the memory"
-        )
-    if company is not None:
-        rows = company.jobs * company.rows
-        ways = (
-            ("a process each", company.processes_s),
-            ("one after the other", company.in_turn_s),
-            ("in one pass", company.pass_s),
-        )
-        compared = [
-            (way, number(s, 2), number(rows / s, 0), number(s / company.pass_s)) for way, s in ways
-        ]
-        head = (f"{company.jobs} jobs of {company.rows} rows", ">seconds", ">rows/s", ">times")
-        parts.append(table(head, compared))
-        parts.append(
-            f"the pass against each alone: accuracies at most {company.apart:.4f} apart, "
-            f"weights {company.weights_apart:.1e}"
-        )
-    return "\n\n".join(parts)
-
-
-def _apart(work: Callable[[Place, Any], T], place: Place, what: object) -> T:
-    """`work` in a process of its own. HmiError if it dies."""
-    ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_answer, args=(theirs, work, place, what), daemon=True)
-    # For both sides alike, as the engine starts its training process.
-    before = dict(os.environ)
-    os.environ |= environment(place.threads)
-    try:
-        process.start()
-    finally:
-        os.environ.clear()
-        os.environ |= before
-    theirs.close()
-    try:
-        found: T = ours.recv()
-    except EOFError:
-        raise HmiError(f"A side of the measurement died ({work.__name__}, {what}).") from None
-    finally:
-        process.join()
-    return found
-
-
-def _answer(
-    connection: Connection, work: Callable[[Place, Any], Any], place: Place, what: object
-) -> None:
-    connection.send(work(place, what))
-
 
 class _Clock:
     """Seconds of work, without those of looking."""
@@ -271,16 +84,18 @@ class _Clock:
         self._began = time.perf_counter()
 
 
-def _adapter(place: Place, name: str) -> Curve:
+def adapter_side(place: Place, name: str) -> Curve:
     dataset, plan = place.sources.dataset(name), place.plan
     model, tables = place.open([dataset.domain])
-    rows = place.rows(dataset, plan.rows)
+    rows = dataset.drawn(plan.rows, plan.seed)
     knowledge = tables.knowledge(dataset.domain, 32 << 20)
     points = []
     with PeakMemory(model.backbone.device) as memory:
         clock = _Clock()
         learner = _learner(place, model, knowledge, dataset, rows, plan.seed, plan.batch_size)
-        group = Group(model.backbone, [learner], [_start(model, plan, dataset, plan.seed)])
+        group = Group(
+            model.backbone, [learner], [model.adapter(plan.rank, len(dataset.labels), plan.seed)]
+        )
         every = max(1, learner.epoch_steps // plan.looks)
         while not learner.ended:
             group.step([learner])
@@ -291,10 +106,10 @@ def _adapter(place: Place, name: str) -> Curve:
     return Curve(tuple(points), memory.extra)
 
 
-def _full(place: Place, name: str) -> Curve:
+def full_side(place: Place, name: str) -> Curve:
     dataset, plan = place.sources.dataset(name), place.plan
     model, _ = place.open([])
-    rows = place.rows(dataset, plan.rows)
+    rows = dataset.drawn(plan.rows, plan.seed)
     points = []
     with PeakMemory(model.backbone.device) as memory:
         clock = _Clock()
@@ -321,17 +136,15 @@ Trained = tuple[float, dict[str, Any]]
 """Held-out accuracy, and the adapter's arrays."""
 
 
-def _one_job(place: Place, which: tuple[int, str]) -> Trained:
-    return _jobs_in_turn(place, [which[1]], first=which[0])[1][0]
+def one_job(place: Place, which: tuple[int, str]) -> Trained:
+    return jobs_in_turn(place, [which[1]], first=which[0])[1][0]
 
 
-def _jobs_in_turn(
-    place: Place, names: Sequence[str], first: int = 0
-) -> tuple[float, list[Trained]]:
+def jobs_in_turn(place: Place, names: Sequence[str], first: int = 0) -> tuple[float, list[Trained]]:
     return _jobs(place, names, first, together=False)
 
 
-def _jobs_in_pass(place: Place, names: Sequence[str]) -> tuple[float, list[Trained]]:
+def jobs_in_pass(place: Place, names: Sequence[str]) -> tuple[float, list[Trained]]:
     return _jobs(place, names, 0, together=True)
 
 
@@ -347,11 +160,11 @@ def _jobs(
     learners, starts = [], []
     for seed, name in enumerate(names, start=first):
         dataset = datasets[name]
-        rows = place.rows(dataset, plan.small_rows)
+        rows = dataset.drawn(plan.small_rows, plan.seed)
         learners.append(
             _learner(place, model, known[dataset.domain], dataset, rows, seed, plan.small_batch)
         )
-        starts.append(_start(model, plan, dataset, seed))
+        starts.append(model.adapter(plan.rank, len(dataset.labels), seed))
         if not together:
             _finish(Group(model.backbone, learners[-1:], starts[-1:]), learners[-1:])
     if together:
@@ -388,13 +201,4 @@ def _learner(
         check=lambda: None,
         # Shared where a dataset comes twice, as jobs of an engine share it.
         shelf=Shelf(place.folder / f"states-{os.getpid()}", dataset.domain),
-    )
-
-
-def _start(model: Model, plan: TrainingPlan, dataset: Dataset, seed: int) -> AdapterWeights:
-    shape = model.backbone.shape
-    return random_adapter(
-        AdapterShape(shape.layers - model.backbone.split, shape.hidden, plan.rank),
-        len(dataset.labels),
-        torch.Generator().manual_seed(seed),
     )

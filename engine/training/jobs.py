@@ -7,98 +7,28 @@ import os
 import secrets
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any
 
-from engine.errors import Cancelled, HmiError, NotFound, Unavailable
+from engine.errors import Cancelled, NotFound, Unavailable
 from engine.serving.threads import ThreadShare
-from store.errors import NotFound as NotFoundInStore
+from engine.training.job import JobContext, JobType, Outcome, Run, Together, attempted, unforeseen
+from engine.training.job_ends import JobEnds
+from engine.training.job_queue import JobQueue, Queued
 from store.errors import StoreError
 from store.job_rows import JobRows
 from store.rows import JobRow
 
 log = logging.getLogger(__name__)
 
-JobType = Literal["train", "rebuild"]
-Series = list[tuple[int, float]]
 _NICENESS = 10
 _NOT_BEGUN = "The job was cancelled before it began."
 _GOES_ON = "The engine ended meanwhile; the job goes on from its last checkpoint."
 _IDLE_CHECK = 1.0
 """Seconds between looks whether the engine is idle, for jobs that wait for that."""
-_REMEMBERED = 64
-"""Ends that are known without looking: whoever read a row just before it was recorded."""
 _RECORD_AGAIN = 2.0
 """Seconds between attempts to record an end that could not be recorded (a full disk)."""
-
-
-@dataclass(slots=True, eq=False)
-class JobContext:
-    """What running work reads and writes. Fields are replaced, never mutated in place."""
-
-    id: str
-    params: dict[str, Any] = field(default_factory=dict)
-    """What was asked for, and what the work noted down for when it goes on."""
-    progress: float = 0.0
-    message: str = "waiting"
-    loss: Series = field(default_factory=list)
-    accuracy: Series = field(default_factory=list)
-    result: dict[str, Any] = field(default_factory=dict)
-    """What is known of the result so far; kept also if the work is cancelled or fails."""
-    changed: Callable[[], None] = lambda: None
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def cancelled(self) -> bool:
-        return self._stop.is_set()
-
-    def cancel(self) -> None:
-        self._stop.set()
-
-    def update(self, progress: float, message: str) -> None:
-        """Say how far it is (0 to 1) and what it does."""
-        self.progress, self.message = min(max(progress, self.progress), 1.0), message
-        self.changed()
-
-
-Run = Callable[[JobContext], dict[str, Any]]
-"""The work itself; returns its result."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a job of a party ended; "queued" means that it goes on later."""
-
-    state: Literal["succeeded", "failed", "cancelled", "queued"]
-    message: str = ""
-    result: dict[str, Any] = field(default_factory=dict)
-
-
-class Together(Protocol):
-    """Work of many jobs at once, which goes on after the engine's end where it was."""
-
-    def kind(self, params: dict[str, Any]) -> Hashable:
-        """Jobs of one kind may be taken together."""
-        ...
-
-    def run(
-        self, party: Sequence[JobContext], end: Callable[[JobContext, Outcome], None], *, idle: bool
-    ) -> None:
-        """Work on all of them; call `end` for each, once. `idle` says that they are for idle time
-        and make way for others."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Queued:
-    context: JobContext
-    type: JobType
-    subject: str
-    run: Run | Together
-    when_idle: bool
-    kind: Hashable = None
 
 
 class Jobs:
@@ -115,19 +45,14 @@ class Jobs:
     ) -> None:
         """`notify` hears of every change, `ended` of (type, state) at the end; a party has `most`
         jobs at most."""
-        self._rows = rows
-        self._threads = threads
-        self._idle = idle
-        self._notify = notify
-        self._ended = ended
-        self._queue: deque[_Queued] = deque()
-        self._running: list[_Queued] = []
+        self._rows, self._threads, self._idle = rows, threads, idle
+        self._notify, self._ended = notify, ended
+        self._queue = JobQueue(most)
+        self._running: list[Queued] = []
         self._contexts: dict[str, JobContext] = {}
-        self._unrecorded: dict[str, dict[str, Any]] = {}
-        self._recent: dict[str, dict[str, Any]] = {}
+        self._ends = JobEnds(rows)
         self._changed = threading.Condition()
         self._closed = False
-        self._most = most
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self, again: Callable[[JobRow], Together | None] = lambda _: None) -> None:
@@ -149,7 +74,7 @@ class Jobs:
         with self._changed:
             self._closed = True
             for queued in [*self._queue, *self._running]:
-                if callable(queued.run):
+                if not queued.goes_on:
                     queued.context.cancel()
             self._changed.notify()
         self._thread.join(timeout)
@@ -197,7 +122,7 @@ class Jobs:
         work: JobType = "rebuild" if row.type == "rebuild" else "train"
         with self._changed:
             self._contexts[row.id] = context
-            self._queue.append(_Queued(context, work, row.subject, run, when_idle, kind))
+            self._queue.add(Queued(context, work, row.subject, run, when_idle, kind))
             self._changed.notify()
         return context
 
@@ -208,7 +133,7 @@ class Jobs:
     def seen(self, row: JobRow) -> JobRow:
         """`row` as it is in truth, also if its end was recorded after it was read, or could not be
         recorded yet."""
-        return replace(row, **self._unrecorded.get(row.id, self._recent.get(row.id, {})))
+        return self._ends.seen(row)
 
     def cancel(self, job: str) -> None:
         """Stop a job: at once if it waits, else at its next step. NotFound, also for one that has
@@ -221,11 +146,9 @@ class Jobs:
                     f"Job {job} has ended already ({row.state}).", remedy="hmi job ls lists them."
                 )
             context.cancel()
-            waiting = next((queued for queued in self._queue if queued.context is context), None)
-            if waiting is not None:
-                self._queue.remove(waiting)
+            waiting = self._queue.remove(context)
         if waiting is not None:
-            self._finish(waiting, "cancelled", _NOT_BEGUN, {})
+            self._finish(waiting, Outcome("cancelled", _NOT_BEGUN))
 
     def _work(self) -> None:
         # On Linux niceness belongs to the thread; its math threads inherit it.
@@ -245,40 +168,19 @@ class Jobs:
                         self._contexts.pop(queued.context.id, None)
             self._running = []
 
-    def _next(self) -> list[_Queued]:
+    def _next(self) -> list[Queued]:
         """The next job, and those that wait and may be taken together with it; none at the end."""
         while True:
-            self._record_again()
+            self._ends.record()
             with self._changed:
-                for queued in self._queue:
-                    ready = not queued.when_idle or self._idle()
-                    if self._closed and not callable(queued.run):
-                        # It stays in the catalogue, for the next engine.
-                        continue
-                    if ready or self._closed:
-                        party = [queued, *self._like(queued)]
-                        for one in party:
-                            self._queue.remove(one)
-                        return party
+                if party := self._queue.take(self._idle, closing=self._closed):
+                    return party
                 if self._closed:
                     return []
-                late = _RECORD_AGAIN if self._unrecorded else None
+                late = _RECORD_AGAIN if self._ends.unrecorded else None
                 self._changed.wait(_IDLE_CHECK if self._queue else late)
 
-    def _like(self, first: _Queued) -> list[_Queued]:
-        if callable(first.run):
-            return []
-        # A second job on the same thing waits for what the first makes of it.
-        taken = {first.subject}
-        found: list[_Queued] = []
-        for one in self._queue:
-            alike = (one.kind, one.when_idle) == (first.kind, first.when_idle)
-            if alike and one.subject not in taken and len(found) < self._most - 1:
-                found.append(one)
-                taken.add(one.subject)
-        return found
-
-    def _run_party(self, party: list[_Queued], work: Together) -> None:
+    def _run_party(self, party: list[Queued], work: Together) -> None:
         left = {queued.context: queued for queued in party}
 
         def end(context: JobContext, outcome: Outcome) -> None:
@@ -286,10 +188,7 @@ class Jobs:
             if outcome.state == "queued":
                 self._put_back(queued, outcome.message)
             else:
-                error = None if outcome.state == "succeeded" else outcome.message
-                if error is None and outcome.message:
-                    context.message = outcome.message
-                self._finish(queued, outcome.state, error, outcome.result)
+                self._finish(queued, outcome)
 
         begun: list[JobContext] = []
         for queued in party:
@@ -303,11 +202,10 @@ class Jobs:
                 work.run(begun, end, idle=party[0].when_idle)
         except Exception as unknown:
             log.exception("%d jobs failed together", len(left))
-            why = f"{type(unknown).__name__}: {unknown}. The engine's log has the details."
             for context in list(left):
-                end(context, Outcome("failed", why))
+                end(context, unforeseen(unknown))
 
-    def _put_back(self, queued: _Queued, message: str) -> None:
+    def _put_back(self, queued: Queued, message: str) -> None:
         """It goes on later: before all others that wait, or with the next engine."""
         context = queued.context
         context.message = message
@@ -321,63 +219,29 @@ class Jobs:
                 accuracy=context.accuracy,
             )
         with self._changed:
-            self._queue.appendleft(queued)
+            self._queue.put_back(queued)
         with suppress(StoreError):
             context.changed()
 
-    def _run(self, queued: _Queued, run: Run) -> None:
+    def _run(self, queued: Queued, run: Run) -> None:
         context = queued.context
-        state, error, result = "failed", None, {}
-        try:
+
+        def work() -> dict[str, Any]:
             self._rows.change(context.id, state="running", started_at=time.time())
             if context.cancelled():
                 raise Cancelled(_NOT_BEGUN)
             with self._threads.beside_serving():
-                result = run(context)
-            state = "succeeded"
-        except Cancelled as stopped:
-            state, error = "cancelled", str(stopped)
-        except (HmiError, StoreError) as known:
-            error = str(known)
-        except Exception as unknown:
-            log.exception("job %s failed", context.id)
-            error = f"{type(unknown).__name__}: {unknown}. The engine's log has the details."
-        self._finish(queued, state, error, result)
+                return run(context)
 
-    def _finish(
-        self, queued: _Queued, state: str, error: str | None, result: dict[str, Any]
-    ) -> None:
+        self._finish(queued, attempted(context.id, work))
+
+    def _finish(self, queued: Queued, outcome: Outcome) -> None:
         context = queued.context
-        if state == "succeeded":
-            context.progress = 1.0
-        if error is not None:
-            context.message = error
-        outcome = {
-            "state": state,
-            "progress": context.progress,
-            "message": context.message,
-            "error": error if state == "failed" else None,
-            "result": context.result | result,
-            "loss": context.loss,
-            "accuracy": context.accuracy,
-            "finished_at": time.time(),
-        }
+        context.end(outcome)
         # Whoever watches the job must learn of its end, whether the disk has room for it or not.
-        self._recent = dict([*self._recent.items(), (context.id, outcome)][-_REMEMBERED:])
-        self._unrecorded[context.id] = outcome
+        self._ends.add(context, outcome)
         with self._changed:
             del self._contexts[context.id]
-        self._record_again()
-        self._ended(queued.type, state)
+        self._ends.record()
+        self._ended(queued.type, outcome.state)
         self._notify(self.seen(self._rows.get(context.id)), context)
-
-    def _record_again(self) -> None:
-        for job, outcome in list(self._unrecorded.items()):
-            try:
-                self._rows.change(job, **outcome)
-            except NotFoundInStore:
-                pass
-            except StoreError as error:
-                log.error("the end of job %s cannot be recorded yet: %s", job, error)
-                continue
-            self._unrecorded.pop(job, None)

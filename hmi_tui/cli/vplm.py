@@ -8,14 +8,14 @@ import click
 
 from hmi_tui.cli import vplm_versions
 from hmi_tui.cli.grammar import Branch, connect, flag, say
-from hmi_tui.cli.output import instant, listing, percent, readable, record, show, table
+from hmi_tui.cli.output import listing, readable, record, show
 from hmi_tui.cli.paging import gather, paged
-from hmi_tui.figures import share, size
+from hmi_tui.cli.vplm_text import vplm_pairs, vplm_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.schema import BulkCreated, Created, Vplm
+    from engine.schema import BulkCreated, Created
 
 
 @click.group(cls=Branch)
@@ -100,7 +100,7 @@ def ls(tenant: str | None, q: str, sort: str | None, limit: int) -> None:
     """List vPLMs."""
     with connect() as client:
         found, total = gather(lambda n, c: client.vplms(q, tenant, n, c, sort), limit)
-    show(listing(found, total), [one.id for one in found], lambda: _table(found))
+    show(listing(found, total), [one.id for one in found], lambda: vplm_table(found))
 
 
 @vplm.command()
@@ -111,7 +111,7 @@ def ps(tenant: str | None) -> None:
     with connect() as client:
         found, _ = gather(lambda n, c: client.vplms("", tenant, n, c), 0)
     resident = [one for tier in ("device", "host") for one in found if one.tier == tier]
-    show(listing(resident), [one.id for one in resident], lambda: _table(resident))
+    show(listing(resident), [one.id for one in resident], lambda: vplm_table(resident))
 
 
 @vplm.command("show")
@@ -121,7 +121,7 @@ def show_one(id: str) -> None:
     """Show one vPLM."""
     with connect() as client:
         found = client.vplm(id)
-    show(found, [found.id], lambda: record(_pairs(found)))
+    show(found, [found.id], lambda: record(vplm_pairs(found)))
 
 
 @vplm.command("set")
@@ -140,7 +140,7 @@ def change(id: str, **changes: Any) -> None:
         raise click.UsageError("Nothing to change: give --domain, --mode or --miss.")
     with connect() as client:
         changed = client.change_vplm(id, **changes)
-    show(changed, [changed.id], lambda: record(_pairs(changed)))
+    show(changed, [changed.id], lambda: record(vplm_pairs(changed)))
 
 
 @vplm.command()
@@ -187,68 +187,3 @@ def _change_pin(ids: Sequence[str], pinned: bool) -> None:
         for one in ids:
             client.change_vplm(one, pin=pinned)
             click.echo(one)
-
-
-def _table(vplms: Sequence[Vplm]) -> str:
-    heads = (
-        "VPLM",
-        "TASK",
-        "DOMAIN",
-        ">LABELS",
-        "MODE",
-        ">RANK",
-        "TIER",
-        ">VERSION",
-        ">ACCURACY",
-        ">STORED",
-    )
-    return table(
-        heads,
-        (
-            (
-                one.id,
-                one.task,
-                one.domain,
-                str(len(one.labels)),
-                one.mode,
-                str(one.rank),
-                one.tier + (" pinned" if one.pinned else ""),
-                str(one.version),
-                percent(one.accuracy),
-                size(one.stored_bytes),
-            )
-            for one in vplms
-        ),
-    )
-
-
-def _stored(one: Vplm) -> str:
-    """Beside a model of its own: of this backbone, and of BERT-base's shape."""
-    told = f"{size(one.stored_bytes)}, {_share(one, one.dedicated_bytes, 'a private copy')}"
-    if one.bert_base_bytes in (0, one.dedicated_bytes):
-        return told
-    return f"{told}, {_share(one, one.bert_base_bytes, 'a BERT-base')}"
-
-
-def _share(one: Vplm, whole: int, what: str) -> str:
-    return f"{share(one.stored_bytes / max(1, whole), 2)} of {what} ({size(whole)})"
-
-
-def _pairs(one: Vplm) -> list[tuple[str, str]]:
-    return [
-        ("id", one.id),
-        ("kind", one.kind),
-        ("task", one.task),
-        ("domain", one.domain),
-        ("labels", ", ".join(one.labels)),
-        ("mode", one.mode),
-        ("on a miss", one.miss or "as the engine"),
-        ("rank", str(one.rank)),
-        ("adapter", one.adapter),
-        ("version", str(one.version)),
-        ("accuracy", percent(one.accuracy)),
-        ("tier", one.tier + (", pinned" if one.pinned else "")),
-        ("stored", _stored(one)),
-        ("requests", str(one.requests)),
-        ("created", instant(one.created_at)),
-    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
@@ -13,17 +13,9 @@ from textual.widget import Widget
 from engine.client import Call, assets_dir, calls
 from engine.schema import Domain, Job, NgramEntry
 from hmi_tui.paging import Page, Query
-from hmi_tui.read_only import changes
-from hmi_tui.screens.confirm import Confirm
-from hmi_tui.screens.domain_forms import (
-    change_domain_form,
-    corpus_form,
-    domain_form,
-    rebuild_form,
-)
+from hmi_tui.screens.domain_actions import DomainActions
 from hmi_tui.screens.epochs import Epochs
 from hmi_tui.screens.facts import Facts
-from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.columns import arranged
 from hmi_tui.widgets.domain_rows import DOMAINS, DomainRow, domain_facts, ngram_facts, tree_rows
@@ -37,7 +29,7 @@ NGRAMS_SHOWN = 200
 REREAD_TICKS = 6
 
 
-class DomainsScreen(ModeScreen):
+class DomainsScreen(DomainActions):
     MODE = "domains"
     ABOUT = (
         "The tree of domains. A node's table holds only what differs from its parent; what it "
@@ -158,17 +150,6 @@ class DomainsScreen(ModeScreen):
             return calls.ngrams(self.domain.name, self.ngrams.table.q, NGRAMS_SHOWN)
         return calls.domains()
 
-    @property
-    def domain(self) -> Domain | None:
-        """The node under the cursor."""
-        row = self.nodes.table.current
-        return None if row is None else row.domain
-
-    @property
-    def _names(self) -> list[str]:
-        status = self.hmi.feed.latest.status
-        return [domain.name for domain in status.domains] if status else ["general"]
-
     def action_describe(self) -> None:
         entry, domain = self.ngrams.table.current, self.domain
         if self.ngrams.has_focus_within and entry is not None:
@@ -190,43 +171,6 @@ class DomainsScreen(ModeScreen):
             self.folded.discard(domain.name)
         self._show_tree(status.domains)
 
-    @changes
-    @work
-    async def action_create_domain(self) -> None:
-        parent = self.domain.name if self.domain else "general"
-        form = domain_form(self.client, self._names, parent)
-        if await self.app.push_screen_wait(form):
-            self.folded.discard(parent)
-        # The node is there even if its corpus was refused and the form given up.
-        self.hmi.look_now()
-
-    @changes
-    @work
-    async def action_upload_corpus(self) -> None:
-        domain = self.domain
-        if domain is not None and await self.app.push_screen_wait(
-            corpus_form(self.client, domain.name)
-        ):
-            self.hmi.look_now()
-
-    @changes
-    @work
-    async def action_rebuild(self) -> None:
-        domain = self.domain
-        if domain is not None and await self.app.push_screen_wait(
-            rebuild_form(self.client, domain)
-        ):
-            self.hmi.look_now()
-
-    @changes
-    @work
-    async def action_change_domain(self) -> None:
-        domain = self.domain
-        if domain is not None and await self.app.push_screen_wait(
-            change_domain_form(self.client, domain, self._names)
-        ):
-            self.hmi.look_now()
-
     def action_epochs(self) -> None:
         if self.domain is not None:
             self.app.push_screen(Epochs(self.client, self.domain.name))
@@ -239,22 +183,3 @@ class DomainsScreen(ModeScreen):
             await self.hmi.follow(job.id)
         else:
             self.notify("No rebuild is under way; <rebuild:r> starts one.")
-
-    @changes
-    @work
-    async def action_delete_domain(self) -> None:
-        domain = self.domain
-        if domain is None:
-            return
-        if domain.parent is None:
-            self.notify(f"{domain.name} is the root of the tree and stays.", markup=False)
-            return
-        goes = (
-            f"Its table and text are lost. Its children and its {domain.vplms:,} vPLMs go to "
-            f"{domain.parent}."
-        )
-        if await self.app.push_screen_wait(Confirm(f"Delete domain {domain.name}?", goes)):
-            with self.hmi.complaining():
-                await self.client.remove_domain(domain.name)
-                self.notify(f"Deleted domain {domain.name}.", markup=False)
-            self.hmi.look_now()

@@ -12,6 +12,8 @@ import pytest
 from engine.bench.crew import Crew
 from engine.errors import BadInput, HmiError
 
+VARIABLE = "HMI_TEST_CREW"
+
 
 @dataclass(frozen=True)
 class Work:
@@ -28,6 +30,8 @@ def work(task: str) -> int:
         raise BadInput("No.", remedy="Ask otherwise.")
     if task == "last":
         signal.pause()
+    if task == "variable":
+        return int(os.environ[VARIABLE])
     return len(task)
 
 
@@ -45,3 +49,10 @@ def test_a_crew_says_that_a_member_died_and_leaves_nobody_behind() -> None:
             list(crew.run(["die", "last"]))
         processes = crew._processes
     assert all(process.exitcode is not None for process in processes)
+
+
+def test_a_crew_has_variables_of_its_own_and_this_process_keeps_its_own() -> None:
+    before = dict(os.environ)
+    with Crew(2, Work(), {VARIABLE: "7"}) as crew:
+        assert list(crew.run(["variable", "variable"])) == [7, 7]
+    assert dict(os.environ) == before

@@ -10,22 +10,15 @@ from typing import Any
 import pytest
 import torch
 
-from engine.bench import runs, training
+from engine.bench import runs, training, training_run
+from engine.bench.duels import Company, Curve, Duel, render_training
 from engine.bench.memory import PeakMemory
 from engine.bench.model import open_model
 from engine.bench.sources import open_sources
 from engine.bench.subject import ModelChoice, Subject
 from engine.bench.tables import Tables
-from engine.bench.training import (
-    Company,
-    Curve,
-    Duel,
-    Place,
-    TrainingPlan,
-    measure_company,
-    measure_duel,
-    render_training,
-)
+from engine.bench.training import Place, TrainingPlan
+from engine.bench.training_run import measure_company, measure_duel
 
 PLAN = TrainingPlan(
     epochs=12,
@@ -50,7 +43,7 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    monkeypatch.setattr(training, "_apart", here)
+    monkeypatch.setattr(training_run, "_apart", here)
     monkeypatch.setattr(training, "keep_freed_memory", lambda: True)
 
 

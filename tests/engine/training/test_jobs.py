@@ -10,7 +10,8 @@ import pytest
 from engine.errors import BadInput, Cancelled, NotFound, Unavailable
 from engine.serving.threads import ThreadShare
 from engine.training import jobs as module
-from engine.training.jobs import JobContext, Jobs
+from engine.training.job import JobContext, Run
+from engine.training.jobs import Jobs
 from store.catalogue import Catalogue
 from store.errors import NoSpace
 from store.rows import JobRow
@@ -33,7 +34,7 @@ class Office:
             lambda kind, state: self.ended.append((kind, state)),
         )
 
-    def submit(self, run: module.Run, *, when_idle: bool = False) -> str:
+    def submit(self, run: Run, *, when_idle: bool = False) -> str:
         return self.jobs.submit("train", "acme/a", {"lr": 1}, run, when_idle=when_idle)
 
     def row(self, job: str) -> JobRow:
@@ -104,7 +105,7 @@ def test_jobs_run_one_at_a_time_in_order_of_arrival(office: Office) -> None:
     order: list[int] = []
     running = threading.Semaphore(1)
 
-    def numbered(number: int) -> module.Run:
+    def numbered(number: int) -> Run:
         def run(_: JobContext) -> dict[str, Any]:
             assert running.acquire(blocking=False)
             order.append(number)
