@@ -26,22 +26,32 @@ PEER = struct.Struct("3i")  # pid, uid, gid
 class Connection(HttpToolsProtocol):
     """Bounds the head, and answers what is no HTTP with a problem document."""
 
-    _head = 0
+    _idle_bytes = 0
+    """That came since the last end of a head or part of a body: of a head, or of trailers."""
+    _too_large = False
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head = 0
+    def data_received(self, data: bytes) -> None:
+        self._idle_bytes += len(data)
+        super().data_received(data)
+        if self._idle_bytes > MAX_HEAD and not self.transport.is_closing():
+            self._too_large = True
+            self.send_400_response("")
 
-    def on_url(self, url: bytes) -> None:
-        self._grow(len(url))
-        super().on_url(url)
+    def on_body(self, body: bytes) -> None:
+        self._idle_bytes = 0
+        super().on_body(body)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._grow(len(name) + len(value))
-        super().on_header(name, value)
+    def on_headers_complete(self) -> None:
+        self._idle_bytes = 0
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > MAX_HEAD:
+            self._too_large = True
+            # The parser stops and its owner answers by send_400_response.
+            raise ValueError("the head is too large")
+        super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  the base's signature
-        if self._head > MAX_HEAD:
+        if self._too_large:
             self.refuse(
                 HeadTooLarge(
                     f"The request's first line and headers have more than {MAX_HEAD:,} bytes.",
@@ -66,12 +76,6 @@ class Connection(HttpToolsProtocol):
         lines += [b"connection: close", b"", bytes(answer.body)]
         self.transport.write(b"\r\n".join(lines))
         self.transport.close()
-
-    def _grow(self, size: int) -> None:
-        self._head += size
-        if self._head > MAX_HEAD:
-            # The parser stops and its owner answers by send_400_response.
-            raise ValueError("the head is too large")
 
 
 class SocketConnection(Connection):

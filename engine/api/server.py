@@ -68,10 +68,11 @@ def _real(settings: Settings) -> Port:
 
 
 def log_to_stderr() -> None:
-    """Plain lines at info; the server's own chatter only from warnings on."""
+    """Plain lines at info; the server's own chatter only from errors on: what a client did wrong
+    is told to the client."""
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=form)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 class Process:

@@ -6,7 +6,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -26,6 +26,10 @@ from tests.engine.api.running import DEADLINE_S, Running, running
 from tests.engine.api.scripted import ScriptedAppliance
 
 LOCAL = "127.0.0.1:0"
+ASKS = (
+    b"POST /v1/classify HTTP/1.1\r\nAuthorization: Bearer hmi-acme\r\n"
+    b"Content-Type: application/json\r\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +167,29 @@ def test_a_head_that_is_too_large_is_refused(outside: Running) -> None:
 @pytest.mark.parametrize(
     "sent",
     [
+        b"GET /livez HTTP/1.1\r\nX: " + b"x" * (40 * MAX_HEAD),
+        ASKS + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"x" * (40 * MAX_HEAD),
+        ASKS + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * (8 * MAX_HEAD),
+    ],
+    ids=["a head", "a trailer", "trailers"],
+)
+def test_a_head_or_trailers_without_end_are_hung_up_on_at_once(
+    outside: Running, sent: bytes
+) -> None:
+    # Not by patience, which would wait longer than the client does.
+    with dialled(outside) as line:
+        line.settimeout(HEAD_S / 2)
+        told = b""
+        with suppress(ConnectionError):
+            line.sendall(sent)
+            told = rest_of(line)
+    # Whether the refusal is read depends on what was still on its way when it was sent.
+    assert told == b"" or b"HTTP/1.1 431 " in told
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
         b"hello\r\n\r\n",
         b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET http:// HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -185,10 +212,7 @@ def test_a_slow_head_and_a_slow_body_are_cut_off_and_others_go_on(
 ) -> None:
     monkeypatch.setattr(engine.api.patience, "HEAD_S", 0.0)
     monkeypatch.setattr(engine.api.patience, "WINDOW_S", 0.0)
-    body = (
-        b"POST /v1/classify HTTP/1.1\r\nAuthorization: Bearer hmi-acme\r\n"
-        b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-    )
+    body = ASKS + b"Content-Length: 100\r\n\r\n{"
     for begun in (b"", b"GET /livez HTT", body):
         assert answer_to(outside, begun) == b""
     monkeypatch.undo()
