@@ -105,8 +105,7 @@ class Unauthorized(HmiError):
     def __init__(self, detail: str = "", *, remedy: str = "", code: str = "") -> None:
         super().__init__(
             detail or "The call needs an API key, and brought none that is valid.",
-            remedy=remedy
-            or "Send Authorization: Bearer KEY; hmi key and hmi tenant key make keys.",
+            remedy=remedy or "Send Authorization: Bearer KEY; hmi tenant key NAME --new makes one.",
             code=code,
         )
 

@@ -23,7 +23,7 @@ import click
 import psutil
 
 from engine.client import Client, Paths
-from engine.schema import Quota
+from engine.schema import Quota, VplmCreate
 from tests.benchmarks.fuzz.hostile import hostile_calls
 from tests.benchmarks.fuzz.siege import Verdict, besiege
 
@@ -69,7 +69,7 @@ def _furnished(client: Client) -> Keys:
         # Bounded, so that the disk and the month do not fill up with what a fuzzer asks for.
         quota = Quota(vplms=200, bytes=256 << 20, training_minutes=1)
         made.append(client.create_tenant(tenant, quota=quota).api_key)
-        client.create_vplm(tenant, "a", labels=["no", "yes"])
+        client.create_vplm(VplmCreate(tenant=tenant, name="a", labels=["no", "yes"]))
     return Keys(client.create_key(None, ("infer", "train")).api_key, *made)
 
 
@@ -85,14 +85,19 @@ async def _hostile(port: int, keys: Keys, calls: int, seed: int) -> Verdict:
     return await besiege("127.0.0.1", port, hostile_calls(seed, known), calls)
 
 
-def _by_the_book(program: Path, port: int, key: str, examples: int, seed: int) -> tuple[int, str]:
-    """Schemathesis over every route but the one that ends the engine; its exit code and report."""
+def _by_the_book(
+    program: Path, folder: str, port: int, key: str, examples: int, seed: int
+) -> tuple[int, str]:
+    """Schemathesis over every route but the one that ends the engine; its exit code and report.
+    What it keeps of its own goes into `folder`."""
     url = f"http://127.0.0.1:{port}"
     command = [program, "run", f"{url}/openapi.json", "--url", url, "--seed", seed]
     command += ["--header", f"Authorization: Bearer {key}", "--checks", "not_a_server_error"]
     command += ["--exclude-path", "/v1/stop", "--exclude-path-regex", "events"]
     command += ["--max-examples", examples, "--request-timeout", 60, "--no-color"]
-    ran = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    ran = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, cwd=folder
+    )
     return ran.returncode, ran.stdout[-4000:]
 
 
@@ -123,7 +128,9 @@ def main(calls: int, examples: int, schemathesis: Path | None, seed: int) -> Non
                 if schemathesis is not None:
                     for key in (keys.acme, client.create_key().api_key):
                         if book[0] == 0:
-                            book = _by_the_book(schemathesis, port, key, examples, seed)
+                            book = _by_the_book(
+                                schemathesis.absolute(), home, port, key, examples, seed
+                            )
                 alive = client.livez() and client.readyz()[0]
         finally:
             engine.terminate()
