@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
-from engine.api.access import no_such_route
-from engine.api.port import DatasetFormat, Port
+from engine.api.port import DatasetFormat
+from engine.api.tenant_account import TenantAccount
 from engine.errors import NotFound, Refused
 from engine.schema import (
     Adapter,
@@ -27,9 +26,6 @@ from engine.schema import (
     Job,
     JobAccepted,
     JobPage,
-    KeyCreate,
-    KeyCreated,
-    KeyList,
     ModelList,
     PredictRequest,
     PredictResponse,
@@ -43,8 +39,6 @@ from engine.schema import (
     TagRequest,
     TagResponse,
     Task,
-    Tenant,
-    TenantPage,
     TrainRequest,
     Vplm,
     VplmBulkCreate,
@@ -56,60 +50,14 @@ from engine.schema import (
 )
 from store.adapter_rows import ADAPTERS
 from store.job_rows import JOBS
-from store.tenant_rows import TENANTS
-from store.vplm_rows import VPLMS
-
-if TYPE_CHECKING:
-    from engine.telemetry.events import EventLog
 
 _RANDOM = "random"
 
 
-class TenantView:
-    """What `tenant` has of `appliance`, for a key with `scopes`."""
+class TenantView(TenantAccount):
+    """What a tenant has of the appliance, its account included."""
 
-    __slots__ = ("_appliance", "_prefix", "_scopes", "_tenant")
-
-    def __init__(self, appliance: Port, tenant: str, scopes: frozenset[str]) -> None:
-        self._appliance, self._tenant, self._scopes = appliance, tenant, scopes
-        self._prefix = f"{tenant}/"
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise no_such_route()
-
-    @property
-    def events(self) -> EventLog:
-        """To wake whoever follows a job; nothing of it is passed on."""
-        return self._appliance.events
-
-    # Its own account.
-
-    def tenants(self, q: str, sort: str | None, limit: int, cursor: str | None) -> TenantPage:  # noqa: ARG002  the Port's
-        found = [self.tenant(self._tenant)] if q.lower() in self._tenant and not cursor else []
-        return TenantPage(data=found, total=len(found))
-
-    def tenant(self, name: str) -> Tenant:
-        self._check_tenant(name)
-        return self._appliance.tenant(name)
-
-    def keys(self, tenant: str | None) -> KeyList:
-        self._check_tenant(tenant)
-        return self._appliance.keys(tenant)
-
-    def create_key(self, tenant: str | None, request: KeyCreate) -> KeyCreated:
-        self._check_tenant(tenant)
-        beyond = [scope for scope in request.scopes if scope not in self._scopes]
-        if beyond:
-            raise Refused(
-                f"A key without the scope {beyond[0]} makes none that has it.",
-                remedy=f"Leave {', '.join(beyond)} out, or use a key that has it.",
-                code="scope_missing",
-            )
-        return self._appliance.create_key(tenant, request)
-
-    def revoke_key(self, tenant: str | None, id: str) -> None:
-        self._check_tenant(tenant)
-        self._appliance.revoke_key(tenant, id)
+    __slots__ = ()
 
     # Its vPLMs.
 
@@ -280,14 +228,6 @@ class TenantView:
     def models(self, tenant: str | None = None) -> ModelList:
         self._check_tenant(tenant or self._tenant)
         return self._appliance.models(self._tenant)
-
-    def _check_tenant(self, name: str | None) -> None:
-        if name != self._tenant:
-            raise TENANTS.missing((name or "",))
-
-    def _check_vplm(self, id: str) -> None:
-        if not id.startswith(self._prefix):
-            raise VPLMS.missing((id,))
 
     def _check_starter(self, id: str) -> None:
         """The operator's have no owner in front."""

@@ -203,7 +203,7 @@ def test_a_key_is_good_for_its_scopes_alone(
 
 
 def test_the_tenants_view_has_the_ports_methods_and_parameters() -> None:
-    shown = [name for name in vars(TenantView) if not name.startswith("_") and name != "events"]
+    shown = [name for name in dir(TenantView) if not name.startswith("_") and name != "events"]
     assert len(shown) > 30
     for name in shown:
         own, ports = (inspect.signature(getattr(kind, name)) for kind in (TenantView, Port))
