@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from store.connections import Connections
 from store.errors import InUse
@@ -38,10 +39,22 @@ _USERS = """
 """Who uses an adapter, vPLMs that answer with it first."""
 
 
+_UNUSED_SIZE = """
+    select count(*) as adapters, coalesce(sum(bytes), 0) as bytes from adapters
+    where id not in (select adapter from adapter_uses)
+"""
+
+
+class Size(NamedTuple):
+    adapters: int
+    bytes: int
+
+
 class AdapterRows:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._rows = RowSet(connections, ADAPTERS, AdapterRow)
+        self._unused: tuple[int, Size] | None = None
 
     def add(self, row: AdapterRow) -> None:
         """Exists."""
@@ -111,13 +124,14 @@ class AdapterRows:
         """Bytes of all adapters, used or not."""
         return int(self._connections.value("select coalesce(sum(bytes), 0) from adapters"))
 
-    def unused_bytes(self) -> int:
-        """Bytes of those that nothing uses."""
-        sql = """
-            select coalesce(sum(bytes), 0) from adapters
-            where id not in (select adapter from adapter_uses)
-        """
-        return int(self._connections.value(sql))
+    def unused_size(self) -> Size:
+        """How many nothing uses, and their bytes. It looks at all adapters, so what was found
+        holds until something is written: a list that is scrolled asks again and again."""
+        writes = self._connections.writes
+        if self._unused is None or self._unused[0] != writes:
+            found = self._connections.query(_UNUSED_SIZE)[0]
+            self._unused = writes, Size(found["adapters"], found["bytes"])
+        return self._unused[1]
 
     def count(self) -> int:
         return self._rows.count()

@@ -54,6 +54,8 @@ class Connections:
         self._threads = threading.local()
         self._readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
         self._closed = False
+        self.writes = 0
+        """Committed by this process; what was read since the last of them still holds."""
         make_folder(path.parent)
         with disk_errors(path):
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -80,6 +82,7 @@ class Connections:
             try:
                 yield db
                 db.commit()
+                self.writes += 1
             except BaseException:
                 db.rollback()
                 raise

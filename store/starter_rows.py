@@ -10,6 +10,7 @@ from store.connections import Connections
 from store.errors import NotFound
 from store.rows import StarterRow
 from store.rowset import Filter, RowSet, TableKind, containing
+from store.users import ids_by_adapter
 
 STARTERS = TableKind(
     table="starters",
@@ -83,7 +84,6 @@ class StarterRows:
             )
         return row
 
-    def users_of(self, adapter: str) -> list[str]:
-        """Ids of the starting points that have an adapter."""
-        sql = "adapter = ? order by owner, name, version"
-        return [row.id for row in self._rows.where(sql, [adapter])]
+    def users_of(self, adapters: Sequence[str]) -> dict[str, list[str]]:
+        """Ids of the starting points that have each of these adapters."""
+        return ids_by_adapter(self._rows, adapters, "owner, name, version")

@@ -14,6 +14,7 @@ from store.connections import Connections
 from store.errors import NotFound
 from store.rows import VersionRow
 from store.rowset import RowSet, TableKind
+from store.users import ids_by_adapter
 
 KEPT = 10
 """Versions of a vPLM that are kept where nobody says how many."""
@@ -49,10 +50,9 @@ class VersionRows:
             remedy=VERSIONS.remedy,
         )
 
-    def users_of(self, adapter: str) -> list[str]:
-        """Ids of the versions that have an adapter."""
-        sql = "adapter = ? order by tenant, name, version"
-        return [row.id for row in self._rows.where(sql, [adapter])]
+    def users_of(self, adapters: Sequence[str]) -> dict[str, list[str]]:
+        """Ids of the versions that have each of these adapters."""
+        return ids_by_adapter(self._rows, adapters, "tenant, name, version")
 
     def enter(self, db: Database, rows: Sequence[VersionRow]) -> None:
         self._rows.insert(db, rows)

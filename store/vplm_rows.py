@@ -15,6 +15,7 @@ from store.domain_rows import DOMAINS
 from store.rows import AdapterRow, VersionRow, VplmRow
 from store.rowset import Filter, Key, RowSet, TableKind, absent, containing, scattered
 from store.tenant_rows import TENANTS
+from store.users import ids_by_adapter
 from store.version_rows import KEPT, VersionRows
 
 VPLMS = TableKind(
@@ -177,10 +178,9 @@ class VplmRows:
         of_domain: list[Filter] = [] if domain is None else [("domain = ?", domain)]
         return self._rows.count(_of(tenant) + of_domain)
 
-    def users_of(self, adapter: str) -> list[str]:
-        """Ids of the vPLMs that answer with an adapter."""
-        sql = "adapter = ? order by tenant, name"
-        return [row.id for row in self._rows.where(sql, [adapter])]
+    def users_of(self, adapters: Sequence[str]) -> dict[str, list[str]]:
+        """Ids of the vPLMs that answer with each of these adapters."""
+        return ids_by_adapter(self._rows, adapters, "tenant, name")
 
     def pinned(self, adapter: str) -> bool:
         """Whether a vPLM that answers with an adapter is pinned, however many there are."""

@@ -61,7 +61,7 @@ class ActivityCalls(Calls):
         use = tiers.slots(number, 1).get(number)
         if use is None:
             return Slot(slot=number)
-        users = self._core.catalogue.vplms.users_of(use.adapter)
+        users = self._core.catalogue.vplms.users_of([use.adapter])[use.adapter]
         return Slot(
             slot=number,
             adapter=use.adapter,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from engine.appliance.provenance import provenance_metadata, provenance_of
 from engine.appliance.received import received, unpacked
 from engine.appliance.source import IMPORTED, PLACES_NAME, BlobSource
 from engine.errors import BadInput, HmiError
+from engine.memory.counters import TierName
 from engine.model.adapters import AdapterShape, AdapterWeights
 from engine.schema import Adapter, AdapterCheck, AdapterPage
 from store.errors import NotFound, StoreError
@@ -30,17 +31,18 @@ class AdapterCalls(Calls):
     ) -> AdapterPage:
         known, offset = self._core.catalogue.adapters, offset_of(cursor)
         rows, total = known.page(q, sort, limit, offset, unused=unused)
+        spare = known.unused_size()
         return AdapterPage(
-            data=[self._adapter(row) for row in rows],
+            data=self._told(rows),
             total=total,
             bytes=known.total_bytes(),
             next_cursor=next_cursor(offset, len(rows), total),
-            unused=known.page(limit=1, unused=True)[1],
-            unused_bytes=known.unused_bytes(),
+            unused=spare.adapters,
+            unused_bytes=spare.bytes,
         )
 
     def adapter(self, id: str) -> Adapter:
-        return self._adapter(self._core.catalogue.adapters.get(id))
+        return self._told([self._core.catalogue.adapters.get(id)])[0]
 
     def adapter_file(self, id: str) -> Path:
         self._core.catalogue.adapters.get(id)
@@ -118,7 +120,7 @@ class AdapterCalls(Calls):
             except BaseException:
                 core.forget_blob(info.id)
                 raise
-        return self._adapter(row)
+        return self._told([row])[0]
 
     def _check_shape(self, shape: AdapterShape) -> None:
         fits = self._core.adapter_shape
@@ -136,23 +138,33 @@ class AdapterCalls(Calls):
                 code="rank_too_high",
             )
 
-    def _adapter(self, row: AdapterRow) -> Adapter:
-        core = self._core
-        named = row.metadata.get("labels", "")
-        return Adapter(
-            id=row.id,
-            bytes=row.bytes,
-            rank=row.rank,
-            labels=row.labels,
-            tier=core.tiers.tier(row.id),
-            users=core.catalogue.vplms.users_of(row.id),
-            kept_for=core.catalogue.versions.users_of(row.id)
-            + core.catalogue.starters.users_of(row.id),
-            created_by=row.created_by,
-            created_at=row.created_at,
-            domain=row.metadata.get("domain", ""),
-            backbone_sha256=row.metadata.get("backbone_sha256", ""),
-            origin=row.metadata.get("origin", ""),
-            label_names=named.split("\n") if named else [],
-            provenance=provenance_of(row.metadata),
-        )
+    def _told(self, rows: Sequence[AdapterRow]) -> list[Adapter]:
+        """Adapters with their tiers and users; as many questions for a hundred as for one."""
+        catalogue, ids = self._core.catalogue, [row.id for row in rows]
+        users = catalogue.vplms.users_of(ids)
+        versions, starters = catalogue.versions.users_of(ids), catalogue.starters.users_of(ids)
+        tier = self._core.tiers.tier
+        return [
+            _adapter(row, tier(row.id), users[row.id], versions[row.id] + starters[row.id])
+            for row in rows
+        ]
+
+
+def _adapter(row: AdapterRow, tier: TierName, users: list[str], kept_for: list[str]) -> Adapter:
+    named = row.metadata.get("labels", "")
+    return Adapter(
+        id=row.id,
+        bytes=row.bytes,
+        rank=row.rank,
+        labels=row.labels,
+        tier=tier,
+        users=users,
+        kept_for=kept_for,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        domain=row.metadata.get("domain", ""),
+        backbone_sha256=row.metadata.get("backbone_sha256", ""),
+        origin=row.metadata.get("origin", ""),
+        label_names=named.split("\n") if named else [],
+        provenance=provenance_of(row.metadata),
+    )

@@ -22,14 +22,14 @@ class StorageCalls(Calls):
         core = self._core
         stocks = self._stocks()
         disk = shutil.disk_usage(core.settings.paths.data)
-        adapters = core.catalogue.adapters
+        unused = core.catalogue.adapters.unused_size()
         return Storage(
             path=str(core.settings.paths.data),
             data=stocks,
             bytes=sum(stock.bytes for stock in stocks),
             garbage_bytes=sum(stock.garbage_bytes for stock in stocks),
-            unused_adapters=adapters.page(limit=1, unused=True)[1],
-            unused_adapter_bytes=adapters.unused_bytes(),
+            unused_adapters=unused.adapters,
+            unused_adapter_bytes=unused.bytes,
             disk_bytes=disk.total,
             disk_free_bytes=disk.free,
         )

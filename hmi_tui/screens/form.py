@@ -37,6 +37,9 @@ class Form(Named, ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "give_up", "Give up"),
         Binding("ctrl+s", "submit", "Submit"),
+        # Before the field sees it, or what is typed right after a tab would go to the field left.
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
     ]
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -12,7 +13,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import psutil
@@ -27,8 +28,11 @@ class Terminal:
     def __init__(self, pid: int, master: int, began: float) -> None:
         self.process = psutil.Process(pid)
         self.began = began
+        self.on_text: Callable[[str], None] = lambda text: None
+        """Told of all that the application writes, as it is read."""
         self._master = master
         self._text = ""
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def write(self, keys: str) -> float:
         """Type `keys`; what was written until now is forgotten. The instant of typing."""
@@ -54,6 +58,10 @@ class Terminal:
         end = time.perf_counter() + seconds
         while self._read(max(0.0, end - time.perf_counter())):
             pass
+
+    def read_on(self, timeout: float) -> bool:
+        """Take in what comes next; whether anything came in time."""
+        return self._read(timeout)
 
     def hang_up(self) -> None:
         """Take the terminal away, as a closed window or a lost connection does."""
@@ -82,9 +90,11 @@ class Terminal:
         if not ready:
             return False
         try:
-            self._text += os.read(self._master, READ_BYTES).decode(errors="replace")
+            text = self._decode(os.read(self._master, READ_BYTES))
         except OSError:
             return False
+        self._text += text
+        self.on_text(text)
         return True
 
 

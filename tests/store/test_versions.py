@@ -64,7 +64,7 @@ def test_each_publication_is_a_version_with_what_it_came_of(
 def test_a_kept_version_keeps_its_adapter(catalogue: Catalogue, adapter: AdapterRow) -> None:
     trained = another(adapter, "b")
     catalogue.vplms.publish("acme/polarity", trained.id, 0.9, adapters=[trained])
-    assert catalogue.vplms.users_of(adapter.id) == []
+    assert catalogue.vplms.users_of([adapter.id]) == {adapter.id: []}
     assert catalogue.adapters.unused() == []
     assert catalogue.adapters.used(adapter.id)
     with pytest.raises(InUse, match='used by version 1 of vPLM "acme/polarity"'):
@@ -174,7 +174,7 @@ def test_a_starting_point_keeps_its_adapter_until_it_is_removed(
 ) -> None:
     catalogue.starters.publish(starter)
     catalogue.vplms.remove("acme/polarity")
-    assert catalogue.starters.users_of(adapter.id) == ["polarity:1"]
+    assert catalogue.starters.users_of([adapter.id]) == {adapter.id: ["polarity:1"]}
     with pytest.raises(InUse, match='used by starting point "polarity:1"'):
         catalogue.adapters.remove(adapter.id)
     assert catalogue.starters.remove("", "polarity", 1).adapter == adapter.id

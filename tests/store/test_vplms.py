@@ -161,10 +161,22 @@ def test_users_and_bytes_count_a_shared_adapter_once(
     catalogue.vplms.add(replace(vplm, tenant="globex"))
     catalogue.adapters.add(replace(adapter, id="b" * 64))
     users = ["acme/polarity", "acme/second", "globex/polarity"]
-    assert catalogue.vplms.users_of(adapter.id) == users
+    assert catalogue.vplms.users_of([adapter.id]) == {adapter.id: users}
     assert catalogue.vplms.stored_bytes() == catalogue.vplms.stored_bytes("acme") == 600_000
     assert catalogue.vplms.stored_bytes("nobody") == 0
     assert catalogue.adapters.total_bytes() == 1_200_000
+
+
+def test_what_is_unused_is_counted_anew_after_every_change(
+    catalogue: Catalogue, vplm: VplmRow, adapter: AdapterRow
+) -> None:
+    assert catalogue.adapters.unused_size() == (0, 0)
+    catalogue.adapters.add(replace(adapter, id="b" * 64))
+    assert catalogue.adapters.unused_size() == (1, 600_000)
+    catalogue.vplms.add(replace(vplm, name="second", adapter="b" * 64))
+    assert catalogue.adapters.unused_size() == (0, 0)
+    catalogue.vplms.remove("acme/second")
+    assert catalogue.adapters.unused_size() == (1, 600_000)
 
 
 def test_an_adapter_is_pinned_while_a_vplm_that_answers_with_it_is(

@@ -56,12 +56,15 @@ def open_site(site: Site) -> Backbone:
 
 
 def take_lowest_priority() -> None:
-    """Compute only with what nobody else wants of the processor."""
+    """Compute with what others leave of the processor, and push nobody aside on waking up.
+
+    Not SCHED_IDLE: beside programs that never rest it would hardly begin.
+    """
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
-    if hasattr(os, "SCHED_IDLE"):
+    if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _listen(connection: Connection, orders: Orders) -> None:
