@@ -53,6 +53,17 @@ def main() -> None:
 @_option("--home", type=click.Path(path_type=Path), help="Put all files under this folder.")
 @_option("--socket", type=click.Path(path_type=Path), help="Listen here.")
 @_option(
+    "--listen",
+    metavar="HOST:PORT",
+    help="Listen there as well, for calls with an API key (hmi key, hmi tenant key).",
+)
+@_option(
+    "--tls-cert",
+    type=click.Path(path_type=Path),
+    help="Speak TLS there, with this certificate (PEM, with its chain).",
+)
+@_option("--tls-key", type=click.Path(path_type=Path), help="The certificate's key (PEM).")
+@_option(
     "--backbone",
     type=click.Path(path_type=Path),
     help="A local checkpoint folder of the BERT family, instead of the bundled one.",

@@ -78,6 +78,11 @@ class Paths:
         return self.state / "engine.log"
 
     @property
+    def audit(self) -> Path:
+        """Who did what; those put aside have a number added."""
+        return self.state / "audit.log"
+
+    @property
     def lock(self) -> Path:
         """Held with flock for as long as an engine owns the socket; names its pid."""
         return self.socket.with_name(self.socket.name + ".lock")
@@ -154,5 +159,9 @@ class Settings:
     """How long a batch may take, or texts may wait without one being taken, before the engine ends
     for its supervisor to start it again; 0 for ever."""
     log_format: str = "text"
+    listen: str | None = None
+    """HOST:PORT beside the socket; None: the socket alone."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     max_body: int = 8 << 20
     max_upload: int = 1 << 30

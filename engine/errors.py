@@ -77,6 +77,14 @@ class TooLarge(HmiError):
     default_code = "too_large"
 
 
+class HeadTooLarge(HmiError):
+    """The request's first line and headers."""
+
+    status = 431
+    title = "Head too large"
+    default_code = "head_too_large"
+
+
 class Refused(HmiError):
     """Not allowed: key or quota."""
 
@@ -84,6 +92,33 @@ class Refused(HmiError):
     exit_code = 5
     title = "Refused"
     default_code = "refused"
+
+
+class Unauthorized(HmiError):
+    """No key, or none that opens anything; which of the two is not said."""
+
+    status = 401
+    exit_code = 5
+    title = "Unauthorized"
+    default_code = "unauthorized"
+
+    def __init__(self, detail: str = "", *, remedy: str = "", code: str = "") -> None:
+        super().__init__(
+            detail or "The call needs an API key, and brought none that is valid.",
+            remedy=remedy or "Send Authorization: Bearer KEY; hmi tenant key NAME --new makes one.",
+            code=code,
+        )
+
+
+class QuotaReached(Refused):
+    """The tenant has as much as its quota allows; `code` names the limit, such as quota_vplms.
+
+    Waiting does not help, so there is no time after which to try again.
+    """
+
+    status = 429
+    title = "Quota reached"
+    default_code = "quota_reached"
 
 
 class QueueFull(HmiError):
@@ -170,6 +205,8 @@ def from_problem(status: int, problem: dict[str, object]) -> HmiError:
     code = str(problem.get("code") or "")
     if status == QueueFull.status:
         retry = problem.get("retry_after")
+        if code.startswith("quota_") and retry is None:
+            return QuotaReached(detail, remedy=remedy, code=code)
         wait = float(retry) if isinstance(retry, int | float) else 1.0
         limit: type[QueueFull] = QueueFull
         if code.startswith("quota_"):

@@ -30,7 +30,7 @@ def log_to_stderr(form: str = "text", path: Path | None = None, limit: int = MAX
     handler = RotatingStderr(path, limit)
     handler.setFormatter(JsonLines() if form == "json" else Lines(_PLAIN))
     logging.basicConfig(handlers=[handler], level=logging.INFO)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 class Lines(logging.Formatter):

@@ -18,6 +18,7 @@ from store.domain_rows import DomainRows
 from store.epoch_rows import EpochRows
 from store.holdings import Holdings
 from store.job_rows import JobRows
+from store.key_rows import KeyRows
 from store.rows import AdapterRow, DatasetRow, DomainRow, JobRow, TenantRow, VplmRow
 from store.starter_rows import StarterRows
 from store.tenant_rows import TenantRows
@@ -47,6 +48,7 @@ class Catalogue:
     def __init__(self, path: Path) -> None:
         self._connections = Connections(path)
         self.tenants = TenantRows(self._connections)
+        self.keys = KeyRows(self._connections)
         self.domains = DomainRows(self._connections)
         self.vplms = VplmRows(self._connections)
         self.versions = VersionRows(self._connections)

@@ -47,10 +47,18 @@ class JobRows:
         return self._rows.get((job,))
 
     def page(
-        self, state: str | None = None, limit: int = 100, offset: int = 0
+        self,
+        state: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        tenant: str | None = None,
     ) -> tuple[list[JobRow], int]:
-        """Jobs, newest first, in one state or any, and how many there are."""
+        """Jobs, newest first, in one state or any, of one tenant's vPLMs or all, and how many
+        there are."""
         filters: list[Filter] = [] if state is None else [("state = ?", state)]
+        if tenant is not None:
+            # A domain's name has no slash, so what has one is a vPLM.
+            filters.append(("substr(subject, 1, instr(subject, '/')) = ?", f"{tenant}/"))
         return self._rows.page(filters, "-created_at", limit, offset)
 
     def live(self, type: str, subject: str) -> list[JobRow]:

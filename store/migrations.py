@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from collections.abc import Iterable
 
 from sqlite_utils import Database, Migrations
@@ -275,3 +277,37 @@ def m010_task_of_a_vplm_and_of_a_dataset(db: Database) -> None:
 def m011_what_was_counted_in_a_dataset(db: Database) -> None:
     for counted in ("duplicates", "conflicts", "too_long"):
         db.table("datasets").add_column(counted, int)
+
+
+@MIGRATIONS()
+def m012_keys_of_tenants_and_of_the_operator(db: Database) -> None:
+    columns = {
+        "id": str,
+        "tenant": str,
+        "digest": str,
+        "scopes": str,
+        "created_at": float,
+        "expires_at": float,
+    }
+    db.table("keys").create(columns, pk="id", not_null=set(columns) - {"expires_at"}, strict=True)
+    db.table("keys").create_index(["tenant"])
+    db.table("secrets").create(
+        {"name": str, "value": bytes}, pk="name", not_null={"value"}, strict=True
+    )
+    secret = secrets.token_bytes(32)
+    db.table("secrets").insert({"name": "keys", "value": secret})
+    # A key from before goes on working; what it is called by is made up, for it has no beginning
+    # that would tell it from others.
+    for row in list(db.query("select name, key_digest, created_at from tenants")):
+        if old := row["key_digest"]:
+            db.table("keys").insert(
+                {
+                    "id": f"hmi-{old[:12]}",
+                    "tenant": row["name"],
+                    "digest": hmac.digest(secret, old.encode(), "sha256").hex(),
+                    "scopes": '["infer", "train", "manage"]',
+                    "created_at": row["created_at"],
+                    "expires_at": None,
+                }
+            )
+    db.execute("update tenants set key_digest = ''")

@@ -10,13 +10,27 @@ QuotaLimits = dict[str, float | int | None]
 
 @dataclass(frozen=True, slots=True)
 class TenantRow:
-    """`quota` maps a limit's name to its value (None: no limit); the key is kept as a digest."""
+    """`quota` maps a limit's name to its value (None: no limit). `key_digest` is what catalogues
+    kept of the one key before keys had rows of their own; empty since."""
 
     name: str
     weight: float
     quota: QuotaLimits
     key_digest: str
     created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """`tenant` is whose key it is, empty for the operator; `id` is how it begins, for people to
+    know it by; `scopes` is what it may be used for; it stops working at `expires_at`."""
+
+    id: str
+    tenant: str
+    digest: str
+    scopes: tuple[str, ...]
+    created_at: float
+    expires_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

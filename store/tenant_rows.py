@@ -36,7 +36,6 @@ _NOBODY_ELSE_USES = """
 class TenantChanges(TypedDict, total=False):
     weight: float
     quota: QuotaLimits
-    key_digest: str
 
 
 class TenantRows:
@@ -53,11 +52,6 @@ class TenantRows:
         """NotFound."""
         return self._rows.get((name,))
 
-    def by_key(self, key_digest: str) -> TenantRow | None:
-        """The tenant whose API key has this digest."""
-        found = self._rows.where("key_digest = ?", [key_digest])
-        return found[0] if found else None
-
     def page(
         self, q: str = "", sort: str | None = None, limit: int = 100, offset: int = 0
     ) -> tuple[list[TenantRow], int]:
@@ -70,7 +64,7 @@ class TenantRows:
             return self._rows.change(db, (name,), changes)
 
     def remove(self, name: str) -> tuple[list[str], list[str]]:
-        """Remove the tenant, its vPLMs, starting points and datasets, in one transaction.
+        """Remove the tenant, its vPLMs, starting points, datasets and keys, in one transaction.
 
         Returns the ids of adapters that nobody uses now (their rows stay until
         `adapters.remove`) and the path names of its datasets' files. NotFound.
@@ -84,6 +78,7 @@ class TenantRows:
             db.execute("delete from starters where owner = ?", [name])
             db.execute("delete from datasets where tenant = ?", [name])
             db.execute("delete from usage where tenant = ?", [name])
+            db.execute("delete from keys where tenant = ?", [name])
             self._rows.remove(db, (name,))
         return adapters, paths
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class Link:
 
     socket: Path | None
     base_url: str
-    key: str | None
+    key: str | None = field(repr=False)
     timeout: float
 
     @classmethod

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 from starlette.types import Lifespan
 
 import engine
@@ -15,6 +15,7 @@ from engine.api import problems
 from engine.api.bodies import BodyLimit, Uploads
 from engine.api.express import Express
 from engine.api.gate import Gate
+from engine.api.guard import Guard, Identify
 from engine.api.port import Port
 from engine.api.routes import (
     adapters,
@@ -25,19 +26,45 @@ from engine.api.routes import (
     generation,
     inference,
     jobs,
+    keys,
     starters,
     storage,
     tenants,
     trace,
     vplms,
 )
+from engine.api.routes import (
+    audit as audit_routes,
+)
 from engine.api.routes import engine as engine_routes
 from engine.config import Settings
+from engine.telemetry.audit import AuditLog
+
+_ROUTERS: tuple[APIRouter, ...] = (
+    engine_routes.router,
+    trace.router,
+    events.router,
+    tenants.router,
+    keys.router,
+    audit_routes.router,
+    domains.router,
+    backbones.router,
+    vplms.router,
+    starters.router,
+    adapters.router,
+    storage.router,
+    datasets.router,
+    jobs.router,
+    inference.router,
+    generation.router,
+    adapters.hub,
+)
 
 _TAGS = [
     {"name": "engine", "description": "The engine itself: live, ready, status, metrics, stop."},
     {"name": "events", "description": "What happens, as server-sent events."},
-    {"name": "tenants", "description": "Tenants, weights, quotas and keys."},
+    {"name": "tenants", "description": "Tenants, weights and quotas."},
+    {"name": "keys", "description": "API keys: the tenants' and the operator's."},
     {"name": "domains", "description": "The domain tree, its texts and its tables."},
     {"name": "backbones", "description": "The pretrained models that all vPLMs share."},
     {"name": "vplms", "description": "The tenants' models."},
@@ -54,6 +81,7 @@ def create_app(
     appliance: Port,
     settings: Settings,
     *,
+    audit: AuditLog,
     stop: Callable[[], None],
     lifespan: Lifespan[FastAPI] | None = None,
 ) -> FastAPI:
@@ -73,37 +101,28 @@ def create_app(
         redirect_slashes=False,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[
-            Middleware(Gate, reasons=reasons),
-            Middleware(BodyLimit, max_body=settings.max_body, max_upload=settings.max_upload),
-            Middleware(Express, appliance=appliance),
-        ],
     )
+    # What is added last is outermost.
+    app.add_middleware(Guard, routes=routes_of(app), appliance=appliance, audit=audit)
+    app.add_middleware(Express, appliance=appliance)
+    app.add_middleware(BodyLimit, max_body=settings.max_body, max_upload=settings.max_upload)
+    app.add_middleware(Identify, appliance=appliance)
+    app.add_middleware(Gate, reasons=reasons)
     app.state.appliance = appliance
+    app.state.audit = audit
     app.state.stop = stop
     app.state.stopping = False
     app.state.reasons = reasons
     app.state.uploads = Uploads()
-    for routes in (
-        engine_routes,
-        trace,
-        events,
-        tenants,
-        domains,
-        backbones,
-        vplms,
-        starters,
-        adapters,
-        storage,
-        datasets,
-        jobs,
-        inference,
-        generation,
-    ):
-        app.include_router(routes.router)
-    app.include_router(adapters.hub)
+    for router in _ROUTERS:
+        app.include_router(router)
     _describe_problems(app)
     return app
+
+
+def routes_of(app: FastAPI) -> list[BaseRoute]:
+    """Every route that `create_app` makes: the framework's own, and ours."""
+    return [*app.routes, *(route for router in _ROUTERS for route in router.routes)]
 
 
 def _reasons(appliance: Port) -> list[str]:

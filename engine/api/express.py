@@ -15,12 +15,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.api import problems
 from engine.api.bodies import unless_gone
+from engine.api.guard import caller_of
 from engine.api.port import Port
+from engine.api.seen import seen_by
 from engine.errors import HmiError
 from engine.schema import ClassifyRequest
 from store.errors import StoreError
 
 PATH = "/v1/classify"
+SCOPE = "infer"
+"""Whoever lacks it goes the long way, which says so."""
 _JSON = "application/json"
 
 
@@ -32,7 +36,8 @@ class Express:
         self._appliance = appliance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _concerned(scope):
+        caller = caller_of(scope) if _concerned(scope) else None
+        if caller is None or SCOPE not in caller.scopes:
             await self._app(scope, receive, send)
             return
         answer: Response
@@ -43,7 +48,8 @@ class Express:
             except ValidationError:
                 await self._app(scope, _again(body, receive), send)
                 return
-            found = await unless_gone(receive, self._appliance.classify(classification))
+            appliance = seen_by(caller, self._appliance)
+            found = await unless_gone(receive, appliance.classify(classification))
             answer = Response(found.model_dump_json(), media_type=_JSON)
         except (HmiError, StoreError, HTTPException) as error:
             answer = problems.response(error)

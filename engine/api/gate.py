@@ -35,6 +35,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        scope["state"]["request"] = request_id
         started = False
 
         async def send_with_id(message: Message) -> None:

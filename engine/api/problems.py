@@ -90,6 +90,8 @@ def response(error: BaseException) -> Response:
     if isinstance(problem, errors.QueueFull):
         document.retry_after = problem.retry_after
         headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
+    if isinstance(problem, errors.Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, RequestValidationError) and problem.status == errors.BadInput.status:
         fields = _fields(error)
         document.errors = [FieldProblem(field=each.field, message=each.message) for each in fields]

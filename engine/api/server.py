@@ -7,22 +7,28 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
 
 from engine.api.app import create_app
+from engine.api.connections import Connection, NetworkConnection, SocketConnection
+from engine.api.network import Network, NetworkServer, networked
 from engine.api.notify import notify
 from engine.api.port import Port
 from engine.api.sockets import bound, owned
 from engine.api.supervision import DRAIN_S, refuse_late, supervise
 from engine.config import Settings
+from engine.errors import Refused
 from engine.process import leave_settled_objects
+from engine.telemetry.audit import AuditLog
 
 GRACE_S = 4.0
 """For calls under way, after event streams and uploads have been ended."""
@@ -38,15 +44,20 @@ def serve(settings: Settings, build: Callable[[Settings], Port] | None = None) -
     """Run the engine in the foreground until SIGTERM, SIGINT or POST /v1/stop.
 
     `build` makes the appliance (None: the real one). Raises SocketBusy if another engine holds
-    the socket or the home, and whatever the appliance's start raises.
+    the socket or the home, BadInput or SocketBusy for an address that cannot be listened on, and
+    whatever the appliance's start raises.
     """
     with owned(settings.paths):
         appliance = (build or _real)(settings)
         path = settings.paths.socket
-        with bound(path) as listener:
+        with (
+            networked(settings.listen, settings.tls_cert, settings.tls_key) as network,
+            bound(path) as listener,
+        ):
             process = Process(
                 appliance,
                 settings,
+                network,
                 at_ready=leave_settled_objects,
                 at_stop=lambda: _end_for_certain(path),
             )
@@ -72,38 +83,69 @@ class Process:
         self,
         appliance: Port,
         settings: Settings,
+        network: Network | None = None,
         at_ready: Callable[[], None] = lambda: None,
         at_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._appliance = appliance
+        self._network = network
+        self._outside: asyncio.Task[None] | None = None
         self._at_ready = at_ready
         self._at_stop = at_stop
         self._socket = settings.paths.socket
         self._failure: BaseException | None = None
         self._started = threading.Event()
-        self._app = create_app(appliance, settings, stop=self._stop, lifespan=self._lifespan)
-        config = uvicorn.Config(
+        self._audit = AuditLog(settings.paths.audit)
+        self._app = create_app(
+            appliance, settings, audit=self._audit, stop=self._stop, lifespan=self._lifespan
+        )
+        config = self._config(SocketConnection, lifespan="on", keep_alive_s=75)
+        self._server = _Server(config, ending=self._end_streams)
+        self._network_server: NetworkServer | None = None
+        if network is not None:
+            config = self._config(
+                NetworkConnection, lifespan="off", keep_alive_s=30, tls=network.tls
+            )
+            self._network_server = NetworkServer(config)
+
+    def _config(
+        self,
+        connection: type[Connection],
+        *,
+        lifespan: Literal["on", "off"],
+        keep_alive_s: int,
+        tls: ssl.SSLContext | None = None,
+    ) -> uvicorn.Config:
+        return uvicorn.Config(
             self._app,
-            http="httptools",
+            http=connection,
             ws="none",
             loop="uvloop",
             proxy_headers=False,
-            lifespan="on",
+            lifespan=lifespan,
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_keep_alive=75,
+            ssl_context_factory=None if tls is None else lambda *_: tls,
+            timeout_keep_alive=keep_alive_s,
             timeout_graceful_shutdown=int(GRACE_S),
         )
-        self._server = _Server(config, ending=self._end_streams)
 
     @property
     def starting(self) -> bool:
         return not self._started.is_set()
 
+    @property
+    def outside(self) -> bool:
+        """Whether the network is let in."""
+        return self._network_server is not None and self._network_server.started
+
     def run(self, listener: socket.socket) -> None:
         log.info("Serving on %s (pid %d)", self._socket, os.getpid())
-        self._server.run(sockets=[listener])
+        try:
+            self._server.run(sockets=[listener])
+        finally:
+            self._audit.close()
         if self._failure is not None:
             raise self._failure
         log.info("Stopped")
@@ -113,26 +155,58 @@ class Process:
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
         # A daemon thread: a start that hangs must not keep the process from ending.
-        threading.Thread(target=self._start, name="hmi-start", daemon=True).start()
+        threading.Thread(target=self._start, args=(loop,), name="hmi-start", daemon=True).start()
         yield
+        if self._outside is not None:
+            await asyncio.wait({self._outside}, timeout=START_GRACE_S)
         started = await asyncio.to_thread(self._started.wait, START_GRACE_S)
         if started and self._failure is None:
             await asyncio.to_thread(self._appliance.close)
 
-    def _start(self) -> None:
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         began = time.monotonic()
         try:
             self._appliance.start()
+            self._check_keys()
             self._at_ready()
         except BaseException as error:  # noqa: BLE001  raised again by run(), in the main thread
             self._failure = error
             self._stop()
         else:
             log.info("Ready after %.1f s", time.monotonic() - began)
+            if self._network_server is not None:
+                loop.call_soon_threadsafe(self._listen)
             notify("READY=1")
         finally:
             self._started.set()
+
+    def _check_keys(self) -> None:
+        network = self._network
+        if network is not None and network.public and not self._appliance.has_keys:
+            raise Refused(
+                f"{network.url} can be reached from other machines, and nobody has a key.",
+                remedy="Start without --listen, make one (hmi key --new, or hmi tenant create), "
+                "and start again; or listen on 127.0.0.1.",
+                code="no_keys",
+            )
+
+    def _listen(self) -> None:
+        """Let the network in, now that its keys can be told."""
+        network, server = self._network, self._network_server
+        if network is None or server is None or self._server.should_exit:
+            return
+        if network.public and network.tls is None:
+            log.warning("%s is not encrypted: keys and texts can be read on the way", network.url)
+        log.info("Serving on %s", network.url)
+        self._outside = asyncio.get_running_loop().create_task(server.serve([network.listener]))
+        self._outside.add_done_callback(self._outside_ended)
+
+    def _outside_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = error
+            self._stop()
 
     def _end_streams(self) -> None:
         log.info("Stopping")
@@ -140,6 +214,8 @@ class Process:
         self._app.state.stopping = True
         self._at_stop()
         refuse_late(self._appliance)
+        if self._network_server is not None:
+            self._network_server.should_exit = True
         self._app.state.uploads.end()
         self._appliance.events.close()
 

@@ -6,17 +6,15 @@ import fcntl
 import os
 import socket
 import stat
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from engine.api.connections import PEER
 from engine.config import Paths, check_socket_path
 from engine.errors import BadInput, Refused, SocketBusy
 
 BACKLOG = 2048
-
-_PEER = struct.Struct("3i")  # pid, uid, gid
 
 
 @contextmanager
@@ -113,5 +111,5 @@ def _remove_stale(path: Path) -> None:
             path.unlink()
             return
         # Its lock file must have been removed by hand, or it is no engine at all.
-        packed = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-        raise _busy(f"the socket {path}", str(_PEER.unpack(packed)[0]), "another --socket")
+        packed = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
+        raise _busy(f"the socket {path}", str(PEER.unpack(packed)[0]), "another --socket")

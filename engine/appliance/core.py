@@ -15,6 +15,7 @@ from engine.appliance.chronicle import Chronicle
 from engine.appliance.epochs import EpochBook
 from engine.appliance.generator_stack import load_generators, no_generators
 from engine.appliance.inspection import TableInspection
+from engine.appliance.key_ring import KeyRing
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
 from engine.appliance.stack import Shelves, Stack
@@ -110,6 +111,7 @@ class Core:
         self.models = ModelBook(self.catalogue, self.tiers_of)
         self.usage = Usage(self.catalogue)
         self.tariff = TariffFile(paths.config)
+        self.keys = KeyRing(self.catalogue)
         self.admission = Admission(self.tenants.terms)
         self.refused: Counter[str] = Counter()
         """Requests refused with 429 since start, by reason."""

@@ -41,8 +41,8 @@ class DatasetCalls(Calls):
         names: Mapping[str, str] = NO_NAMES,
     ) -> Dataset:
         """Take a dataset, in place of one of that name; its labels are called what `names` says.
-        Refused, as soon as it is known, if the quota has no room; nothing of a dataset that is not
-        taken stays."""
+        QuotaReached, as soon as it is known, if the quota has no room; nothing of a dataset that
+        is not taken stays."""
         with self._core.datasets.keeping():
             rows = read_rows(
                 plain(chunks, self._core.settings.max_upload), format, text, label, task, pair

@@ -53,7 +53,7 @@ def labels_without_rows(vplm: VplmRow, dataset: DatasetRow) -> tuple[str, ...]:
 
 
 def check_room(core: Core, vplm: VplmRow) -> None:
-    """Refused if the tenant's quota has no room for what training would publish."""
+    """QuotaReached if the tenant's quota has no room for what training would publish."""
     fits = core.shape_of(vplm.task)
     shape = AdapterShape(fits.layers, fits.hidden, vplm.rank)
     places = core.catalogue.adapters.get(vplm.adapter).places.split(",")

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import time
 from collections.abc import Sequence
 
-from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.calls import next_cursor, offset_of
+from engine.appliance.keys import KeyCalls
 from engine.appliance.tenant_orders import MEASURED, measured
 from engine.model.backbone import REFERENCE_BYTES_PER_PARAMETER
-from engine.schema import Quota, Tenant, TenantCreate, TenantCreated, TenantPage, TenantPatch
+from engine.schema import (
+    KeyCreate,
+    KeyRotate,
+    Quota,
+    Tenant,
+    TenantCreate,
+    TenantCreated,
+    TenantPage,
+    TenantPatch,
+)
 from store.errors import BadInput
 from store.rows import TenantRow
 
 
-class TenantCalls(Calls):
+class TenantCalls(KeyCalls):
     def tenants(self, q: str, sort: str | None, limit: int, cursor: str | None) -> TenantPage:
         offset = offset_of(cursor)
         rows, total = self._page(q, sort, limit, offset)
@@ -29,15 +37,13 @@ class TenantCalls(Calls):
         return self._tenant(self._core.catalogue.tenants.get(name))
 
     def create_tenant(self, request: TenantCreate) -> TenantCreated:
-        key, digest = _new_key()
-        row = TenantRow(
-            request.name, request.weight, request.quota.model_dump(), digest, time.time()
-        )
+        row = TenantRow(request.name, request.weight, request.quota.model_dump(), "", time.time())
         core = self._core
         with core.changing:
             core.catalogue.tenants.add(row)
             core.tenants.put(row)
-        return TenantCreated(**self._tenant(row).model_dump(), api_key=key)
+            key = self.create_key(row.name, KeyCreate())
+        return TenantCreated(**self._tenant(row).model_dump(), api_key=key.api_key)
 
     def change_tenant(self, name: str, patch: TenantPatch) -> Tenant:
         changes = patch.model_dump(exclude_none=True)
@@ -47,10 +53,11 @@ class TenantCalls(Calls):
             core.tenants.put(row)
         return self._tenant(row)
 
-    def rotate_key(self, name: str) -> TenantCreated:
-        key, digest = _new_key()
-        row = self._core.catalogue.tenants.change(name, key_digest=digest)
-        return TenantCreated(**self._tenant(row).model_dump(), api_key=key)
+    def rotate_key(self, name: str, request: KeyRotate | None = None) -> TenantCreated:
+        """A new key in place of all that the tenant has. NotFound."""
+        overlap = 0.0 if request is None else request.overlap_s
+        key = self.create_key(name, KeyCreate(replaces="all", overlap_s=overlap))
+        return TenantCreated(**self.tenant(name).model_dump(), api_key=key.api_key)
 
     def remove_tenant(self, name: str) -> None:
         core = self._core
@@ -58,6 +65,7 @@ class TenantCalls(Calls):
             vplms, _ = core.catalogue.vplms.page(tenant=name, limit=-1)
             adapters, datasets = core.catalogue.tenants.remove(name)
             core.tenants.drop(name)
+            core.keys.follow()
             core.usage.forget(name)
             for row in vplms:
                 core.models.drop(row.id)
@@ -110,6 +118,7 @@ class TenantCalls(Calls):
                     requests_per_s=0.0 if rate is None else rate.requests_per_s,
                     p50_s=None if rate is None else rate.p50_s,
                     p99_s=None if rate is None else rate.p99_s,
+                    in_flight=core.admission.in_flight(row.name),
                     requests_month=requests,
                     training_month_s=training,
                     cost=None if tariff is None else tariff.cost(held.bytes, requests, training),
@@ -123,9 +132,3 @@ class TenantCalls(Calls):
                 )
             )
         return data
-
-
-def _new_key() -> tuple[str, str]:
-    """A key to show once, and the digest to keep."""
-    key = f"hmi-{secrets.token_urlsafe(24)}"
-    return key, hashlib.sha256(key.encode()).hexdigest()

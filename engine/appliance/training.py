@@ -6,6 +6,7 @@ import time
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.learnable import check_learnable, check_request, check_room
+from engine.appliance.quota import check_training
 from engine.appliance.training_member import checkpoint_of
 from engine.appliance.trainings import Trainings
 from engine.errors import BadInput
@@ -24,6 +25,8 @@ class TrainingCalls(Calls):
         check_learnable(core, vplm, dataset)
         check_request(request, vplm)
         check_room(core, vplm)
+        trained = core.usage.training_seconds().get(vplm.tenant, 0.0)
+        check_training(core.catalogue, vplm.tenant, trained)
         limit = core.shape_of(vplm.task).rank
         if request.rank is not None and request.rank > limit:
             raise BadInput(
@@ -42,9 +45,11 @@ class TrainingCalls(Calls):
         )
         return JobAccepted(id=job)
 
-    def jobs(self, state: str | None, limit: int, cursor: str | None) -> JobPage:
+    def jobs(
+        self, state: str | None, limit: int, cursor: str | None, tenant: str | None = None
+    ) -> JobPage:
         offset = offset_of(cursor)
-        rows, total = self._core.catalogue.jobs.page(state, limit, offset)
+        rows, total = self._core.catalogue.jobs.page(state, limit, offset, tenant)
         return JobPage(
             data=[self._job(row) for row in rows],
             total=total,

@@ -8,7 +8,7 @@ from engine.appliance.core import Core
 from engine.appliance.quota import Allowance
 from engine.appliance.source import adapter_bytes
 from engine.appliance.starting import Start
-from engine.errors import BadInput, Refused
+from engine.errors import BadInput, QuotaReached
 from engine.model.adapters import PLACES, AdapterShape
 from engine.schema import VplmSpec
 
@@ -25,20 +25,20 @@ def check_rank(core: Core, spec: VplmSpec, task: str) -> None:
 
 
 def check_count(core: Core, spec: VplmSpec, more: int) -> None:
-    """Refused if the tenant may not have so many more vPLMs."""
+    """QuotaReached if the tenant may not have so many more vPLMs."""
     quota = core.catalogue.tenants.get(spec.tenant).quota.get("vplms")
     have = core.catalogue.vplms.count(spec.tenant)
     if quota is not None and have + more > quota:
-        raise Refused(
+        raise QuotaReached(
             f'Tenant "{spec.tenant}" has {have} vPLMs and may have {quota:.0f}; '
             f"{more} more would be too many.",
             remedy=f"Remove some, or raise the quota (hmi tenant set {spec.tenant}).",
-            code="quota_exceeded",
+            code="quota_vplms",
         )
 
 
 def check_bytes(core: Core, spec: VplmSpec, start: Start, more: int) -> None:
-    """Refused if the tenant's quota has no room for the adapters of `more` vPLMs."""
+    """QuotaReached if the tenant's quota has no room for the adapters of `more` vPLMs."""
     allowance = Allowance.of(core.catalogue, spec.tenant)
     if allowance.limit is None:
         return

@@ -93,11 +93,12 @@ class VplmCalls(Calls):
             for adapter in adapters:
                 core.discard_if_unused(adapter)
 
-    def models(self) -> ModelList:
+    def models(self, tenant: str | None = None) -> ModelList:
+        """All, or one tenant's."""
         return ModelList(
             data=[
                 ModelCard(id=row.id, created=int(row.created_at), owned_by=row.tenant)
-                for row in self._core.catalogue.vplms.all()
+                for row in self._core.catalogue.vplms.page(tenant=tenant, limit=-1)[0]
             ]
         )
 

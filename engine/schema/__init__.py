@@ -7,6 +7,7 @@ older client reads a newer engine. Bytes are integers, times seconds, instants U
 from __future__ import annotations
 
 from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage, Provenance
+from engine.schema.audit import AuditEntry, AuditPage
 from engine.schema.backbones import Backbone, BackboneImport, BackboneList
 from engine.schema.base import (
     MAX_COUNT,
@@ -72,6 +73,7 @@ from engine.schema.jobs import (
     Point,
     TrainRequest,
 )
+from engine.schema.keys import SCOPES, Key, KeyCreate, KeyCreated, KeyList, KeyRotate, Scope
 from engine.schema.load import (
     LoadBegun,
     LoadGoodput,
@@ -154,10 +156,13 @@ __all__ = [
     "MAX_LABELS",
     "NAME_PATTERN",
     "PLACES",
+    "SCOPES",
     "Adapter",
     "AdapterCheck",
     "AdapterPage",
     "Answer",
+    "AuditEntry",
+    "AuditPage",
     "Backbone",
     "BackboneImport",
     "BackboneList",
@@ -201,6 +206,11 @@ __all__ = [
     "JobAccepted",
     "JobPage",
     "JobState",
+    "Key",
+    "KeyCreate",
+    "KeyCreated",
+    "KeyList",
+    "KeyRotate",
     "LaneSpan",
     "LatencyStatus",
     "LoadBegun",
@@ -234,6 +244,7 @@ __all__ = [
     "RebuildRequest",
     "Request",
     "RollbackRequest",
+    "Scope",
     "Slot",
     "SlotMap",
     "Span",

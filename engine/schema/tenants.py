@@ -18,6 +18,8 @@ class Quota(BaseModel):
     bytes: int | None = Field(None, ge=0)
     rps: float | None = Field(None, gt=0)
     concurrency: int | None = Field(None, ge=1)
+    training_minutes: float | None = Field(None, ge=0)
+    """A month (UTC); asked when a training is ordered, not while it runs."""
 
 
 class TenantCreate(Request):
@@ -54,6 +56,8 @@ class Tenant(Answer):
     """Over the window of the status's rates, as the latencies."""
     p50_s: float | None = None
     p99_s: float | None = None
+    in_flight: int = 0
+    """Requests under way; of a tenant without a limit of rate or concurrency not counted."""
     requests_month: int = 0
     """Asked since this month began (UTC)."""
     training_month_s: float = 0.0

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import QuotaExceeded
 
@@ -63,6 +63,20 @@ class Admission:
             with self._lock:
                 account.in_flight -= 1
                 account.seconds += _SHARE * (self._clock() - began - account.seconds)
+
+    def count(self, tenant: str) -> None:
+        """A call that is over at once, and so counts against the rate alone. QuotaExceeded."""
+        terms, now = self._terms(tenant), self._clock()
+        if terms.rps is None:
+            return
+        with self._lock:
+            self._enter(tenant, replace(terms, concurrency=None), now).in_flight -= 1
+
+    def in_flight(self, tenant: str) -> int:
+        """Requests under way; known of tenants with a limit of rate or concurrency."""
+        with self._lock:
+            account = self._accounts.get(tenant)
+            return 0 if account is None else account.in_flight
 
     def _enter(self, tenant: str, terms: TenantTerms, now: float) -> _Account:
         burst = max(1.0, terms.rps or 1.0)

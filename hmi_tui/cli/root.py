@@ -17,6 +17,8 @@ COMMANDS = {
     "logs": "logs",
     "create": "create",
     "tenant": "tenant",
+    "key": "key",
+    "audit": "audit",
     "backbone": "backbone",
     "domain": "domain",
     "vplm": "vplm",

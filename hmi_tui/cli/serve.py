@@ -9,6 +9,14 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
 
 
 @click.command(cls=Leaf)
+@flag(
+    "--listen",
+    envvar="HMI_LISTEN",
+    metavar="HOST:PORT",
+    help="Listen there as well, for calls with an API key.",
+)
+@flag("--tls-cert", envvar="HMI_TLS_CERT", metavar="FILE", help="Speak TLS there, with this (PEM).")
+@flag("--tls-key", envvar="HMI_TLS_KEY", metavar="FILE", help="The certificate's key (PEM).")
 @flag("--backbone", envvar="HMI_BACKBONE", metavar="DIR", help="A checkpoint of the BERT family.")
 @flag("--encoder", envvar="HMI_ENCODER", metavar="FILE", help="An n-gram encoder for it.")
 @flag(

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.errors import BadInput
 from hmi_tui.cli.grammar import SIZE, Branch, connect, flag, say
+from hmi_tui.cli.key import keyed, use
 from hmi_tui.cli.output import instant, listing, readable, record, show, table
 from hmi_tui.cli.paging import gather, paged
-from hmi_tui.figures import NOTHING, money, seconds, size
+from hmi_tui.figures import money, seconds, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.schema import Cost, Quota, Tenant, TenantCreated
+
+
+NO_LIMIT = "no limit"
 
 
 class Limit(click.ParamType[Any]):
@@ -34,6 +37,12 @@ class Limit(click.ParamType[Any]):
 def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in (
         flag("--weight", type=float, help="Share of the engine, relative to others (1)."),
+        flag(
+            "--max-training",
+            "training_minutes",
+            type=Limit(click.FLOAT),
+            help="Minutes of training a month.",
+        ),
         flag("--max-concurrency", "concurrency", type=Limit(click.INT), help="Requests at once."),
         flag("--max-rps", "rps", type=Limit(click.FLOAT), help="Requests a second."),
         flag("--max-bytes", "bytes", type=Limit(SIZE), help="Bytes of adapters and datasets."),
@@ -112,19 +121,14 @@ def rm(names: tuple[str, ...], yes: bool) -> None:
 
 @tenant.command()
 @click.argument("name")
-@flag("--rotate", is_flag=True, help="Make a new key; the old one stops working at once.")
-@readable
-def key(name: str, rotate: bool) -> None:
-    """Make a new API key for a tenant (with --rotate)."""
-    with connect() as client:
-        if not rotate:
-            client.tenant(name)
-            raise BadInput(
-                f'The key of "{name}" was shown when it was made; only its digest is kept.',
-                remedy=f"hmi tenant key {name} --rotate makes a new one and ends the old one.",
-            )
-        created = client.rotate_key(name)
-    _show_created(created)
+@keyed
+def key(name: str, **asked: Any) -> None:
+    """List a tenant's API keys, or make, rotate or revoke one.
+
+    A key is shown when it is made, and never again. --rotate makes one in place of all of them,
+    or of --id alone; with --overlap 1h the old ones work for an hour more, else no longer.
+    """
+    use(name, **asked)
 
 
 def _quota(limits: dict[str, Any], old: Quota | None = None) -> Quota:
@@ -145,7 +149,16 @@ def _show_created(created: TenantCreated) -> None:
 
 
 def _limit(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:g}"
+    return NO_LIMIT if value is None else f"{value:g}"
+
+
+def _most(limit: int | None) -> str:
+    return NO_LIMIT if limit is None else size(limit)
+
+
+def _minutes(one: Tenant) -> str:
+    minutes = one.quota.training_minutes
+    return NO_LIMIT if minutes is None else seconds(60 * minutes)
 
 
 def _cost(cost: Cost) -> str:
@@ -177,19 +190,17 @@ def _pairs(one: Tenant) -> list[tuple[str, str]]:
     return [
         ("name", one.name),
         ("weight", f"{one.weight:g}"),
-        ("vPLMs", str(one.vplms)),
+        ("vPLMs", f"{one.vplms} of {_limit(one.quota.vplms)}"),
         ("versions", str(one.versions)),
-        ("keeps", f"{size(one.used_bytes)} of {size(one.quota.bytes)}"),
+        ("keeps", f"{size(one.used_bytes)} of {_most(one.quota.bytes)}"),
         ("adapters", f"{size(one.stored_bytes)}, {one.adapters} files"),
         ("datasets", f"{size(one.dataset_bytes)}, {one.datasets} files"),
         ("saves", f"{size(one.saved_bytes)} of {size(one.dedicated_bytes)} for private copies"),
-        ("max vPLMs", _limit(one.quota.vplms)),
-        ("max requests/s", _limit(one.quota.rps)),
-        ("max at once", _limit(one.quota.concurrency)),
-        ("requests/s", f"{one.requests_per_s:.1f}"),
+        ("requests/s", f"{one.requests_per_s:.1f} of {_limit(one.quota.rps)}"),
+        ("at once", f"{one.in_flight} of {_limit(one.quota.concurrency)}"),
         ("p99", seconds(one.p99_s)),
         ("requests", f"{one.requests_month} this month"),
-        ("training", f"{seconds(one.training_month_s)} this month"),
+        ("training", f"{seconds(one.training_month_s)} of {_minutes(one)} this month"),
         *([] if one.cost is None else [("cost", _cost(one.cost))]),
         ("created", instant(one.created_at)),
     ]

@@ -14,6 +14,7 @@ QUOTA = {
     "bytes": "Most bytes",
     "rps": "Most req/s",
     "concurrency": "At a time",
+    "training_minutes": "Training min",
 }
 
 

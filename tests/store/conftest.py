@@ -14,7 +14,7 @@ from store.rows import AdapterRow, DatasetRow, DomainRow, JobRow, TenantRow, Vpl
 
 @pytest.fixture
 def tenant() -> TenantRow:
-    return TenantRow("acme", 1.5, {"vplms": 10, "bytes": None, "rps": 2.5}, "digest-acme", 100.0)
+    return TenantRow("acme", 1.5, {"vplms": 10, "bytes": None, "rps": 2.5}, "", 100.0)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def catalogue(
 ) -> Catalogue:
     """Two tenants; general over reviews over films; acme/polarity with its adapter."""
     empty.tenants.add(tenant)
-    empty.tenants.add(replace(tenant, name="globex", weight=3.0, key_digest="digest-globex"))
+    empty.tenants.add(replace(tenant, name="globex", weight=3.0))
     empty.domains.add(root)
     empty.domains.add(replace(root, name="reviews", parent="general"))
     empty.domains.add(replace(root, name="films", parent="reviews"))

@@ -73,6 +73,8 @@ def test_every_migration_is_recorded_and_its_schema_is_strict(tmp_path: Path) ->
             "domains",
             "epochs",
             "jobs",
+            "keys",
+            "secrets",
             "starters",
             "tenants",
             "usage",

@@ -46,13 +46,6 @@ def test_a_tenant_that_is_not_there_is_not_found(catalogue: Catalogue, method: s
     assert caught.value.code == "not_found"
 
 
-def test_a_tenant_is_found_by_its_key(catalogue: Catalogue) -> None:
-    found = catalogue.tenants.by_key("digest-globex")
-    assert found is not None
-    assert found.name == "globex"
-    assert catalogue.tenants.by_key("unknown") is None
-
-
 def test_changes_leave_the_rest_as_it_was(catalogue: Catalogue, tenant: TenantRow) -> None:
     changed = catalogue.tenants.change("acme", weight=9.0, quota={"rps": 1.0})
     assert changed == replace(tenant, weight=9.0, quota={"rps": 1.0})

@@ -13,6 +13,7 @@ from engine._client.calls.engine import EngineCalls
 from engine._client.calls.generation import GenerationCalls
 from engine._client.calls.inference import InferenceCalls
 from engine._client.calls.jobs import JobCalls
+from engine._client.calls.keys import KeyCalls
 from engine._client.calls.storage import StorageCalls
 from engine._client.calls.tenants import TenantCalls
 from engine._client.calls.versions import VersionCalls
@@ -22,6 +23,7 @@ from engine._client.calls.vplms import VplmCalls
 class Calls(
     EngineCalls,
     TenantCalls,
+    KeyCalls,
     DomainCalls,
     BackboneCalls,
     VplmCalls,

@@ -48,5 +48,5 @@ class TenantCalls:
     @Asks
     @staticmethod
     def rotate_key(name: str) -> Call[TenantCreated]:
-        """A new key; the old one stops working at once."""
+        """A new key in place of all that it has; they stop working at once."""
         return Call("POST", f"/v1/tenants/{segment(name)}/key", reader(TenantCreated))

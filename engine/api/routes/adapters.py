@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
-from engine.api.port import Engine
 from engine.api.routes.paging import Page
+from engine.api.seen import Engine
 from engine.schema import Adapter, AdapterCheck, AdapterPage
 
 router = APIRouter(prefix="/v1/adapters", tags=["adapters"])

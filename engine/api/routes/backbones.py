@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from engine.api.port import Engine
+from engine.api.seen import Engine
 from engine.schema import Backbone, BackboneImport, BackboneList
 
 router = APIRouter(prefix="/v1/backbones", tags=["backbones"])

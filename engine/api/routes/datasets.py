@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import TypeAdapter, ValidationError
 
-from engine.api.port import DatasetFormat, Engine
+from engine.api.port import DatasetFormat
 from engine.api.routes.paging import Page
+from engine.api.seen import Engine
 from engine.errors import BadInput
 from engine.schema import Dataset, DatasetPage, Task
 

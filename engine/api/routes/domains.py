@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
 
-from engine.api.port import Engine
+from engine.api.seen import Engine
 from engine.schema import (
     CorpusReceipt,
     Domain,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 import engine
-from engine.api.port import Engine
+from engine.api.seen import Engine
 from engine.schema import Status, Version
 from engine.telemetry.metrics import CONTENT_TYPE
 

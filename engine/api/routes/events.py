@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 
 from engine.api.events import EventStream, log_frames
-from engine.api.port import Engine
+from engine.api.seen import Engine
 
 router = APIRouter(tags=["events"])
 

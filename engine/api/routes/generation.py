@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from engine.api import problems
 from engine.api.bodies import unless_gone
 from engine.api.events import EventStream
-from engine.api.port import Engine
+from engine.api.seen import Engine
 from engine.errors import HmiError
 from engine.schema import Completion, CompletionChunk, CompletionRequest
 from engine.schema.completions import STREAM_END

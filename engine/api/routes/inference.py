@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from engine.api.bodies import unless_gone
-from engine.api.port import Engine
+from engine.api.seen import Engine
 from engine.schema import (
     Answer,
     ClassifyRequest,

@@ -8,8 +8,8 @@ import anyio
 from fastapi import APIRouter, Query
 
 from engine.api.events import EventStream, job_frames
-from engine.api.port import Engine
 from engine.api.routes.paging import Cursor, Limit
+from engine.api.seen import Engine
 from engine.schema import Job, JobAccepted, JobPage, JobState, TrainRequest
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from engine.api.port import Engine
 from engine.api.routes.paging import Page
+from engine.api.seen import Engine
 from engine.schema import Starter, StarterPage, StarterPublish
 
 router = APIRouter(prefix="/v1/starters", tags=["starters"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from engine.api.port import Engine
 from engine.api.routes.paging import Page
-from engine.schema import Tenant, TenantCreate, TenantCreated, TenantPage, TenantPatch
+from engine.api.seen import Engine
+from engine.schema import KeyRotate, Tenant, TenantCreate, TenantCreated, TenantPage, TenantPatch
 
 router = APIRouter(prefix="/v1/tenants", tags=["tenants"])
 
@@ -36,6 +36,6 @@ def remove_tenant(appliance: Engine, tenant: str) -> None:
     appliance.remove_tenant(tenant)
 
 
-@router.post("/{tenant}/key", summary="Replace its key")
-def rotate_key(appliance: Engine, tenant: str) -> TenantCreated:
-    return appliance.rotate_key(tenant)
+@router.post("/{tenant}/key", summary="Make a key in place of all that it has; it is shown once")
+def rotate_key(appliance: Engine, tenant: str, rotation: KeyRotate | None = None) -> TenantCreated:
+    return appliance.rotate_key(tenant, rotation)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from engine.api.port import Engine
+from engine.api.seen import Engine
 from engine.schema import Slot, SlotMap, SpanFeed, Trace, TraceEvent
 
 PIECE = 512

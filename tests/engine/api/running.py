@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+from fastapi import FastAPI
 
+from engine.api.network import Network, networked
 from engine.api.port import Port
 from engine.api.server import Process, serve
 from engine.api.sockets import bound
@@ -37,6 +39,17 @@ class Running:
     appliance: ScriptedAppliance
     settings: Settings
     process: Process
+    network: Network | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens on the network."""
+        assert self.network is not None
+        return self.network.url
+
+    @property
+    def app(self) -> FastAPI:
+        return self.process._app
 
     @property
     def socket(self) -> Path:
@@ -56,22 +69,33 @@ class Running:
 
 @contextmanager
 def running(
-    home: Path, appliance: ScriptedAppliance, max_body: int = 8 << 20, max_upload: int = 1 << 30
+    home: Path,
+    appliance: ScriptedAppliance,
+    max_body: int = 8 << 20,
+    max_upload: int = 1 << 30,
+    listen: str | None = None,
+    tls: tuple[Path, Path] | None = None,
 ) -> Iterator[Running]:
-    """Serve `appliance` until the block ends; begins when the engine answers."""
+    """Serve `appliance` until the block ends; begins when the engine answers, also on the network
+    if it is to `listen` there."""
     settings = Settings(
         paths=Paths.find(home, home / "s"), max_body=max_body, max_upload=max_upload
     )
-    with bound(settings.paths.socket) as listener:
-        process = Process(appliance, settings)
+    certificate, key = tls or (None, None)
+    with (
+        networked(listen, certificate, key) as network,
+        bound(settings.paths.socket) as listener,
+    ):
+        process = Process(appliance, settings, network)
         thread = threading.Thread(target=process.run, args=(listener,))
         thread.start()
-        engine = Running(appliance, settings, process)
+        engine = Running(appliance, settings, process, network)
         try:
             with engine.client() as client:
                 until(client.livez, "the start")
                 if appliance.may_start.is_set():
                     until(lambda: client.readyz()[0], "readiness")
+                    until(lambda: network is None or process.outside, "listening")
             yield engine
         finally:
             appliance.may_start.set()

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from engine.appliance import Appliance
-from engine.errors import QuotaExceeded
-from engine.schema import ClassifyRequest, Quota, TenantCreate, TenantPatch
+from engine.errors import QuotaExceeded, QuotaReached
+from engine.schema import ClassifyRequest, Quota, TenantCreate, TenantPatch, TrainRequest
 from engine.serving.latency import TERMS
 from tests.engine.appliance.small import classify, core_of, make_tenant, make_vplm, until
 
@@ -66,3 +66,42 @@ def test_the_status_shows_what_the_latency_model_has_learned(appliance: Applianc
     assert queue.latency is not None
     assert queue.latency.error is not None
     assert set(queue.latency.coefficients) == set(TERMS)
+
+
+def test_a_tenant_that_has_trained_as_long_as_it_may_this_month_trains_no_more(
+    appliance: Appliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_vplm(appliance)
+    rows = b"".join(
+        b'{"text": "%d", "label": "%s"}\n' % (i, (b"no", b"yes")[i % 2]) for i in range(40)
+    )
+    appliance.put_dataset("acme", "data", iter([rows]), "jsonl", "text", "label")
+    appliance.change_tenant("acme", TenantPatch(quota=Quota(training_minutes=2)))
+    spent = {"acme": 119.0}
+    monkeypatch.setattr(core_of(appliance).usage, "training_seconds", lambda: spent)
+    order = TrainRequest(vplm="acme/a", dataset="data", when="idle")
+    appliance.cancel_job(appliance.train(order).id)
+    spent["acme"] = 120.0
+    with pytest.raises(QuotaReached, match=r"training_minutes .* is 2 a month, .* 2\.0") as refused:
+        appliance.train(order)
+    assert (refused.value.code, refused.value.exit_code) == ("quota_training_minutes", 5)
+    assert "-01" in refused.value.remedy
+
+
+async def test_use_is_seen_against_the_quota(appliance: Appliance) -> None:
+    await asyncio.to_thread(make_vplm, appliance)
+    quota = TenantPatch(quota=Quota(concurrency=2))
+    await asyncio.to_thread(appliance.change_tenant, "acme", quota)
+    with core_of(appliance).admission.admit("acme"):
+        assert (await asyncio.to_thread(appliance.tenant, "acme")).in_flight == 1
+    assert (await asyncio.to_thread(appliance.tenant, "acme")).in_flight == 0
+
+
+def test_calls_that_ask_no_vplm_count_against_the_rate_alone(appliance: Appliance) -> None:
+    appliance.change_tenant("acme", TenantPatch(quota=Quota(rps=0.01, concurrency=1)))
+    with core_of(appliance).admission.admit("acme"), pytest.raises(QuotaExceeded) as refused:
+        appliance.count_call("acme")
+    assert refused.value.code == "quota_rps"
+    appliance.change_tenant("acme", TenantPatch(quota=Quota(concurrency=1)))
+    with core_of(appliance).admission.admit("acme"):
+        appliance.count_call("acme")

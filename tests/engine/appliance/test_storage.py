@@ -81,6 +81,7 @@ def test_a_vplm_over_the_quota_is_refused_before_anything_is_written(appliance: 
             VplmBulkCreate(tenant="acme", name="m", count=3, labels=["no", "yes"], rank=4)
         )
     assert (refused.value.code, refused.value.exit_code) == ("quota_bytes", 5)
+    assert refused.value.status == 429
     assert len(files(appliance, "blobs")) == 1
     appliance.create_vplms(
         VplmBulkCreate(tenant="acme", name="m", count=2, labels=["no", "yes"], rank=4)

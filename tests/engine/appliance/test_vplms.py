@@ -138,7 +138,7 @@ def test_a_quota_bounds_single_and_bulk_creation(appliance: Appliance) -> None:
     make_vplm(appliance)
     with pytest.raises(Refused, match="has 1 vPLMs and may have 3; 3 more") as error:
         bulk(appliance, 3)
-    assert error.value.code == "quota_exceeded"
+    assert (error.value.code, error.value.status) == ("quota_vplms", 429)
     bulk(appliance, 2)
     with pytest.raises(Refused):
         make_vplm(appliance, "acme/one-more")

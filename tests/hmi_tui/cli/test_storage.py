@@ -141,7 +141,7 @@ def test_a_dataset_over_the_quota_is_refused_by_its_name(
 ) -> None:
     data = tmp_path / "rows.jsonl"
     data.write_text("{}\n")
-    refused = Problem(403, "quota_bytes", 'quota.bytes of tenant "acme" is 10.')
+    refused = Problem(429, "quota_bytes", 'quota.bytes of tenant "acme" is 10.')
     engine.on("PUT", "/v1/tenants/acme/datasets/films", refused)
     assert "quota.bytes" in run("dataset", "put", "acme/films", str(data), code=5).stderr
 

@@ -12,6 +12,7 @@ from tests.engine.api.scripted.domains import COST, DOMAIN, EPOCH, DomainAnswers
 from tests.engine.api.scripted.engine import STATUS, EngineAnswers
 from tests.engine.api.scripted.inference import InferenceAnswers
 from tests.engine.api.scripted.jobs import JOB, JobAnswers
+from tests.engine.api.scripted.keys import KEYS, KeyAnswers
 from tests.engine.api.scripted.starters import STARTER, StarterAnswers
 from tests.engine.api.scripted.storage import STORAGE, StorageAnswers
 from tests.engine.api.scripted.tenants import TENANT, TenantAnswers
@@ -28,6 +29,7 @@ __all__ = [
     "DOMAIN",
     "EPOCH",
     "JOB",
+    "KEYS",
     "PUBLISHED",
     "SLOT",
     "SLOTS",
@@ -47,6 +49,7 @@ class ScriptedAppliance(
     EngineAnswers,
     TraceAnswers,
     TenantAnswers,
+    KeyAnswers,
     DomainAnswers,
     BackboneAnswers,
     VplmAnswers,

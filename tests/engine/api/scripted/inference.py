@@ -133,6 +133,6 @@ class InferenceAnswers(Script):
             self.cancelled.set()
             raise
 
-    def models(self) -> ModelList:
-        self._do("models")
+    def models(self, tenant: str | None = None) -> ModelList:
+        self._do("models", *([] if tenant is None else [tenant]))
         return ModelList(data=[ModelCard(id="acme/polarity", created=1, owned_by="acme")])

@@ -33,8 +33,10 @@ class JobAnswers(Script):
         self._do("train", request)
         return JobAccepted(id="j1")
 
-    def jobs(self, state: str | None, limit: int, cursor: str | None) -> JobPage:
-        self._do("jobs", state, limit, cursor)
+    def jobs(
+        self, state: str | None, limit: int, cursor: str | None, tenant: str | None = None
+    ) -> JobPage:
+        self._do("jobs", state, limit, cursor, *([] if tenant is None else [tenant]))
         return JobPage(data=[self.job_now], total=1)
 
     def job(self, id: str) -> Job:

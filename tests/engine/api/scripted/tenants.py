@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from engine.schema import Quota, Tenant, TenantCreate, TenantCreated, TenantPage, TenantPatch
+from engine.schema import (
+    KeyRotate,
+    Quota,
+    Tenant,
+    TenantCreate,
+    TenantCreated,
+    TenantPage,
+    TenantPatch,
+)
 from tests.engine.api.scripted.script import Script
 
 TENANT = TenantCreated(
@@ -30,6 +38,6 @@ class TenantAnswers(Script):
     def remove_tenant(self, name: str) -> None:
         self._do("remove_tenant", name)
 
-    def rotate_key(self, name: str) -> TenantCreated:
-        self._do("rotate_key", name)
+    def rotate_key(self, name: str, request: KeyRotate | None = None) -> TenantCreated:
+        self._do("rotate_key", name, *([] if request is None else [request]))
         return TENANT

@@ -1,0 +1,106 @@
+"""The audit log: a line of JSON for each call that changes something, only ever added to.
+
+A full file is put aside under its name with a number, and a new one begun; the oldest goes when
+there are too many. A line is there before its call is answered. It is handed to the system at
+once, so that it outlives the engine, but not forced to the disk: a power cut may take the last.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from engine.schema import AuditEntry
+
+MAX_BYTES = 16 << 20
+KEEP = 8
+"""Files put aside."""
+
+log = logging.getLogger(__name__)
+
+
+class AuditLog:
+    """At `path`, mode 0600, in a folder that is made. Thread-safe; `close` once."""
+
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:
+        self._path, self._max_bytes, self._keep = path, max_bytes, keep
+        self._lock = threading.Lock()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._last = next((entry.id for entry in self._newest_first()), 0)
+        self._file = self._opened()
+
+    def add(self, entry: AuditEntry) -> None:
+        """Write it down under the next id. If that fails, the engine's log says what was to be
+        written: serving goes on."""
+        with self._lock:
+            numbered = entry.model_copy(update={"id": self._last + 1})
+            line = numbered.model_dump_json().encode() + b"\n"
+            try:
+                self._make_room(len(line))
+                os.write(self._file, line)
+            except OSError as error:
+                log.error("the audit log cannot be written (%s): %s", error, line.decode())
+                return
+            self._last = numbered.id
+
+    def page(self, q: str, limit: int, before: int | None) -> tuple[list[AuditEntry], int | None]:
+        """At most `limit` entries that contain `q`, the newest first, of those with an id below
+        `before`; and that bound for the next, None if there are no more."""
+        found: list[AuditEntry] = []
+        for entry in self._newest_first(q):
+            if before is not None and entry.id >= before:
+                continue
+            if len(found) == limit:
+                return found, found[-1].id
+            found.append(entry)
+        return found, None
+
+    def close(self) -> None:
+        with self._lock:
+            os.close(self._file)
+            self._file = -1
+
+    def _opened(self) -> int:
+        # Nobody's link is followed: what is written here is for the operator's eyes.
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        file = os.open(self._path, flags, 0o600)
+        size = os.fstat(file).st_size
+        if size and os.pread(file, 1, size - 1) != b"\n":
+            # A line that was cut off must not swallow the next.
+            os.write(file, b"\n")
+        return file
+
+    def _make_room(self, more: int) -> None:
+        if os.fstat(self._file).st_size + more <= self._max_bytes:
+            return
+        for number in range(self._keep - 1, 0, -1):
+            aside = self._aside(number)
+            if aside.exists():
+                aside.rename(self._aside(number + 1))
+        self._path.rename(self._aside(1))
+        os.close(self._file)
+        self._file = self._opened()
+
+    def _aside(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+    def _newest_first(self, q: str = "") -> Iterator[AuditEntry]:
+        wanted = q.encode()
+        for path in (self._path, *(self._aside(n) for n in range(1, self._keep + 1))):
+            try:
+                lines = path.read_bytes().splitlines()
+            except FileNotFoundError:
+                continue
+            for line in reversed(lines):
+                if wanted not in line:
+                    continue
+                try:
+                    yield AuditEntry.model_validate_json(line)
+                except ValidationError:
+                    # Cut off when the machine stopped.
+                    continue

@@ -1,0 +1,1 @@
+"""Calls that nobody in good faith makes, and an engine that has to bear them."""

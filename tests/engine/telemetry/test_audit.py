@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.schema import AuditEntry
+from engine.telemetry.audit import AuditLog
+
+
+def _entry(name: str = "x") -> AuditEntry:
+    return AuditEntry(
+        id=0,
+        at=1.0,
+        caller="acme",
+        key="hmi-0123",
+        peer="10.0.0.7:4711",
+        action="create_vplm",
+        method="POST",
+        path=f"/v1/vplms/acme/{name}",
+        asked="",
+        status=201,
+        request="r",
+    )
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[AuditLog]:
+    made = AuditLog(tmp_path / "state" / "audit.log")
+    yield made
+    made.close()
+
+
+def _ids(log: AuditLog, q: str = "", limit: int = 100, before: int | None = None) -> list[int]:
+    return [entry.id for entry in log.page(q, limit, before)[0]]
+
+
+def test_entries_are_numbered_and_the_newest_come_first(log: AuditLog, tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        log.add(_entry(name))
+    assert _ids(log) == [3, 2, 1]
+    assert _ids(log, q="acme/two") == [2]
+    first, more = log.page("", 2, None)
+    assert ([entry.id for entry in first], more) == ([3, 2], 2)
+    assert log.page("", 2, more)[1] is None
+    assert _ids(log, before=more) == [1]
+    path = tmp_path / "state" / "audit.log"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_numbers_go_on_after_a_restart_and_a_torn_line_harms_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    first = AuditLog(path)
+    first.add(_entry("one"))
+    first.close()
+    with path.open("ab") as file:
+        file.write(b'{"id": 2, "at"')
+    again = AuditLog(path)
+    again.add(_entry("two"))
+    assert _ids(again) == [2, 1]
+    again.close()
+
+
+def test_full_files_are_put_aside_and_the_oldest_goes(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    line = len(_entry().model_dump_json()) + 2
+    log = AuditLog(path, max_bytes=2 * line, keep=2)
+    for _ in range(9):
+        log.add(_entry())
+    files = sorted(each.name for each in tmp_path.iterdir())
+    assert files == ["audit.log", "audit.log.1", "audit.log.2"]
+    assert _ids(log) == [9, 8, 7, 6, 5]
+    assert all(each.stat().st_size <= 2 * line for each in tmp_path.iterdir())
+    log.close()
+    again = AuditLog(path, max_bytes=2 * line, keep=2)
+    again.add(_entry())
+    assert _ids(again, limit=1) == [10]
+    again.close()
+
+
+def test_what_cannot_be_written_is_told_to_the_engines_log(
+    log: AuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_file: int, _data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.write", full)
+    log.add(_entry("lost"))
+    assert "No space left" in caplog.text
+    assert "/v1/vplms/acme/lost" in caplog.text
+    monkeypatch.undo()
+    log.add(_entry("kept"))
+    assert _ids(log) == [1]
+
+
+def test_a_link_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / "audit.log").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r"audit\.log"):
+        AuditLog(tmp_path / "audit.log")
