@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from engine.schema import AuditEntry
+from store.files import write_fully
 
 MAX_BYTES = 16 << 20
 KEEP = 8
@@ -42,7 +43,7 @@ class AuditLog:
             line = numbered.model_dump_json().encode() + b"\n"
             try:
                 self._make_room(len(line))
-                os.write(self._file, line)
+                self._append(line)
             except OSError as error:
                 log.error("the audit log cannot be written (%s): %s", error, line.decode())
                 return
@@ -75,16 +76,28 @@ class AuditLog:
             os.write(file, b"\n")
         return file
 
+    def _append(self, line: bytes) -> None:
+        """All of it or, if the disk takes a part only, nothing."""
+        before = os.fstat(self._file).st_size
+        try:
+            write_fully(self._file, line)
+        except OSError:
+            os.ftruncate(self._file, before)
+            raise
+
     def _make_room(self, more: int) -> None:
         if os.fstat(self._file).st_size + more <= self._max_bytes:
             return
-        for number in range(self._keep - 1, 0, -1):
-            aside = self._aside(number)
-            if aside.exists():
-                aside.rename(self._aside(number + 1))
-        self._path.rename(self._aside(1))
-        os.close(self._file)
-        self._file = self._opened()
+        # Not there: an attempt before this one has put it aside, and could not begin the next.
+        if self._path.exists():
+            for number in range(self._keep - 1, 0, -1):
+                aside = self._aside(number)
+                if aside.exists():
+                    aside.rename(self._aside(number + 1))
+            self._path.rename(self._aside(1))
+        # What is closed first may be another file by the time it is written to.
+        full, self._file = self._file, self._opened()
+        os.close(full)
 
     def _aside(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +96,62 @@ def test_what_cannot_be_written_is_told_to_the_engines_log(
     monkeypatch.undo()
     log.add(_entry("kept"))
     assert _ids(log) == [1]
+
+
+def test_a_line_that_the_disk_took_half_of_is_taken_back(
+    log: AuditLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = os.write, 0
+
+    def filling(file: int, data: bytes) -> int:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            return real(file, bytes(data)[:20])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log.add(_entry("first"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", filling)
+        log.add(_entry("lost"))
+    log.add(_entry("second"))
+    assert _ids(log) == [2, 1]
+    assert (tmp_path / "state" / "audit.log").read_bytes().count(b"\n") == 2
+
+
+def test_a_line_that_is_taken_in_parts_is_whole(
+    log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: real(file, bytes(data)[:7]))
+    log.add(_entry("one"))
+    log.add(_entry("two"))
+    assert _ids(log) == [2, 1]
+
+
+@pytest.mark.parametrize("call", ["rename", "open"])
+def test_when_the_next_file_cannot_be_begun_no_other_is_written_to_and_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    line = len(_entry().model_dump_json()) + 1
+    log = AuditLog(tmp_path / "audit.log", max_bytes=2 * line, keep=2)
+    log.add(_entry())
+    log.add(_entry())
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, call, _refusing)
+            log.add(_entry("lost"))
+        # Where a number that was closed too early would lead.
+        other = os.open(tmp_path / "other", os.O_CREAT | os.O_RDWR)
+        log.add(_entry())
+        assert os.fstat(other).st_size == 0
+        os.close(other)
+    assert _ids(log) == [4, 3, 2, 1]
+    log.close()
+
+
+def _refusing(*_arguments: object, **_options: object) -> int:
+    raise OSError(errno.EMFILE, "Too many open files")
 
 
 def test_a_link_is_not_written_through(tmp_path: Path) -> None:
