@@ -161,7 +161,10 @@ class Lives:
                 furnish(client, self._promises, data.write_bytes)
                 client.put_dataset("acme", "data", data)
             else:
-                self._check(client)
+                # The training process of a fresh one takes what others leave; the next life waits
+                # for what this one did not.
+                patient = not self._is_fresh
+                check(client, self._engine.home, self._url, self._promises, patient=patient)
             if not self._promises.broken:
                 paths = Paths.find(self._engine.home, self._engine.home / "s")
                 delay = self._moments.uniform(0.02, self._longest)
@@ -171,14 +174,14 @@ class Lives:
     def check_the_last(self) -> None:
         self._lives += 1
         with self._life() as (_, client):
-            self._check(client)
+            check(client, self._engine.home, self._url, self._promises)
 
     @contextmanager
     def _life(self) -> Iterator[tuple[Running, Client]]:
         """It is ready, also for who comes over the network."""
         began = time.monotonic()
         with (
-            self._engine.life(first=self._lives % FRESH == 1) as (process, client),
+            self._engine.life(first=self._is_fresh) as (process, client),
             Client(url=self._url, key="", timeout=20) as outside,
         ):
             until(outside.livez, "the network", PATIENCE_S)
@@ -188,8 +191,9 @@ class Lives:
                 self.late.append(f"life {self._lives} was ready after {took:.1f} s")
             yield process, client
 
-    def _check(self, client: Client) -> None:
-        check(client, self._engine.home, self._url, self._promises)
+    @property
+    def _is_fresh(self) -> bool:
+        return self._lives % FRESH == 1
 
 
 if __name__ == "__main__":

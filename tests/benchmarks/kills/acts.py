@@ -84,8 +84,10 @@ class Acts:
         request = TrainRequest(vplm=PUPIL, dataset="data", epochs=1)
         accepted = client.train(request)
         promises.changes["train"] += 1
+        promises.trainings.add(accepted.id)
         for job in client.watch_job(accepted.id):
             if job.state == "succeeded":
+                promises.trainings.discard(job.id)
                 promises.vplms[PUPIL] = max(promises.vplms[PUPIL], int(job.result["version"]))
                 promises.counts["trained"] += 1
 

@@ -13,17 +13,20 @@ from store.reading import reading
 from tests.benchmarks.kills.acts import LIVE, PUPIL, TEXT
 from tests.benchmarks.kills.promises import Promises
 
-_UNFINISHED = {"running", "queued"}
 _SAMPLE = 20
 _JOB_S = 300.0
 _PAGE = 1000
 
 
-def check(client: Client, home: Path, url: str, promises: Promises) -> None:
-    """Adds to `promises.broken` whatever is not as it was acknowledged; keys are tried at `url`."""
+def check(
+    client: Client, home: Path, url: str, promises: Promises, *, patient: bool = True
+) -> None:
+    """Adds to `promises.broken` whatever is not as it was acknowledged; keys are tried at `url`.
+    If it is not `patient`, trainings need not have ended, and files are not looked at, for they may
+    be being made."""
     _check_audit(client, promises)
     promises.broken += promises.ring.try_all(url)
-    _let_trainings_end(client, promises)
+    _check_trainings(client, promises, patient=patient)
     promises.settle({vplm.id for vplm in client.vplms(limit=1000).data})
     for vplm in (PUPIL, LIVE):
         version = client.vplm(vplm).version
@@ -39,7 +42,8 @@ def check(client: Client, home: Path, url: str, promises: Promises) -> None:
     if epoch < promises.epoch:
         promises.broken.append(f"epoch {epoch} serves, {promises.epoch} was said")
     promises.epoch = epoch
-    _check_files(home, promises)
+    if patient:
+        _check_files(home, promises)
 
 
 def _check_audit(client: Client, promises: Promises) -> None:
@@ -80,15 +84,25 @@ def _check_versions(client: Client, promises: Promises) -> None:
     }
 
 
-def _let_trainings_end(client: Client, promises: Promises) -> None:
-    """They go on from their last checkpoint; other jobs have been given up."""
-    for job in client.jobs(limit=1000).data:
-        if job.state in _UNFINISHED:
-            deadline = time.monotonic() + _JOB_S
-            for news in client.watch_job(job.id):
-                if time.monotonic() > deadline:
-                    promises.broken.append(f"{job.id} is still {news.state}")
-                    break
+def _check_trainings(client: Client, promises: Promises, *, patient: bool) -> None:
+    """None is lost: they go on from their last checkpoint. Other jobs have been given up."""
+    there = {job.id: job for job in client.jobs(limit=1000).data}
+    waited = [job.id for job in there.values() if not job.ended] if patient else []
+    for unfinished in waited:
+        deadline = time.monotonic() + _JOB_S
+        for news in client.watch_job(unfinished):
+            if time.monotonic() > deadline:
+                promises.broken.append(f"{unfinished} is still {news.state}")
+                break
+    for accepted in sorted(promises.trainings):
+        if accepted not in there:
+            promises.broken.append(f"training {accepted} is lost")
+            continue
+        job = client.job(accepted)
+        if job.state in ("failed", "cancelled"):
+            promises.broken.append(f"training {accepted} {job.state}: {job.error}")
+        elif job.ended:
+            promises.trainings.discard(accepted)
 
 
 def _check_files(home: Path, promises: Promises) -> None:

@@ -27,6 +27,8 @@ class Promises:
     gone: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
     answers: dict[str, Probs] = field(default_factory=dict)
+    trainings: set[str] = field(default_factory=set)
+    """Jobs that were accepted and have not been seen to end."""
     published: dict[int, str] = field(default_factory=dict)
     """Of the vPLM that others are promoted to: its versions' adapters."""
     ring: Ring = field(default_factory=Ring)
