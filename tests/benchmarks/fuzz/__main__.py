@@ -35,7 +35,7 @@ WARM = 0.2
 """Of the calls, before the engine's use is taken as what it needs."""
 MOST_GROWTH = 64 << 20
 """Bytes of memory: caches and arenas that fill for the first time."""
-START_S = 120.0
+START_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)

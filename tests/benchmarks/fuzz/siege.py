@@ -94,7 +94,7 @@ async def _dripped(host: str, port: int, call: HostileCall) -> bytes | None:
                 if heard.done():
                     break
                 writer.write(bytes([byte]))
-            with suppress(ConnectionError):
+            with suppress(OSError):
                 return await heard
             return b""
     except TimeoutError:
@@ -109,7 +109,8 @@ async def _asked(host: str, port: int, call: HostileCall) -> bytes | None:
     answer = b""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            with suppress(ConnectionError):
+            # It may be hung up on at any moment.
+            with suppress(OSError):
                 writer.write(call.sent)
                 await writer.drain()
                 try:
