@@ -38,6 +38,7 @@ P99_RATIO = 1.1
 MEMORY_RATIO = 1.05
 SPARE = 8
 """Descriptors and threads that may come and go."""
+START_S = 600.0
 PAUSE_S = 20.0
 OWN = "zz-soak"
 """The tenant whose vPLMs change. The simulator asks the first tenants by name, so not this one."""
@@ -205,7 +206,7 @@ _ACTS = ("train", "rebuild", "come_and_go")
 def soaking(paths: Paths, tenants: int, serve: tuple[str, ...]) -> Iterator[tuple[Client, int]]:
     """An engine of our own on the home, which is made if it is empty; and how many tenants are to
     be asked. What the chores made is gone afterwards."""
-    start_engine(paths, serve)
+    start_engine(paths, serve, START_S)
     try:
         with tempfile.TemporaryDirectory() as folder, Client(paths=paths, timeout=120) as client:
             if not client.tenants(limit=1).total:
