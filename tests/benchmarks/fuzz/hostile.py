@@ -50,14 +50,16 @@ NUMBERS = (0, -1, 1 << 31, 1 << 63, 1 << 200, 1e308, -0.0, 0.5, True)
 
 @dataclass(frozen=True, slots=True)
 class HostileCall:
-    """`sent` goes out as it is, and then the line is shut; `kind` says what the trick is.
+    """`sent` goes out as it is; `kind` says what the trick is.
 
+    If it is `whole` the answer is waited for; else the line is shut when none comes soon.
     If it `drips`, what is left of it from there on comes a byte a second until the line is cut.
     If it is `good`, that is among the calls for which it must be answered with 200.
     """
 
     kind: str
     sent: bytes
+    whole: bool = False
     drips: int | None = None
     good: bool = False
 
@@ -82,7 +84,10 @@ def hostile_calls(seed: int, keys: Keyring, slow: float = SLOW) -> Iterator[Host
             yield _good(chance, keys)
         else:
             kind = chance.choice(list(KINDS))
-            yield HostileCall(kind, KINDS[kind](chance, keys.tried))
+            sent = KINDS[kind](chance, keys.tried)
+            # What goes on telling what happens has no end.
+            whole = kind in WHOLE and b"/events" not in sent.partition(b"\r\n")[0]
+            yield HostileCall(kind, sent, whole)
 
 
 def lying_tensors(chance: random.Random) -> bytes:
@@ -173,14 +178,15 @@ def _good(chance: random.Random, keys: Keyring) -> HostileCall:
     lines = [b"POST " + path.encode() + b" HTTP/1.1", b"Host: hmi", b"Connection: close"]
     lines += [b"Authorization: Bearer " + keys.kept.encode(), b"Content-Type: application/json"]
     lines += [b"Content-Length: " + str(len(body)).encode(), b"", body]
-    return HostileCall("good faith", b"\r\n".join(lines), good=True)
+    return HostileCall("good faith", b"\r\n".join(lines), whole=True, good=True)
 
 
 def _slow(chance: random.Random, keys: Sequence[str]) -> HostileCall:
     _, right = _right(chance, TENANT)
     whole = _request(chance, keys, json.dumps(right).encode(), length=b"100000")
     head = whole.index(b"\r\n\r\n") + 4
-    return HostileCall("slow", whole + bytes(100), chance.choice([1, head // 2, head, head + 1]))
+    drips = chance.choice([1, head // 2, head, head + 1])
+    return HostileCall("slow", whole + bytes(100), drips=drips)
 
 
 def _deep(chance: random.Random, keys: Sequence[str]) -> bytes:
@@ -341,3 +347,5 @@ KINDS: dict[str, Callable[[random.Random, Sequence[str]], bytes]] = {
     "chunked": _chunked,
     "noise": _noise,
 }
+WHOLE = {"odd JSON", "nearly right", "deep", "encodings", "paths", "lying tensors", "uploads"}
+"""Kinds whose requests are as long as they say."""

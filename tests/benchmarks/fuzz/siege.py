@@ -13,7 +13,7 @@ from tests.benchmarks.fuzz.hostile import HostileCall
 PATIENCE_S = 60.0
 """Whatever takes longer has hung: slow lines are cut off after ten seconds."""
 PAUSE_S = 0.5
-"""So long a line is left open that is not answered."""
+"""So long a line is left open for the answer to what may be no whole request."""
 MOST = 4096
 """Bytes of an answer that are looked at."""
 DRIP_S = 1.0
@@ -114,7 +114,7 @@ async def _asked(host: str, port: int, call: HostileCall) -> bytes | None:
                 writer.write(call.sent)
                 await writer.drain()
                 try:
-                    async with asyncio.timeout(PAUSE_S):
+                    async with asyncio.timeout(None if call.whole else PAUSE_S):
                         answer = await reader.read(MOST)
                 except TimeoutError:
                     # It waits for more, and there is none.
