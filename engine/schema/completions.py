@@ -155,7 +155,8 @@ class CompletionLogprobs(Answer):
     tokens: list[str]
     token_logprobs: list[float | None]
     """None for the first token of an echoed prompt, which nothing foretells."""
-    top_logprobs: list[dict[str, float] | None] | None
+    top_logprobs: list[dict[str, float]]
+    """Of each token's place: so many of the likeliest as were asked for, and the token itself."""
     text_offset: list[int]
     """Where each token's text begins, in characters of this choice's whole text."""
 
