@@ -128,7 +128,15 @@ def main(
                         f"{name} gave {count} distinct answers for {choice.batch} adapters."
                     )
             times = _take_turns(sides, choice.rounds)
-        same = _alike(ours.run(None, slots=[0] * choice.batch), theirs.run())
+        alike = {
+            "exact and without adapters, ours and transformers'": _alike(
+                ours.run(None, slots=[0] * choice.batch), theirs.run()
+            ),
+            "exact, in one batch and in turn": _alike(ours.run(None), ours.in_turn(None)),
+            "plot, in one batch and in turn": _alike(
+                sides["plot, warm"](), sides["plot, warm, in turn"]()
+            ),
+        }
     about = about_run(threads=choice.threads, seed=choice.seed, dtype=str(dtype))
     at = decoder.shape
     subject = (
@@ -139,14 +147,15 @@ def main(
     )
     named = ", ".join(f"{name} {number}" for name, number in versions.items())
     click.echo(f"{about.line()}\n{named}\n{subject}\n\n{_rendered(times, choice)}\n")
-    click.echo(f"Exact and without adapters ours says {same:.0%} of the tokens of transformers'.")
+    rows = [(what, f"{share:.1%}") for what, share in alike.items()]
+    click.echo(table(("GREEDY TEXTS ALIKE, UP TO EACH ONE'S FIRST DIFFERENCE", ">OF TOKENS"), rows))
     if out is not None:
         settings = asdict(choice) | {"subject": subject, "versions": versions}
         seconds = {
             name: [{"prefill": t.prefill, "decode": t.decode} for t in found]
             for name, found in times.items()
         }
-        results = {"seconds": seconds, "same_as_transformers": same}
+        results = {"seconds": seconds, "alike": alike}
         write_document(Document("generation", about, settings, results), out)
 
 
