@@ -10,9 +10,6 @@ here depends on what it says. Who is first changes from round to round.
 
 from __future__ import annotations
 
-import gzip
-import importlib
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -26,9 +23,8 @@ import torch
 
 from engine.bench.about import about_run
 from engine.bench.document import Document, check_writable, write_document
-from engine.bench.ending import end_in_order, throwaway_folder
+from engine.bench.ending import end_in_order
 from engine.bench.table import table
-from engine.config import assets_dir
 from engine.knowledge.encoder_file import load_hplm
 from engine.knowledge.hplm import Hplm
 from engine.model.backbone import pick_dtype
@@ -42,15 +38,13 @@ from tests.benchmarks.generation.ours import (
     random_adapters,
     tables_of,
 )
+from tests.benchmarks.generation.subject import checkpoint, prompts_of
 from tests.benchmarks.generation.theirs import Peft, Transformers
 from tests.benchmarks.peers.environments import PEERS, NotInstalled, python_of
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PLACE = click.Path(path_type=Path)
-_WIDTH = 64
-"""Of an attention head of a made-up checkpoint, as GPT-2's are."""
-
 Sides = dict[str, Callable[[], Timed]]
 
 
@@ -103,14 +97,14 @@ def main(
     torch.set_num_threads(choice.threads)
     dtype = torch.float32 if float32 else pick_dtype(torch.device("cpu"))
     clock = time.process_time if cpu_time else time.perf_counter
-    with _checkpoint(model, shape, vocabulary, choice.seed) as folder:
+    with checkpoint(model, shape, vocabulary, choice.seed) as folder:
         decoder = load_decoder(folder, split=choice.split, dtype=dtype)
         if encoder is not None:
             hplm = load_hplm(encoder, decoder)
         else:
             widths = None if bridge is None else (bridge,) * (bridge > 0)
             hplm = Hplm.untrained(decoder, None, widths).freeze()
-        prompts = _prompts(decoder, text, choice)
+        prompts = prompts_of(decoder, text, choice.batch, choice.prompt)
         adapters = random_adapters(decoder, choice.batch)
         ours = Generation(decoder, prompts, choice.tokens, adapters, clock)
         theirs = Transformers(folder, dtype, prompts, choice.tokens, clock)
@@ -220,45 +214,6 @@ def _alike(ours: Timed, theirs: Timed) -> float:
         alike += pairs.index(False) if False in pairs else len(pairs)
         said += len(pairs)
     return alike / said
-
-
-@contextmanager
-def _checkpoint(
-    model: Path | None, shape: str | None, vocabulary: int | None, seed: int
-) -> Iterator[Path]:
-    """The folder given or the bundled one, or one made up in `shape` with its tokenizer."""
-    bundled = assets_dir() / "generator"
-    if shape is None:
-        yield bundled if model is None else model
-        return
-    try:
-        layers, hidden = map(int, shape.split("x"))
-    except ValueError:
-        raise click.UsageError(f"--shape is {shape!r}; give LAYERSxHIDDEN, as 6x512.") from None
-    transformers: Any = importlib.import_module("transformers")
-    with throwaway_folder() as parent:
-        folder = parent / f"made-{shape}"
-        shutil.copytree(bundled, folder, ignore=shutil.ignore_patterns("*.safetensors"))
-        config = transformers.GPT2Config.from_pretrained(bundled)
-        config.update({"n_layer": layers, "n_embd": hidden, "n_head": max(1, hidden // _WIDTH)})
-        config.vocab_size = vocabulary or config.vocab_size
-        torch.manual_seed(seed)
-        transformers.GPT2LMHeadModel(config).save_pretrained(folder)
-        yield folder
-
-
-def _prompts(decoder: Decoder, text: Path | None, choice: Choice) -> list[list[int]]:
-    """Passages from all over the text."""
-    path = Path(__file__).parents[3] / "README.md" if text is None else text
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as file:
-        lines = file.read().splitlines()
-    rows = [row for row in decoder.windows(lines, choice.prompt) if len(row) == choice.prompt]
-    if len(rows) < choice.batch:
-        raise click.ClickException(
-            f"{path} has {len(rows)} passages of {choice.prompt} tokens; {choice.batch} are needed."
-        )
-    return [rows[i * len(rows) // choice.batch] for i in range(choice.batch)]
 
 
 def _python(venvs: Path) -> Path:

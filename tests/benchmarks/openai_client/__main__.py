@@ -10,6 +10,7 @@ completions: whole and streamed, refused, left early.
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import tempfile
@@ -26,7 +27,8 @@ from engine.schema import VplmCreate
 from tests.benchmarks.peers.environments import NotInstalled, environment
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
-WORKER = Path(__file__).with_name("worker.py")
+ROOT = Path(__file__).parents[3]
+WORKER = "tests.benchmarks.openai_client.worker"
 
 
 @click.command()
@@ -68,7 +70,12 @@ def _keys(client: Client) -> dict[str, str]:
 
 def _told(python: Path, order: dict[str, str]) -> Iterator[dict[str, Any]]:
     with subprocess.Popen(
-        [str(python), str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [str(python), "-m", WORKER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={name: each for name, each in os.environ.items() if name != "PYTHONPATH"},
     ) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None
