@@ -232,7 +232,7 @@ def _joined(parts: list[CompletionChoice]) -> CompletionChoice:
     if reports:
         report = reports[0].model_copy(
             update={
-                name: [each for one in reports for each in getattr(one, name) or [None]]
+                name: [each for one in reports for each in getattr(one, name)]
                 for name in ("tokens", "token_logprobs", "top_logprobs", "text_offset")
             }
         )

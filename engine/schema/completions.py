@@ -29,7 +29,8 @@ class StreamOptions(Request):
 
 class CompletionRequest(Request):
     """Fields are OpenAI's; top_k, min_p, repetition_penalty, ignore_eos and
-    truncate_prompt_tokens are vLLM's, and mode is this engine's own."""
+    truncate_prompt_tokens are vLLM's, and mode is this engine's own. A field that is null is as one
+    that was left out, for OpenAI's clients may send either."""
 
     model: str
     prompt: Prompt
@@ -65,6 +66,13 @@ class CompletionRequest(Request):
     mode: Mode | None = None
     user: str | None = None
     """Taken and not looked at."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {name: each for name, each in value.items() if each is not None}
 
     @field_validator("prompt", mode="before")
     @classmethod
@@ -155,7 +163,8 @@ class CompletionLogprobs(Answer):
     tokens: list[str]
     token_logprobs: list[float | None]
     """None for the first token of an echoed prompt, which nothing foretells."""
-    top_logprobs: list[dict[str, float] | None] | None
+    top_logprobs: list[dict[str, float]]
+    """Of each token's place: so many of the likeliest as were asked for, and the token itself."""
     text_offset: list[int]
     """Where each token's text begins, in characters of this choice's whole text."""
 

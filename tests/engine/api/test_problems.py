@@ -76,7 +76,14 @@ def test_an_error_of_the_appliance_is_answered_as_a_problem(engine: Running) -> 
         "detail": 'There is no vPLM "acme/x".',
         "code": "not_found",
         "remedy": "hmi vplm ls lists them.",
+        "message": 'There is no vPLM "acme/x". hmi vplm ls lists them.',
     }
+
+
+def test_a_quota_says_that_asking_again_is_no_use_and_a_full_queue_does_not() -> None:
+    reached = response(errors.QuotaReached("Acme has all that it may have."))
+    assert (reached.status_code, reached.headers["x-should-retry"]) == (429, "false")
+    assert "x-should-retry" not in response(errors.QueueFull("Full.", retry_after=1)).headers
 
 
 def test_a_full_queue_says_when_to_come_back(engine: Running) -> None:
