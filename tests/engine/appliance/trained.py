@@ -55,6 +55,11 @@ def checkpoints(settings: Settings) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
+def kept(domain: str) -> list[str]:
+    """The files of a checkpoint: itself, and its checksum."""
+    return [f"{domain}.safetensors", f"{domain}.safetensors.sum"]
+
+
 def encoders(settings: Settings) -> list[str]:
     """Encoder files in the blob store."""
     found = []
