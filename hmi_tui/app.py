@@ -38,7 +38,7 @@ SETTLED = 1.0
 class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
     """Shows and steers the engine at `paths`. `client` and `starter` may be given by tests.
 
-    `settled` is called when a mode has been there for a moment that was opened for the first time.
+    `settled` is called a moment after each mode was opened for the first time.
     """
 
     TITLE = "hmi"
@@ -187,6 +187,7 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
     # -- actions ---------------------------------------------------------------------------
 
     def switch_mode(self, mode: str) -> AwaitMount:
+        """As textual's; a mode that is opened for the first time settles a moment later."""
         if mode not in self._opened and self._settled is not None:
             self.set_timer(SETTLED, self._settled)
         self._opened.add(mode)

@@ -17,7 +17,7 @@ def load_without_rounds() -> None:
 
 def leave_settled_objects() -> None:
     """Take what is there now out of the collector's rounds; from now on they go over what came
-    later."""
+    later. It is freed as ever when nothing refers to it, but no longer if it refers to itself."""
     gc.collect()
     gc.freeze()
     gc.enable()
