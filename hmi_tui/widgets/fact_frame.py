@@ -7,5 +7,5 @@ from textual.containers import VerticalScroll
 from hmi_tui.widgets.still_frame import StillFrame
 
 
-class FactFrame(StillFrame, VerticalScroll, can_focus=False):
+class FactFrame(VerticalScroll, StillFrame, can_focus=False):
     """Told another title at every step of a list's cursor, it draws that line and no more."""

@@ -37,7 +37,7 @@ async def test_the_rows_that_the_next_page_key_leads_to_are_there_before_it(path
     engine = busy_engine(10_000)
     async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
         await sees(pilot, "acme/model-00001")
-        await pilot.press("tab", "pagedown", "pagedown")
+        await pilot.press("tab", "pagedown", "pagedown", "pagedown")
         screen = pilot.app.screen
         assert isinstance(screen, TenantsScreen)
         pages = screen.vplms.table._pages
