@@ -16,7 +16,7 @@ from textual.strip import Strip
 from hmi_tui.hints import hint
 from hmi_tui.paging import Row
 from hmi_tui.tones import Tone
-from hmi_tui.widgets.columns import GAP, MARGIN, Column, fit, lay_out
+from hmi_tui.widgets.columns import GAP, MARGIN, Column, fit, lay_out, toned
 from hmi_tui.widgets.paged_view import PagedView
 
 SIGNS = {(False, False): " ", (True, False): "›", (False, True): "●", (True, True): "◉"}  # noqa: RUF001
@@ -205,8 +205,7 @@ class VirtualTable(PagedView[Row]):
         plain, length = SIGNS[here, marked] + " ", MARGIN
         segments: list[Segment] = []
         for column, cells in self._placed:
-            cell = column.cell(row)
-            text, tone = cell if isinstance(cell, tuple) else (cell, "plain")
+            text, tone = toned(column.cell(row))
             shown = fit(text, cells, column.align)
             length += cells + GAP
             if tone == "plain":
