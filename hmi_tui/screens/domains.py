@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.widget import Widget
 
 from engine.client import Call, assets_dir, calls
@@ -19,6 +19,7 @@ from hmi_tui.screens.facts import Facts
 from hmi_tui.snapshot import Snapshot
 from hmi_tui.widgets.columns import arranged
 from hmi_tui.widgets.domain_rows import DOMAINS, DomainRow, domain_facts, ngram_facts, tree_rows
+from hmi_tui.widgets.fact_frame import FactFrame
 from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.paged_view import PagedView
@@ -82,7 +83,7 @@ class DomainsScreen(DomainActions):
         self._ticks = 0
 
     def body(self) -> Iterable[Widget]:
-        facts = VerticalScroll(self.facts, id="node-facts", can_focus=False)
+        facts = FactFrame(self.facts, id="node-facts")
         node = Container(facts, self.ngrams, id="node")
         yield Container(self.nodes, node, id="domains-area")
         yield ProgressLine(id="rebuild")
