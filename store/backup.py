@@ -18,12 +18,13 @@ from pathlib import Path
 
 from store import private
 from store.archive import Archive, ArchiveWriter, Entry, Manifest
-from store.errors import Damaged, InUse
+from store.errors import Damaged, DiskFailed, InUse, NoSpace
 from store.files import Incoming, disk_errors, make_folder, temporary
 from store.inventory import Fault, Kept, inventory
 from store.known import Known, known_to
 from store.places import Places
 from store.reading import reading
+from store.sqlite_errors import meaning
 
 _ROUNDS = 20
 """Each takes what is new since the one before, so they become short."""
@@ -133,6 +134,12 @@ def _copy_catalogue(path: Path, copy: Path) -> Known:
             db.conn.backup(target)
             # One file, without a log beside it.
             target.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.DatabaseError as error:
+            named = meaning(error, copy)
+            # Anything else is the catalogue's own, and `reading` names it.
+            if isinstance(named, NoSpace | DiskFailed):
+                raise named from error
+            raise
         finally:
             target.close()
     with reading(copy) as db:

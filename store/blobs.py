@@ -100,7 +100,7 @@ class BlobStore:
         finally:
             for entry in written:
                 if entry.unfinished is not None:
-                    entry.unfinished.unlink(missing_ok=True)
+                    files.discard(entry.unfinished)
 
     def get(self, blob: str, *, verify: bool = True) -> tuple[Tensors, dict[str, str]]:
         """Tensors (views of one buffer) and metadata. NotFound; Damaged naming the file if it is
@@ -177,7 +177,11 @@ class BlobStore:
         with self._leases.collecting(known) as is_garbage:
             for blob in found:
                 path = self.path(blob)
-                with self._leases.removing(blob), suppress(FileNotFoundError):
+                with (
+                    self._leases.removing(blob),
+                    suppress(FileNotFoundError),
+                    files.disk_errors(path),
+                ):
                     about = path.stat()
                     if is_garbage(blob) and about.st_mtime <= time.time() - grace:
                         path.unlink()
@@ -192,7 +196,8 @@ class BlobStore:
         swept = sum(files.sweep(folder) for folder in self._folders())
         unknown = [blob for blob in self.ids() if blob not in known]
         for blob in unknown:
-            self.path(blob).unlink()
+            with files.disk_errors(self.path(blob)):
+                self.path(blob).unlink()
         return swept + len(unknown)
 
     def _folders(self) -> list[Path]:
@@ -237,7 +242,7 @@ class BlobStore:
                     files.write_fully(file.fileno(), data)
                     files.begin_writeback(file.fileno())
             except BaseException:
-                unfinished.unlink(missing_ok=True)
+                files.discard(unfinished)
                 raise
         return _Written(info, unfinished)
 

@@ -18,12 +18,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from store.errors import Damaged, DiskFailed, InUse, NoSpace, StoreError, TooNew
+from store.errors import Damaged, StoreError, TooNew
 from store.files import disk_errors, make_folder
 from store.migrations import MIGRATIONS, unknown_steps
 from store.private import check_no_link
-from store.reading import BUSY_TIMEOUT_MS, reading
+from store.reading import reading
 from store.seal import Seal
+from store.sqlite_errors import BUSY_TIMEOUT_MS, meaning
 
 log = logging.getLogger(__name__)
 
@@ -188,10 +189,10 @@ class Connections:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.DatabaseError as error:
-            meaning = _meaning(error, self._path)
-            if meaning is None:
+            named = meaning(error, self._path)
+            if named is None:
                 raise
-            raise meaning from error
+            raise named from error
 
 
 def _finish(writer: Database, seal: Seal) -> None:
@@ -232,20 +233,3 @@ def _connect(path: Path) -> Database:
     for setting in _SETTINGS:
         db.execute(setting)
     return db
-
-
-def _meaning(error: sqlite3.DatabaseError, path: Path) -> StoreError | None:
-    # Without the extended part: SQLITE_BUSY_SNAPSHOT and others share SQLITE_BUSY's low byte.
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
-        case sqlite3.SQLITE_FULL:
-            return NoSpace(f"No space left to write {path}.")
-        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN:
-            return DiskFailed(f"{path} cannot be read or written: {error}.")
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return Damaged(f"The catalogue {path} is damaged: {error}.")
-        case sqlite3.SQLITE_BUSY:
-            return InUse(
-                f"Another program has held {path} for {BUSY_TIMEOUT_MS // 1000} s.",
-                remedy="Wait for it to end (a backup), then try again.",
-            )
-    return None

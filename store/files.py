@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -165,7 +165,9 @@ def remove_folder(folder: Path) -> None:
     try:
         fsync_folder(folder.parent)
     finally:
-        shutil.rmtree(doomed)
+        # What cannot be removed now is invisible, and is swept when the engine starts.
+        with disk_errors(folder):
+            shutil.rmtree(doomed)
 
 
 def remove_file(path: Path) -> bool:
@@ -179,6 +181,13 @@ def remove_file(path: Path) -> bool:
     return True
 
 
+def discard(path: Path) -> None:
+    """Remove a file that was not finished, if it is there, as far as the disk lets us: what stays
+    is invisible, and is swept when the engine starts."""
+    with suppress(OSError):
+        path.unlink()
+
+
 def sweep(folder: Path) -> int:
     """Remove the unfinished things in `folder` (not below it); how many there were.
 
@@ -188,10 +197,11 @@ def sweep(folder: Path) -> int:
         return 0
     debris = [entry for entry in folder.iterdir() if entry.name.startswith(DEBRIS)]
     for entry in debris:
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+        with disk_errors(entry):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
     return len(debris)
 
 
@@ -272,7 +282,7 @@ class Incoming:
         trace: TracebackType | None,
     ) -> None:
         self._close()
-        self._path.unlink(missing_ok=True)
+        discard(self._path)
 
     def _open_handle(self) -> int:
         if self._handle is None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlite_utils import Database
+
 from store import files, sums
 from store.archive import Archive
 from store.connections import check_structure
@@ -90,13 +92,28 @@ def _catalogue(places: Places) -> tuple[list[Fault], Known | None]:
     try:
         with reading(path) as db:
             check_structure(db, path)
-            if strays := db.execute("PRAGMA foreign_key_check").fetchall():
-                faults.append(Fault(name, f"{path} has {len(strays)} rows that refer to nothing."))
+            faults += [Fault(name, f"{path} {what}.") for what in contradictions(db)]
             return faults, known_to(db)
     except Damaged as error:
         return [*faults, Fault(name, error.detail)], None
     finally:
         seal.close()
+
+
+def contradictions(db: Database) -> list[str]:
+    """What cannot be, though SQLite finds nothing wrong with the file."""
+    found = []
+    strays = len(db.execute("PRAGMA foreign_key_check").fetchall())
+    # An earlier version's has no keys of their own.
+    if "keys" in db.table_names():
+        orphans = "tenant <> '' and tenant not in (select name from tenants)"
+        strays += db.execute(f"select count(*) from keys where {orphans}").fetchone()[0]
+        secrets = "select count(*) from secrets where name = 'keys' and length(value) = 32"
+        if db.execute(secrets).fetchone()[0] != 1:
+            found.append("has lost the secret without which no API key opens anything")
+    if strays:
+        found.append(f"has {strays} rows that refer to nothing")
+    return found
 
 
 def _still(places: Places, faults: dict[str, Fault]) -> dict[str, Fault]:
@@ -165,7 +182,10 @@ def _mend_catalogue(places: Places, fault: Fault, *, alone: bool) -> Repair:
     try:
         with reading(path) as db:
             check_structure(db, path)
+            sound = not contradictions(db)
     except Damaged:
+        sound = False
+    if not sound:
         return Repair(
             fault, mended=False, done="Bring a backup's back, with all it knows: hmi restore FILE."
         )

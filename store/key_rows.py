@@ -8,16 +8,8 @@ from collections.abc import Iterable
 
 from store.connections import Connections
 from store.rows import KeyRow
-from store.rowset import RowSet, TableKind, absent
-from store.tenant_rows import TENANTS
-
-KEYS = TableKind(
-    table="keys",
-    key=("id",),
-    noun="key",
-    remedy="hmi key and hmi tenant key NAME list them.",
-    sorts={"created_at": "created_at"},
-)
+from store.rowset import RowSet, absent
+from store.tenant_rows import KEYS, TENANTS
 
 
 def digest_of(secret: bytes, key: str) -> str:
@@ -51,11 +43,13 @@ class KeyRows:
 
     def add(self, row: KeyRow, ends: Iterable[str] = (), at: float = 0.0) -> None:
         """Enter a key; those of the same holder with the ids `ends` stop working `at` that time,
-        unless they stop sooner. NotFound if the tenant is not there."""
+        unless they stop sooner. What had stopped working when the key was made is forgotten.
+        NotFound if the tenant is not there."""
         with self._connections.writing() as db:
             gone = absent(db, TENANTS, [row.tenant] if row.tenant else [])
             if gone is not None:
                 raise gone
+            db.execute("delete from keys where expires_at <= ?", [row.created_at])
             for old in ends:
                 db.execute(
                     "update keys set expires_at = min(coalesce(expires_at, :at), :at) "
@@ -70,8 +64,3 @@ class KeyRows:
             if self._rows.read(db, (id,)).tenant != tenant:
                 raise KEYS.missing((id,))
             return self._rows.remove(db, (id,))
-
-    def sweep(self, now: float) -> int:
-        """Forget keys that have stopped working; how many."""
-        with self._connections.writing() as db:
-            return db.execute("delete from keys where expires_at <= ?", [now]).rowcount

@@ -11,16 +11,15 @@ from sqlite_utils import Database
 
 from store.errors import Damaged, InUse, TooNew
 from store.migrations import unknown_steps
-
-BUSY_TIMEOUT_MS = 5000
-"""How long another process (a backup, fsck) may hold the file before a call gives up."""
+from store.sqlite_errors import BUSY_TIMEOUT_MS, meaning
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[Database]:
     """The catalogue at `path`, of this version or an earlier one; an engine may be using it.
 
-    Damaged if SQLite cannot read it; TooNew; InUse if an engine opened it just now.
+    Damaged if SQLite cannot read it; DiskFailed; TooNew; InUse if an engine opened it just now, or
+    somebody else has it.
     """
     log = path.with_name(path.name + "-wal")
     # Without a log nobody has it open, and all that SQLite would do is make one. With a log, the
@@ -37,6 +36,7 @@ def reading(path: Path) -> Iterator[Database]:
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
-        raise Damaged(f"The catalogue {path} cannot be read: {error}.") from error
+        unread = Damaged(f"The catalogue {path} cannot be read: {error}.")
+        raise (meaning(error, path) or unread) from error
     if "immutable" in how and log.exists():
         raise InUse(f"An engine has just opened {path}.", remedy="Try again.")

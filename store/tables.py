@@ -143,7 +143,8 @@ class TableFiles:
                     files.remove_folder(folder / f"{epoch:06d}")
                     swept += 1
             if not any(folder.iterdir()):
-                folder.rmdir()
+                with files.disk_errors(folder):
+                    folder.rmdir()
         return swept
 
     def _existing(self, domain: str, epoch: int) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict, Unpack
 
 from store.connections import Connections
-from store.rows import QuotaLimits, TenantRow
+from store.rows import KeyRow, QuotaLimits, TenantRow
 from store.rowset import RowSet, TableKind, containing
 
 TENANTS = TableKind(
@@ -26,6 +26,14 @@ TENANTS = TableKind(
     },
 )
 
+KEYS = TableKind(
+    table="keys",
+    key=("id",),
+    noun="key",
+    remedy="hmi key and hmi tenant key NAME list them.",
+    sorts={"created_at": "created_at"},
+)
+
 _NOBODY_ELSE_USES = """
     select distinct adapter from adapter_uses where tenant = :tenant
     and adapter not in (select adapter from adapter_uses where tenant <> :tenant)
@@ -42,11 +50,13 @@ class TenantRows:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._rows = RowSet(connections, TENANTS, TenantRow)
+        self._keys = RowSet(connections, KEYS, KeyRow)
 
-    def add(self, row: TenantRow) -> None:
-        """Exists."""
+    def add(self, row: TenantRow, key: KeyRow | None = None) -> None:
+        """Enter a tenant and its first key, both or neither. Exists."""
         with self._connections.writing() as db:
             self._rows.insert(db, [row])
+            self._keys.insert(db, [] if key is None else [key])
 
     def get(self, name: str) -> TenantRow:
         """NotFound."""

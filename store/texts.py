@@ -211,7 +211,11 @@ class DatasetFiles:
         with self._leases.collecting(known) as is_garbage:
             for name in found:
                 path = self._path(name)
-                with self._leases.removing(name), suppress(FileNotFoundError):
+                with (
+                    self._leases.removing(name),
+                    suppress(FileNotFoundError),
+                    files.disk_errors(path),
+                ):
                     about = path.stat()
                     if is_garbage(name) and about.st_mtime <= time.time() - grace:
                         path.unlink()
@@ -225,7 +229,8 @@ class DatasetFiles:
             swept += files.sweep(folder)
             for path in list(folder.iterdir()):
                 if f"{folder.name}/{path.name}" not in known:
-                    path.unlink()
+                    with files.disk_errors(path):
+                        path.unlink()
                     swept += 1
         return swept
 

@@ -71,7 +71,8 @@ class TrafficFiles:
         swept = 0
         for path in list(self._root.glob(f"*/{TRAFFIC}")):
             if path.parent.name not in keep:
-                path.unlink()
+                with files.disk_errors(path):
+                    path.unlink()
                 swept += 1
         return swept
 

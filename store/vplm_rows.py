@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict, Unpack
 
 from sqlite_utils import Database
@@ -122,13 +122,6 @@ class VplmRows:
                 return self._rows.change(db, _key(vplm), changes)
             except sqlite3.IntegrityError:
                 raise DOMAINS.missing((str(changes.get("domain")),)) from None
-
-    def touch(self, last_used: Mapping[str, float]) -> None:
-        """When each vPLM was last asked, by id; one that is gone is passed over."""
-        sql = "update vplms set last_used = ? where tenant = ? and name = ?"
-        with self._connections.writing() as db:
-            for vplm, at in last_used.items():
-                db.execute(sql, [at, *_key(vplm)])
 
     def remove(self, vplm: str) -> VplmRow:
         """What it was; its versions go, their adapters stay. NotFound."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +42,7 @@ class Engine:
     def life(self, *, first: bool) -> Iterator[tuple[Running, Client]]:
         """One process, ready; killed at the end, if it still lives."""
         paths = Paths.find(self.home, self.home / "s")
-        place = ["--home", str(self.home), "--socket", str(paths.socket)]
-        begin = _command if first else launch_engine
-        process = begin([*place, *self.choices], self.home / "log")
+        process = self._begun(_command if first else launch_engine, paths)
         try:
             with Client(paths=paths, timeout=20) as client:
                 until(lambda: _ready(client), "readiness", self.patience_s)
@@ -55,6 +53,18 @@ class Engine:
         finally:
             process.kill()
             process.wait()
+
+    def die_early(self, seconds: float) -> None:
+        """One process that is killed so long after it was begun, ready or not."""
+        process = self._begun(launch_engine, Paths.find(self.home, self.home / "s"))
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        process.kill()
+        process.wait()
+
+    def _begun(self, begin: Callable[[list[str], Path], Running], paths: Paths) -> Running:
+        place = ["--home", str(self.home), "--socket", str(paths.socket)]
+        return begin([*place, *self.choices], self.home / "log")
 
 
 def _command(flags: list[str], log: Path) -> subprocess.Popen[bytes]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 
 from engine.appliance.calls import Calls
 from engine.caller import Caller
 from engine.errors import Conflict
 from engine.schema import Key, KeyCreate, KeyCreated, KeyList, Scope
-from store.key_rows import KEYS
 from store.rows import KeyRow
+from store.tenant_rows import KEYS
 
 _MOST = 100
 """Keys of one holder; who needs more has lost count of who has them."""
@@ -42,8 +43,8 @@ class KeyCalls(Calls):
         holder has too many."""
         core, now = self._core, time.time()
         with core.changing:
-            core.catalogue.keys.sweep(now)
-            held = [row.id for row in core.catalogue.keys.of(tenant or "")]
+            rows = core.catalogue.keys.of(tenant or "")
+            held = [row.id for row in rows if row.expires_at is None or row.expires_at > now]
             ends = held if request.replaces == "all" else []
             if request.replaces not in (None, "all"):
                 if request.replaces not in held:
@@ -55,7 +56,7 @@ class KeyCalls(Calls):
                     remedy="Revoke those that nobody uses (hmi tenant key NAME --revoke ID).",
                     code="too_many_keys",
                 )
-            row, key = self._made(tenant or "", request.scopes, now)
+            row, key = self._new_key(tenant or "", request.scopes, now)
             core.catalogue.keys.add(row, ends, now + request.overlap_s)
             core.keys.follow()
         return KeyCreated(**self._key(row).model_dump(), api_key=key)
@@ -67,7 +68,7 @@ class KeyCalls(Calls):
             core.catalogue.keys.remove(tenant or "", id)
             core.keys.follow()
 
-    def _made(self, tenant: str, scopes: list[Scope], now: float) -> tuple[KeyRow, str]:
+    def _new_key(self, tenant: str, scopes: Iterable[Scope], now: float) -> tuple[KeyRow, str]:
         """A key to show once, and what is kept of it."""
         beginning = f"hmi-{secrets.token_hex(6)}"
         key = f"{beginning}-{secrets.token_urlsafe(32)}"

@@ -38,7 +38,8 @@ _LOW_DISK = 1 << 30
 class StatusCalls(DomainCalls, TrainingCalls):
     def status(self) -> Status:
         core = self._core
-        host = core.host.sample(memory_of(core), core.threads.total, core.settings.paths.data)
+        settings = core.settings
+        host = core.host.sample(memory_of(core), core.threads.total, settings.paths.data)
         jobs = self._live_jobs()
         return Status(
             time=time.time(),
@@ -46,8 +47,11 @@ class StatusCalls(DomainCalls, TrainingCalls):
                 version=__version__,
                 pid=os.getpid(),
                 uptime_s=time.time() - core.started_at,
-                home=str(core.settings.paths.data.parent),
-                socket=str(core.settings.paths.socket),
+                home=str(settings.paths.data.parent),
+                socket=str(settings.paths.socket),
+                listen=settings.listen,
+                tls_cert=None if settings.tls_cert is None else str(settings.tls_cert.absolute()),
+                tls_key=None if settings.tls_key is None else str(settings.tls_key.absolute()),
                 ready=True,
                 reasons=[],
             ),

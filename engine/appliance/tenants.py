@@ -10,6 +10,7 @@ from engine.appliance.keys import KeyCalls
 from engine.appliance.tenant_orders import MEASURED, measured
 from engine.model.backbone import REFERENCE_BYTES_PER_PARAMETER
 from engine.schema import (
+    SCOPES,
     KeyCreate,
     KeyRotate,
     Quota,
@@ -37,13 +38,14 @@ class TenantCalls(KeyCalls):
         return self._tenant(self._core.catalogue.tenants.get(name))
 
     def create_tenant(self, request: TenantCreate) -> TenantCreated:
-        row = TenantRow(request.name, request.weight, request.quota.model_dump(), "", time.time())
-        core = self._core
+        core, now = self._core, time.time()
+        row = TenantRow(request.name, request.weight, request.quota.model_dump(), "", now)
+        first, key = self._new_key(row.name, SCOPES, now)
         with core.changing:
-            core.catalogue.tenants.add(row)
+            core.catalogue.tenants.add(row, first)
             core.tenants.put(row)
-            key = self.create_key(row.name, KeyCreate())
-        return TenantCreated(**self._tenant(row).model_dump(), api_key=key.api_key)
+            core.keys.follow()
+        return TenantCreated(**self._tenant(row).model_dump(), api_key=key)
 
     def change_tenant(self, name: str, patch: TenantPatch) -> Tenant:
         changes = patch.model_dump(exclude_none=True)

@@ -65,10 +65,7 @@ class Usage:
             requests, self._requests = self._requests, Counter()
             last, self._last = self._last, {}
         try:
-            self._catalogue.vplms.touch(last)
-            for month in {month for month, _ in requests}:
-                of_month = {tenant: n for (when, tenant), n in requests.items() if when == month}
-                self._catalogue.usage.add(month, of_month)
+            self._catalogue.usage.add(requests, last)
         except BaseException:
             with self._lock:
                 self._requests += requests

@@ -25,6 +25,7 @@ from engine.schema import (
 )
 from engine.size.shapes import bert_base_bytes
 from store.rows import AdapterRow, VplmRow
+from store.vplm_rows import VplmChanges
 
 
 class VplmCalls(Calls):
@@ -70,15 +71,8 @@ class VplmCalls(Calls):
     def change_vplm(self, id: str, patch: VplmPatch) -> Vplm:
         core = self._core
         with core.changing:
-            row = core.catalogue.vplms.get(id)
-            if patch.domain is not None:
-                row = core.catalogue.vplms.change(id, domain=patch.domain)
-            if patch.mode is not None:
-                row = core.catalogue.vplms.change(id, mode=patch.mode)
-            if "miss" in patch.model_fields_set:
-                row = core.catalogue.vplms.change(id, miss=patch.miss)
+            row = core.catalogue.vplms.change(id, **_changes(patch))
             if patch.pin is not None:
-                row = core.catalogue.vplms.change(id, pinned=patch.pin)
                 core.tiers_of(row.task).pin(row.adapter, pinned=core.pinned(row.adapter))
             core.models.put(row)
         return self._vplm(row)
@@ -213,3 +207,16 @@ class VplmCalls(Calls):
             miss=miss_of(row),
             last_used=core.usage.last_used(row.id, row.last_used),
         )
+
+
+def _changes(patch: VplmPatch) -> VplmChanges:
+    changes: VplmChanges = {}
+    if patch.domain is not None:
+        changes["domain"] = patch.domain
+    if patch.mode is not None:
+        changes["mode"] = patch.mode
+    if "miss" in patch.model_fields_set:
+        changes["miss"] = patch.miss
+    if patch.pin is not None:
+        changes["pinned"] = patch.pin
+    return changes

@@ -17,6 +17,11 @@ class EngineStatus(Answer):
     uptime_s: float
     home: str
     socket: str
+    listen: str | None = None
+    """HOST:PORT on the network, beside the socket; None: the socket alone."""
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    """The files of the certificate that it shows there; None: it speaks HTTP."""
     ready: bool
     reasons: list[str]
     """Why it is not ready."""

@@ -9,19 +9,51 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from engine.schema import AuditEntry
+from store.files import write_fully
 
 MAX_BYTES = 16 << 20
 KEEP = 8
 """Files put aside."""
 
+_ID = re.compile(rb'\{"id":(\d+),')
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """So many entries are there; after each of `gaps`, the id of one, some are missing."""
+
+    entries: int
+    gaps: tuple[int, ...]
+
+
+def trail_of(path: Path, keep: int = KEEP) -> Trail:
+    """What the log at `path` has, with the files put aside; an engine may be adding to it."""
+    entries, gaps, last = 0, [], 0
+    for each in reversed(_files(path, keep)):
+        try:
+            content = each.read_bytes()
+        except FileNotFoundError:
+            continue
+        for line in content.splitlines():
+            # What was cut off when the machine stopped is begun again under the same number.
+            if (found := _ID.match(line)) is None or not line.endswith(b"}"):
+                continue
+            number = int(found[1])
+            if entries and number != last + 1:
+                gaps.append(last)
+            entries, last = entries + 1, number
+    return Trail(entries, tuple(gaps))
 
 
 class AuditLog:
@@ -42,7 +74,7 @@ class AuditLog:
             line = numbered.model_dump_json().encode() + b"\n"
             try:
                 self._make_room(len(line))
-                os.write(self._file, line)
+                self._append(line)
             except OSError as error:
                 log.error("the audit log cannot be written (%s): %s", error, line.decode())
                 return
@@ -75,23 +107,32 @@ class AuditLog:
             os.write(file, b"\n")
         return file
 
+    def _append(self, line: bytes) -> None:
+        """All of it or, if the disk takes a part only, nothing."""
+        before = os.fstat(self._file).st_size
+        try:
+            write_fully(self._file, line)
+        except OSError:
+            os.ftruncate(self._file, before)
+            raise
+
     def _make_room(self, more: int) -> None:
         if os.fstat(self._file).st_size + more <= self._max_bytes:
             return
-        for number in range(self._keep - 1, 0, -1):
-            aside = self._aside(number)
-            if aside.exists():
-                aside.rename(self._aside(number + 1))
-        self._path.rename(self._aside(1))
-        os.close(self._file)
-        self._file = self._opened()
-
-    def _aside(self, number: int) -> Path:
-        return self._path.with_name(f"{self._path.name}.{number}")
+        # Not there: an attempt before this one has put it aside, and could not begin the next.
+        if self._path.exists():
+            for number in range(self._keep - 1, 0, -1):
+                aside = _aside(self._path, number)
+                if aside.exists():
+                    aside.rename(_aside(self._path, number + 1))
+            self._path.rename(_aside(self._path, 1))
+        # What is closed first may be another file by the time it is written to.
+        full, self._file = self._file, self._opened()
+        os.close(full)
 
     def _newest_first(self, q: str = "") -> Iterator[AuditEntry]:
         wanted = q.encode()
-        for path in (self._path, *(self._aside(n) for n in range(1, self._keep + 1))):
+        for path in _files(self._path, self._keep):
             try:
                 lines = path.read_bytes().splitlines()
             except FileNotFoundError:
@@ -104,3 +145,12 @@ class AuditLog:
                 except ValidationError:
                     # Cut off when the machine stopped.
                     continue
+
+
+def _files(path: Path, keep: int) -> list[Path]:
+    """The newest first."""
+    return [path, *(_aside(path, number) for number in range(1, keep + 1))]
+
+
+def _aside(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}")

@@ -6,35 +6,25 @@ import resource
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from engine import __version__
 from engine.client import Client
 from engine.config import MAX_SOCKET_PATH, Paths
 from engine.errors import EngineNotRunning, HmiError
 from engine.logs import KEPT, MAX_BYTES
+from engine.upkeep import door
+from engine.upkeep.finding import Finding, Verdict
 from store.connections import check_structure
 from store.errors import StoreError
+from store.fsck import contradictions
 from store.places import Places
 from store.reading import reading
 from store.seal import Seal
 
-Verdict = Literal["ok", "warn", "fail"]
 _LOW, _VERY_LOW = 5 << 30, 1 << 30
 _DESCRIPTORS = 4096
 _MOST_NAMED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, how it is, and what to do unless that is ok."""
-
-    subject: str
-    verdict: Verdict
-    what: str
-    remedy: str = ""
 
 
 def examine(paths: Paths) -> list[Finding]:
@@ -47,6 +37,9 @@ def examine(paths: Paths) -> list[Finding]:
         _socket,
         _engine,
         _device,
+        door.network,
+        door.keys,
+        door.audit,
         _log,
         _limits,
     )
@@ -102,6 +95,9 @@ def _catalogue(paths: Paths) -> Iterator[Finding]:
         sealed = seal.holds()
         with reading(paths.catalogue) as db:
             check_structure(db, paths.catalogue)
+            for what in contradictions(db):
+                remedy = "hmi restore FILE brings a backup back."
+                yield Finding("catalogue", "fail", f"{paths.catalogue} {what}.", remedy)
     except StoreError as error:
         yield Finding("catalogue", "fail", error.detail, error.remedy)
     else:

@@ -1,10 +1,12 @@
 """`python -m tests.benchmarks.soak --minutes 60`: the reference load for an hour, with everything
 else going on beside it.
 
-An engine on the bundled backbone serves TENANTS x 10 vPLMs at RATE requests a second, by the
-project's own open-loop simulator, one run after the other, while a domain is rebuilt and a vPLM
-trained again and again and vPLMs come and go. The engine's memory, descriptors and threads are
-looked at every second. The first window warms up; the last ones are compared with the one after it.
+An engine serves TENANTS x 10 vPLMs, or those of an existing home, at RATE requests a second, by
+the project's own open-loop simulator, one run after the other, while served domains are rebuilt, a
+vPLM is trained and published and others come and go, again and again. The engine's memory,
+descriptors and threads are looked at every second. The first and the last stretch are compared.
+
+    python -m tests.benchmarks.soak --minutes 60 --home DIR --text FILE --out soak.json
 """
 
 from __future__ import annotations
@@ -16,37 +18,32 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import cycle
 from pathlib import Path
 
 import click
 import psutil
 
-from engine.client import Client, HmiError, Paths
+from engine.bench.population import Population, create_vplms
+from engine.client import Client, Conflict, HmiError, Paths
+from engine.load.texts import demo_texts
 from engine.schema import RebuildRequest, TrainRequest, VplmBulkCreate, VplmCreate
 from hmi_tui.engine_process import start_engine, stop_engine
 
-LABELS = ["billing", "delivery", "praise", "other"]
-EACH = 10
 P99_RATIO = 1.1
 MEMORY_RATIO = 1.05
 SPARE = 8
 """Descriptors and threads that may come and go."""
+START_S = 600.0
 PAUSE_S = 20.0
-WORDS = [
-    "order",
-    "parcel",
-    "refund",
-    "late",
-    "invoice",
-    "great",
-    "broken",
-    "thanks",
-    "price",
-    "card",
-]
+OWN = "zz-soak"
+"""The tenant whose vPLMs change. The simulator asks the first tenants by name, so not this one."""
+LABELS = ["billing", "delivery", "praise", "other"]
+PASSING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +58,17 @@ class Window:
     bytes: float
     descriptors: float
     threads: float
+    trainers_bytes: float
+    """Of its training processes, the most."""
 
 
 class Chores:
     """What goes on beside the load. Failures are counted by what was tried."""
 
-    def __init__(self, paths: Paths) -> None:
-        self._paths = paths
+    def __init__(self, paths: Paths, domains: list[str]) -> None:
+        self._paths, self._domains = paths, cycle(domains)
         self._ended = threading.Event()
-        self.done: dict[str, int] = {}
+        self.done: Counter[str] = Counter()
         self.failed: list[str] = []
         self._number = 0
 
@@ -94,23 +93,24 @@ class Chores:
             while not self._ended.wait(PAUSE_S):
                 try:
                     act(client)
-                    self.done[name] = self.done.get(name, 0) + 1
-                except HmiError as error:
+                    self.done[name] += 1
+                except Exception as error:  # noqa: BLE001  a chore that ended unnoticed is no load
                     self.failed.append(f"{name}: {error}")
 
     def _train(self, client: Client) -> None:
-        request = TrainRequest(vplm="t0000/pupil", dataset="data", epochs=1)
+        request = TrainRequest(vplm=f"{OWN}/pupil", dataset="data", epochs=1)
         self._finish(client, client.train(request).id)
 
     def _rebuild(self, client: Client) -> None:
-        self._finish(client, client.rebuild_domain("support", RebuildRequest(alpha=0.9)).id)
+        domain = next(self._domains)
+        self._finish(client, client.rebuild_domain(domain, RebuildRequest()).id)
 
     def _come_and_go(self, client: Client) -> None:
         self._number += 1
-        request = VplmBulkCreate(
-            tenant="t0000", name=f"passing{self._number}", count=20, labels=LABELS
-        )
+        name = f"passing{self._number}"
+        request = VplmBulkCreate(tenant=OWN, name=name, count=PASSING, labels=LABELS)
         for vplm in client.create_vplms(request):
+            client.classify(vplm, "thank you")
             client.remove_vplm(vplm)
 
     def _finish(self, client: Client, job: str) -> None:
@@ -121,52 +121,49 @@ class Chores:
                 return
 
 
-def furnish(paths: Paths, tenants: int, folder: Path) -> Path:
-    """Tenants, vPLMs, a domain and a dataset; the file of the texts that are asked."""
-    lines = [
-        " ".join(WORDS[(i * k + k) % len(WORDS)] for k in range(1, 5 + i % 12)) for i in range(400)
-    ]
-    texts = folder / "texts.txt"
-    texts.write_text("\n".join(lines))
-    with Client(paths=paths, timeout=120) as client:
-        client.create_domain("support")
-        client.put_corpus("support", iter([texts.read_bytes()]))
-        for number in range(tenants):
-            tenant = f"t{number:04d}"
-            client.create_tenant(tenant)
-            client.create_vplms(
-                VplmBulkCreate(
-                    tenant=tenant, name="v", count=EACH, labels=LABELS, domain="support", rank=16
-                )
-            )
-        client.create_vplm(
-            VplmCreate(tenant="t0000", name="pupil", labels=LABELS, domain="support")
+def furnish(client: Client, folder: Path) -> None:
+    """What the chores work on; nothing happens where it is there already."""
+    rows = folder / "data.jsonl"
+    rows.write_text(
+        "".join(
+            json.dumps({"text": text, "label": LABELS[i % len(LABELS)]}) + "\n"
+            for i, text in enumerate(demo_texts()[:400])
         )
-        rows = folder / "data.jsonl"
-        rows.write_text(
-            "\n".join(
-                json.dumps({"text": line, "label": LABELS[i % 4]}) for i, line in enumerate(lines)
-            )
-        )
-        client.put_dataset("t0000", "data", rows)
-    return texts
+    )
+    with suppress(Conflict):
+        client.create_tenant(OWN)
+    with suppress(Conflict):
+        client.create_vplm(VplmCreate(tenant=OWN, name="pupil", labels=LABELS))
+    client.put_dataset(OWN, "data", rows)
+
+
+def populate(client: Client, tenants: int) -> None:
+    """`tenants` with ten vPLMs each, on a domain with a table, and nothing else."""
+    client.create_domain("support")
+    client.put_corpus("support", iter(["\n".join(demo_texts()).encode()]))
+    for job in client.watch_job(client.rebuild_domain("support", RebuildRequest()).id):
+        assert job.state not in ("failed", "cancelled"), job.error
+    create_vplms(client, Population(tenants), ["support"], lambda line: click.echo(line, err=True))
 
 
 def load_window(
-    paths: Paths, process: psutil.Process, texts: Path, rate: float, seconds: float, seed: int
+    paths: Paths, process: psutil.Process, flags: list[str], seconds: float, seed: int
 ) -> Window:
     """One run of the simulator, with what the engine held meanwhile."""
-    command = [sys.executable, "-m", "engine.load", "--home", str(paths.data.parent)]
-    command += ["--socket", str(paths.socket), "--text", str(texts), "--rate", str(rate)]
+    command = [sys.executable, "-P", "-m", "engine.load", "--socket", str(paths.socket), *flags]
     command += ["--duration", str(seconds), "--seed", str(seed), "--json"]
     held: list[tuple[int, int, int]] = []
+    trainers = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as load:
         while load.poll() is None:
-            # Children (the training process) come and go, and are not the engine.
             held.append((process.memory_info().rss, process.num_fds(), process.num_threads()))
+            with suppress(psutil.NoSuchProcess):
+                trainers = max(trainers, sum(p.memory_info().rss for p in process.children()))
             time.sleep(1.0)
         assert load.stdout is not None
-        report = json.loads(load.stdout.read())
+        told = load.stdout.read()
+    assert load.returncode == 0, f"the simulator ended with {load.returncode}"
+    report = json.loads(told)
     latency = report["latency_s"]
     medians = [statistics.median(column) for column in zip(*held, strict=True)]
     return Window(
@@ -178,13 +175,15 @@ def load_window(
         bytes=medians[0],
         descriptors=medians[1],
         threads=medians[2],
+        trainers_bytes=trainers,
     )
 
 
 def faults_of(windows: list[Window], chores: Chores) -> list[str]:
-    """What is not flat, from the window after the warm-up to the last."""
-    first, last = windows[min(1, len(windows) - 1)], windows[-1]
+    """What is not flat, from the first window to the last."""
+    first, last = windows[0], windows[-1]
     found = [f"a chore failed: {what}" for what in chores.failed]
+    found += [f"{act} was never done" for act in _ACTS if not chores.done[act]]
     if errors := sum(window.errors for window in windows):
         found.append(f"{errors} requests failed")
     if last.p99_s > P99_RATIO * first.p99_s:
@@ -200,32 +199,78 @@ def faults_of(windows: list[Window], chores: Chores) -> list[str]:
     return found
 
 
+_ACTS = ("train", "rebuild", "come_and_go")
+
+
+@contextmanager
+def soaking(paths: Paths, tenants: int, serve: tuple[str, ...]) -> Iterator[tuple[Client, int]]:
+    """An engine of our own on the home, which is made if it is empty; and how many tenants are to
+    be asked. What the chores made is gone afterwards."""
+    start_engine(paths, serve, START_S)
+    try:
+        with tempfile.TemporaryDirectory() as folder, Client(paths=paths, timeout=120) as client:
+            if not client.tenants(limit=1).total:
+                populate(client, tenants)
+            furnish(client, Path(folder))
+            try:
+                yield client, client.tenants(limit=1).total - 1
+            finally:
+                with suppress(HmiError):
+                    client.remove_tenant(OWN)
+    finally:
+        stop_engine(paths, kill=True)
+
+
 @click.command()
 @click.option("--minutes", type=float, default=60.0, show_default=True)
 @click.option("--windows", type=click.IntRange(2), default=6, show_default=True)
+@click.option("--warm", default=180.0, show_default=True, help="Seconds of load before the first.")
 @click.option("--rate", type=float, default=167.0, show_default=True)
-@click.option("--tenants", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--tenants", type=click.IntRange(1), default=1000, show_default=True, help="To make.")
+@click.option("--home", type=click.Path(path_type=Path), help="An existing home, nobody's now.")
+@click.option("--text", type=click.Path(path_type=Path, exists=True), help="A text a line.")
+@click.option("--serve", multiple=True, help="A further word of `hmi serve`, such as --threads=1.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the results here, as JSON.")
-def main(minutes: float, windows: int, rate: float, tenants: int, out: Path | None) -> None:
+def main(
+    minutes: float,
+    windows: int,
+    warm: float,
+    rate: float,
+    tenants: int,
+    home: Path | None,
+    text: Path | None,
+    serve: tuple[str, ...],
+    out: Path | None,
+) -> None:
     """Exit code 1 if anything grew, failed or became slow."""
+    seen: list[Window] = []
     with tempfile.TemporaryDirectory(prefix="hmi-soak-") as folder:
-        paths = Paths.find(Path(folder) / "h")
-        start_engine(paths)
-        try:
-            texts = furnish(paths, tenants, Path(folder))
-            with Client(paths=paths) as client:
-                process = psutil.Process(client.status().engine.pid)
-            chores = Chores(paths)
-            seen: list[Window] = []
+        root = Path(folder) / "h" if home is None else home
+        paths = Paths.find(root, root / "engine.sock")
+        with soaking(paths, tenants, serve) as (client, asked):
+            process = psutil.Process(client.status().engine.pid)
+            domains = [d.name for d in client.domains().data if d.corpus_bytes]
+            flags = ["--rate", str(rate), "--tenants", str(asked)]
+            flags += [] if text is None else ["--text", str(text)]
+            chores = Chores(paths, domains)
             with chores.going_on():
+                if warm:
+                    load_window(paths, process, flags, warm, windows)
                 for number in range(windows):
                     seconds = minutes * 60 / windows
-                    seen.append(load_window(paths, process, texts, rate, seconds, number))
+                    seen.append(load_window(paths, process, flags, seconds, number))
                     click.echo(json.dumps(asdict(seen[-1])), err=True)
-        finally:
-            stop_engine(paths, kill=True)
     faults = faults_of(seen, chores)
-    result = {"windows": [asdict(w) for w in seen], "chores": chores.done, "faults": faults}
+    result = {
+        "rate": rate,
+        "tenants": asked,
+        "domains": domains,
+        "windows": [asdict(window) for window in seen],
+        "p99_ratio": seen[-1].p99_s / seen[0].p99_s,
+        "memory_ratio": seen[-1].bytes / seen[0].bytes,
+        "chores": dict(chores.done),
+        "faults": faults,
+    }
     click.echo(json.dumps(result, indent=2))
     if out is not None:
         out.write_text(json.dumps(result, indent=2))

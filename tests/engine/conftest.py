@@ -64,7 +64,11 @@ def write_checkpoint(folder: Path, layers: int) -> Path:
 @pytest.fixture(scope="session")
 def decoder_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder of the GPT-2 family: 4 layers of 32, 4 heads, tokens of bytes."""
-    folder = tmp_path_factory.mktemp("decoder")
+    return write_decoder(tmp_path_factory.mktemp("decoder"))
+
+
+def write_decoder(folder: Path) -> Path:
+    """The checkpoint of a random one, in `folder`."""
     transformers: Any = importlib.import_module("transformers")
     tokenizers: Any = importlib.import_module("tokenizers")
     bpe = tokenizers.ByteLevelBPETokenizer()

@@ -10,6 +10,7 @@ import numpy as np
 from store import sums
 from store.backbone_files import BackboneFiles
 from store.backup import back_up
+from store.blobs import BlobStore
 from store.catalogue import Catalogue
 from store.places import Places
 from store.rows import DomainRow
@@ -70,6 +71,42 @@ def save_checkpoint(places: Places, catalogue: Catalogue, number: int) -> None:
     sums.write_whole(places.root / "training" / "train-1.checkpoint", f"step {number}".encode())
 
 
+def remove_vplm(places: Places, catalogue: Catalogue, number: int) -> None:
+    adapter = add_vplm(places, catalogue, f"gone{number}", number + 5000)
+    catalogue.vplms.remove(f"acme/gone{number}")
+    catalogue.adapters.remove(adapter)
+    BlobStore(places.blobs).delete(adapter)
+
+
+def remove_dataset(places: Places, catalogue: Catalogue, number: int) -> None:
+    row = put_dataset(places, catalogue, f"gone{number}", f"text {number}")
+    catalogue.datasets.remove("acme", row.name)
+    DatasetFiles(places.datasets).remove(row.path_name)
+
+
+def remove_domain(places: Places, catalogue: Catalogue, number: int) -> None:
+    name = f"gone{number}"
+    CorpusFiles(places.corpora).put(name, [b"first\n"])
+    put_table(places, name, 1)
+    TrafficFiles(places.tables).put(name, {"hits": np.arange(number)})
+    catalogue.domains.add(DomainRow(name, "general", 1, "ready", None, 6, 1, {}, 0.0))
+    catalogue.domains.remove(name)
+    TableFiles(places.tables).remove(name)
+    CorpusFiles(places.corpora).remove(name)
+
+
+def remove_backbone(places: Places, catalogue: Catalogue, number: int) -> None:
+    source = places.root.parent / "checkpoint" / "config.json"
+    BackboneFiles(places.backbones).put("7" * 64, "gone", [source])
+    BackboneFiles(places.backbones).remove("7" * 64)
+
+
+def collect_garbage(places: Places, catalogue: Catalogue, number: int) -> None:
+    blobs = BlobStore(places.blobs)
+    blobs.put({"down": np.full((4, 5), number + 9000, np.float32)}, {})
+    blobs.collect(catalogue.blob_ids, grace=0)
+
+
 def make_backup(places: Places, catalogue: Catalogue, number: int) -> None:
     back_up(places, places.root.parent / "backup")
 
@@ -84,6 +121,11 @@ ACTS: tuple[Act, ...] = (
     save_traffic,
     import_backbone,
     save_checkpoint,
+    remove_vplm,
+    remove_dataset,
+    remove_domain,
+    remove_backbone,
+    collect_garbage,
     make_backup,
 )
 

@@ -67,7 +67,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watched:
 class Fault:
     """Lets the `at`-th call that writes fail (from 1), as `what` says; later ones succeed."""
 
-    CALLS = ("open", "write", "fsync", "rename", "replace", "mkdir")
+    CALLS = ("open", "write", "fsync", "rename", "replace", "mkdir", "unlink", "rmdir")
 
     def __init__(self, at: int, what: int | None) -> None:
         """`what` is an errno; None has the call of `write` take one byte only."""

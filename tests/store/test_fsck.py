@@ -13,6 +13,7 @@ from store.blobs import BlobStore
 from store.catalogue import Catalogue
 from store.fsck import check_home, repair
 from store.places import Places
+from store.rows import KeyRow
 from tests.store.homes import VPLMS, contents, flip, make_home
 
 
@@ -79,6 +80,21 @@ def test_a_row_that_refers_to_nothing_is_named(places: Places) -> None:
         with catalogue._connections.writing() as db:
             db.execute("delete from tenants")
     assert "refer to nothing" in str(check_home(places).faults)
+
+
+def test_a_key_of_nobody_and_a_lost_secret_are_named_and_ask_for_a_backup(places: Places) -> None:
+    with Catalogue(places.catalogue) as catalogue:
+        catalogue.keys.add(KeyRow("hmi-a", "acme", "digest", ("infer",), 1.0))
+        assert check_home(places).faults == ()
+        with catalogue._connections.writing() as db:
+            db.execute("update keys set tenant = 'initech'")
+            db.execute("delete from secrets")
+    told = str(check_home(places).faults)
+    assert "1 rows that refer to nothing" in told
+    assert "has lost the secret" in told
+    for done in repair(places, check_home(places).faults, None, alone=True):
+        assert not done.mended
+        assert "hmi restore" in done.done
 
 
 def test_every_damaged_file_but_the_catalogue_comes_back_from_a_backup(

@@ -41,8 +41,19 @@ def test_a_new_key_ends_others_of_its_holder_and_none_later_than_they_would(
     catalogue.keys.add(_key("hmi-c"), ends=["hmi-a", "hmi-b", "hmi-x"], at=9.0)
     ends = {row.id: row.expires_at for row in catalogue.keys.all()}
     assert ends == {"hmi-a": 9.0, "hmi-b": 5.0, "hmi-c": None, "hmi-x": None}
-    assert catalogue.keys.sweep(6.0) == 1
-    assert {row.id for row in catalogue.keys.all()} == {"hmi-a", "hmi-c", "hmi-x"}
+    catalogue.keys.add(_key("hmi-d", "", created_at=6.0))
+    assert {row.id for row in catalogue.keys.all()} == {"hmi-a", "hmi-c", "hmi-d", "hmi-x"}
+
+
+def test_a_tenant_comes_with_its_first_key_or_not_at_all(catalogue: Catalogue) -> None:
+    catalogue.keys.add(_key("hmi-a"))
+    fresh = replace(catalogue.tenants.get("acme"), name="initech")
+    with pytest.raises(Exists):
+        catalogue.tenants.add(fresh, _key("hmi-a", "initech"))
+    with pytest.raises(NotFound):
+        catalogue.tenants.get("initech")
+    catalogue.tenants.add(fresh, _key("hmi-b", "initech"))
+    assert [row.id for row in catalogue.keys.of("initech")] == ["hmi-b"]
 
 
 def test_a_key_is_removed_by_its_holder_alone(catalogue: Catalogue) -> None:

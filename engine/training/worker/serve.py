@@ -27,7 +27,11 @@ def serve(connection: Connection) -> None:
     began = time.perf_counter()
     take_lowest_priority()
     keep_freed_memory()
-    site = connection.recv()
+    try:
+        site = connection.recv()
+    except EOFError:
+        # The engine was gone before this had begun.
+        return
     models = Models(site)
     orders = Orders()
     threading.Thread(target=_listen, args=(connection, orders), daemon=True).start()

@@ -4,43 +4,90 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
-PATHS = (
-    *("/v1/classify", "/v1/tag", "/v1/predict", "/v1/embeddings", "/v1/completions", "/v1/models"),
-    *("/v1/tenants", "/v1/tenants/acme", "/v1/tenants/acme/keys", "/v1/tenants/acme/key"),
-    *("/v1/tenants/acme/datasets", "/v1/tenants/acme/datasets/d", "/v1/keys", "/v1/audit"),
-    *("/v1/vplms", "/v1/vplms:bulk", "/v1/vplms/acme/a", "/v1/vplms/acme/a/versions"),
-    *("/v1/vplms/acme/a/rollback", "/v1/vplms/acme/a/promote", "/v1/starters", "/v1/starters/x"),
-    *("/v1/domains", "/v1/domains/general", "/v1/domains/x/rebuild", "/v1/domains/general/ngrams"),
-    *("/v1/adapters", "/v1/adapters/ab", "/v1/adapters:adapterhub", "/v1/backbones", "/v1/jobs"),
-    *("/v1/jobs/x", "/v1/storage", "/v1/status", "/v1/spans", "/v1/slots", "/v1/slots/1"),
-    *("/v1/trace", "/metrics", "/livez", "/readyz", "/docs", "/openapi.json", "/v1/nothing"),
-)
+from starlette.routing import Route
+
+from engine.api.app import create_app, routes_of
+from engine.config import Paths, Settings
+
+CLASSIFIER, GENERATOR = "a", "g"
+"""vPLMs that each tenant has."""
+TENANT = "acme"
+_NAMES = {
+    "tenant": TENANT,
+    "owner": TENANT,
+    "name": CLASSIFIER,
+    "domain": "general",
+    "adapter": "ab",
+}
+"""What the parts of a path are called; "x" where nothing is."""
+
+
+def _paths_of_all_routes() -> tuple[str, ...]:
+    settings = Settings(paths=Paths.find("/nowhere"))
+    nobody = cast("Any", None)
+    app = create_app(nobody, settings, audit=nobody, stop=lambda: None)
+    paths = {route.path for route in routes_of(app) if isinstance(route, Route)}
+    named = {re.sub(r"{(\w+)}", lambda part: _NAMES.get(part[1], "x"), path) for path in paths}
+    return (*sorted(named), "/v1/nothing")
+
+
+PATHS = _paths_of_all_routes()
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
 ODD = (
     *("", " ", "\0", "\ud800", "\u202e", "é", "'; drop table vplms; --", "../../../etc/passwd"),
     *("%s%n", "{{7*7}}", "a" * 5000, "acme/a", "acme/a:1", "hmi-000000000000", "all", "1e999"),
 )
+SLOW, GOOD = 0.002, 0.05
+"""Shares of all calls: a slow one takes as long as thousands of others."""
 NUMBERS = (0, -1, 1 << 31, 1 << 63, 1 << 200, 1e308, -0.0, 0.5, True)
 
 
 @dataclass(frozen=True, slots=True)
 class HostileCall:
-    """`sent` goes out as it is, and then the line is shut; `kind` says what the trick is."""
+    """`sent` goes out as it is; `kind` says what the trick is.
+
+    If it is `whole` the answer is waited for; else the line is shut when none comes soon.
+    If it `drips`, what is left of it from there on comes a byte a second until the line is cut.
+    If it is `good`, that is among the calls for which it must be answered with 200.
+    """
 
     kind: str
     sent: bytes
+    whole: bool = False
+    drips: int | None = None
+    good: bool = False
 
 
-def hostile_calls(seed: int, keys: Sequence[str]) -> Iterator[HostileCall]:
-    """Without end; `keys` are tried in turn, and none, and wrong ones."""
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Those that hostile calls try, beside none and wrong ones; and that of a tenant who calls in
+    good faith between them, which no other call has."""
+
+    tried: Sequence[str]
+    tenant: str
+    kept: str
+
+
+def hostile_calls(seed: int, keys: Keyring, slow: float = SLOW) -> Iterator[HostileCall]:
+    """Without end; a share of them is `slow`."""
     chance = random.Random(seed)
     while True:
-        kind = chance.choice(list(KINDS))
-        yield HostileCall(kind, KINDS[kind](chance, keys))
+        if chance.random() < slow:
+            yield _slow(chance, keys.tried)
+        elif chance.random() < GOOD:
+            yield _good(chance, keys)
+        else:
+            kind = chance.choice(list(KINDS))
+            sent = KINDS[kind](chance, keys.tried)
+            # What goes on telling what happens has no end.
+            whole = kind in WHOLE and b"/events" not in sent.partition(b"\r\n")[0]
+            yield HostileCall(kind, sent, whole)
 
 
 def lying_tensors(chance: random.Random) -> bytes:
@@ -110,9 +157,36 @@ def _odd_json(chance: random.Random, keys: Sequence[str]) -> bytes:
 
 
 def _nearly_right(chance: random.Random, keys: Sequence[str]) -> bytes:
-    right: dict[str, object] = {"model": "acme/a", "input": "a good film"}
-    right[chance.choice([*right, "mode", "explain", "nothing"])] = _value(chance)
-    return _request(chance, keys, json.dumps(right).encode(), path="/v1/classify")
+    path, right = _right(chance, TENANT)
+    right[chance.choice([*right, "mode", "explain", "stream", "nothing"])] = _value(chance)
+    return _request(chance, keys, json.dumps(right).encode(), path=path)
+
+
+def _right(chance: random.Random, tenant: str) -> tuple[str, dict[str, object]]:
+    if chance.random() < 0.5:
+        return "/v1/classify", {"model": f"{tenant}/{CLASSIFIER}", "input": "a good film"}
+    asked: dict[str, object] = {"model": f"{tenant}/{GENERATOR}", "prompt": "the film"}
+    asked |= {"max_tokens": 4, "stream": chance.random() < 0.5}
+    if chance.random() < 0.3:
+        asked |= {"n": 2, "stop": "x", "logprobs": 2, "temperature": 0.7, "logit_bias": {"3": -9}}
+    return "/v1/completions", asked
+
+
+def _good(chance: random.Random, keys: Keyring) -> HostileCall:
+    path, right = _right(chance, keys.tenant)
+    body = json.dumps(right).encode()
+    lines = [b"POST " + path.encode() + b" HTTP/1.1", b"Host: hmi", b"Connection: close"]
+    lines += [b"Authorization: Bearer " + keys.kept.encode(), b"Content-Type: application/json"]
+    lines += [b"Content-Length: " + str(len(body)).encode(), b"", body]
+    return HostileCall("good faith", b"\r\n".join(lines), whole=True, good=True)
+
+
+def _slow(chance: random.Random, keys: Sequence[str]) -> HostileCall:
+    _, right = _right(chance, TENANT)
+    whole = _request(chance, keys, json.dumps(right).encode(), length=b"100000")
+    head = whole.index(b"\r\n\r\n") + 4
+    drips = chance.choice([1, head // 2, head, head + 1])
+    return HostileCall("slow", whole + bytes(100), drips=drips)
 
 
 def _deep(chance: random.Random, keys: Sequence[str]) -> bytes:
@@ -123,7 +197,7 @@ def _deep(chance: random.Random, keys: Sequence[str]) -> bytes:
 
 def _oversized(chance: random.Random, keys: Sequence[str]) -> bytes:
     if chance.random() < 0.5:
-        body = json.dumps({"model": "acme/a", "input": "x " * 40_000}).encode()
+        body = json.dumps({"model": f"{TENANT}/{CLASSIFIER}", "input": "x " * 40_000}).encode()
         return _request(chance, keys, body)
     length = chance.choice([b"99999999999", b"9" * 30, str(1 << 40).encode()])
     return _request(chance, keys, b"{}", length=length)
@@ -135,7 +209,7 @@ def _truncated(chance: random.Random, keys: Sequence[str]) -> bytes:
 
 
 def _encodings(chance: random.Random, keys: Sequence[str]) -> bytes:
-    text = json.dumps({"model": "acme/a", "input": "é"}, ensure_ascii=False)
+    text = json.dumps({"model": f"{TENANT}/{CLASSIFIER}", "input": "é"}, ensure_ascii=False)
     body = chance.choice(
         [
             text.encode("utf-16"),
@@ -273,3 +347,5 @@ KINDS: dict[str, Callable[[random.Random, Sequence[str]], bytes]] = {
     "chunked": _chunked,
     "noise": _noise,
 }
+WHOLE = {"odd JSON", "nearly right", "deep", "encodings", "paths", "lying tensors", "uploads"}
+"""Kinds whose requests are as long as they say."""

@@ -13,9 +13,12 @@ from tests.benchmarks.fuzz.hostile import HostileCall
 PATIENCE_S = 60.0
 """Whatever takes longer has hung: slow lines are cut off after ten seconds."""
 PAUSE_S = 0.5
-"""So long a line is left open that is not answered."""
+"""So long a line is left open for the answer to what may be no whole request."""
 MOST = 4096
 """Bytes of an answer that are looked at."""
+DRIP_S = 1.0
+CUT_S = 30.0
+"""By then a slow line has been cut off."""
 
 
 @dataclass(slots=True)
@@ -27,6 +30,14 @@ class Verdict:
     by_status: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
+    def __add__(self, later: Verdict) -> Verdict:
+        return Verdict(
+            self.calls + later.calls,
+            self.by_kind + later.by_kind,
+            self.by_status + later.by_status,
+            self.wrong + later.wrong,
+        )
+
     def note(self, call: HostileCall, answer: bytes | None) -> None:
         """`answer` is all that was said, None if the line was neither answered nor shut."""
         self.calls += 1
@@ -35,6 +46,7 @@ class Verdict:
         self.by_status[told] += 1
         # 503 is declared; whatever else begins with 5 is a failure of the engine.
         failed = told in ("hung", "no HTTP") or (told.startswith("5") and told != "503")
+        failed = failed or (call.good and told != "200")
         if failed and len(self.wrong) < 20:
             self.wrong.append(
                 f"{call.kind}: {call.sent[:300]!r} -> {told}: {(answer or b'')[:300]!r}"
@@ -63,22 +75,46 @@ async def besiege(
         while left > 0:
             left -= 1
             call = next(calls)
-            verdict.note(call, await _asked(host, port, call.sent))
+            ask = _asked if call.drips is None else _dripped
+            verdict.note(call, await ask(host, port, call))
 
     await asyncio.gather(*(one_after_the_other() for _ in range(at_once)))
     return verdict
 
 
-async def _asked(host: str, port: int, sent: bytes) -> bytes | None:
+async def _dripped(host: str, port: int, call: HostileCall) -> bytes | None:
+    """Byte after byte, until it is answered or cut off."""
+    reader, writer = await asyncio.open_connection(host, port)
+    heard = asyncio.ensure_future(reader.read())
+    try:
+        async with asyncio.timeout(CUT_S):
+            writer.write(call.sent[: call.drips])
+            for byte in call.sent[call.drips :]:
+                await asyncio.wait({heard}, timeout=DRIP_S)
+                if heard.done():
+                    break
+                writer.write(bytes([byte]))
+            with suppress(OSError):
+                return await heard
+            return b""
+    except TimeoutError:
+        return None
+    finally:
+        heard.cancel()
+        writer.transport.abort()
+
+
+async def _asked(host: str, port: int, call: HostileCall) -> bytes | None:
     reader, writer = await asyncio.open_connection(host, port)
     answer = b""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            with suppress(ConnectionError):
-                writer.write(sent)
+            # It may be hung up on at any moment.
+            with suppress(OSError):
+                writer.write(call.sent)
                 await writer.drain()
                 try:
-                    async with asyncio.timeout(PAUSE_S):
+                    async with asyncio.timeout(None if call.whole else PAUSE_S):
                         answer = await reader.read(MOST)
                 except TimeoutError:
                     # It waits for more, and there is none.

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.benchmarks.kills.ring import Ring
+
 Probs = tuple[float, ...]
 TOLERANCE = 1e-3
 """How far a probability may move with its batch mates."""
@@ -25,11 +27,18 @@ class Promises:
     gone: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
     answers: dict[str, Probs] = field(default_factory=dict)
-    digest: str = ""
-    """What the tenant's key is known by; `rotating` while another has not been acknowledged."""
-    rotating: bool = False
+    trainings: set[str] = field(default_factory=set)
+    """Jobs that were accepted and have not been seen to end."""
+    published: dict[int, str] = field(default_factory=dict)
+    """Of the vPLM that others are promoted to: its versions' adapters."""
+    ring: Ring = field(default_factory=Ring)
     epoch: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
+    """Calls that changed something and were answered, by the name that the audit log has for them;
+    `audited` are those that were found there, up to the entry `entered`."""
+    audited: Counter[str] = field(default_factory=Counter)
+    entered: int = 0
     broken: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -54,6 +54,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "completions": {"model": "acme/polarity", "prompt": "good"},
 }
 """For routes whose body says whose the thing is, acme's."""
+OTHERWISE: dict[str, dict[str, Any]] = {"completions": {"stream": True}}
+"""Routes that answer in another way too, and what of the body asks for it."""
 SHARED = {"version", "openapi", "swagger_ui_html", "swagger_ui_redirect", "starter"}
 """What every tenant sees alike."""
 LISTS = {"tenants", "vplms", "jobs", "models", "starters"}
@@ -97,6 +99,8 @@ def _routes() -> list[Asked]:
         for method in sorted((route.methods or set()) - {"HEAD"}):
             access = ACCESS.get(route.name, Access("operator", "manage"))
             found.append(Asked(route.name, method, path, body, access))
+            if isinstance(body, dict) and route.name in OTHERWISE:
+                found.append(replace(found[-1], body=body | OTHERWISE[route.name]))
     return found
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from engine.config import Paths
-from engine.upkeep.doctor import Finding, examine
+from engine.upkeep.doctor import examine
+from engine.upkeep.finding import Finding
 from store.catalogue import Catalogue
 from tests.store.homes import flip, make_home
 
