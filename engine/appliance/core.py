@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from engine.appliance.chronicle import Chronicle
@@ -80,6 +81,7 @@ class Core:
         self.backbone_files = BackboneFiles(paths.backbones)
         self.tables = TableFiles(paths.tables)
         self.traffic_files = TrafficFiles(paths.tables)
+        """Whatever backbone it is of."""
         self.corpora = CorpusFiles(paths.corpora)
         self.datasets = DatasetFiles(paths.datasets)
         self.mended = mend(self.catalogue)
@@ -92,10 +94,11 @@ class Core:
             settings.threads, os.cpu_count() or 1, overlap=overlap, device=device
         )
         self.threads.apply()
-        shelves = Shelves(self.blobs, self.tables, self.traffic_files, self.catalogue.domains.all)
+        shelves = Shelves(
+            self.catalogue, self.blobs, self.tables, partial(TrafficFiles, paths.tables)
+        )
         self.stack = Stack.load(self._chosen_backbone(), settings, shelves, device, phase)
         phase("starting the pipeline")
-        self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
         arena = self.tiers.arena
         self.tenants = TenantBook(self.catalogue)
         self.generators = load_generators(
@@ -165,6 +168,10 @@ class Core:
             self.threads.total,
         )
 
+    def stacks(self) -> list[Stack]:
+        """All there are, the classifiers' first."""
+        return [self.stack]
+
     @property
     def backbone(self) -> Backbone:
         return self.stack.backbone
@@ -180,6 +187,10 @@ class Core:
     @property
     def ledger(self) -> TrafficLedger:
         return self.stack.ledger
+
+    @property
+    def epochs(self) -> EpochBook:
+        return self.stack.epochs
 
     @property
     def inspection(self) -> TableInspection:
@@ -205,11 +216,9 @@ class Core:
         self.pipeline.stop()
         if self.generators is not None:
             self.generators.close()
-        self.tiers.close()
+        self.stack.close()
         self.jobs.stop()
-        self.ledger.save()
         self._write_usage()
-        self.inspection.stop()
         self.gpu.close()
         self.catalogue.close()
 
@@ -277,11 +286,11 @@ class Core:
         return chosen
 
     def _write_usage(self) -> None:
-        try:
-            self.usage.save()
-            self.epochs.save()
-        except StoreError as error:
-            log.error("what tenants asked lately cannot be written down: %s", error)
+        for save in (self.stack.save, self.usage.save):
+            try:
+                save()
+            except StoreError as error:
+                log.error("what was asked lately cannot be written down: %s", error)
 
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""
