@@ -32,6 +32,7 @@ from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, pick_device
+from engine.schema import Kind
 from engine.serving.admission import Admission
 from engine.serving.draft import BatchLimits
 from engine.serving.pipeline import Pipeline
@@ -170,7 +171,20 @@ class Core:
 
     def stacks(self) -> list[Stack]:
         """All there are, the classifiers' first."""
-        return [self.stack]
+        return [self.stack, *([] if self.generators is None else [self.generators.stack])]
+
+    def stack_for(self, kind: Kind) -> Stack:
+        """As `stack_of`, by the kind of vPLM."""
+        return self.stack_of("generate" if kind == "generator" else "classify")
+
+    def stack_of(self, task: str) -> Stack:
+        """That of the backbone which vPLMs of that task are made for. Unavailable if nothing here
+        can generate."""
+        if task != "generate":
+            return self.stack
+        if self.generators is None:
+            raise no_generators()
+        return self.generators.stack
 
     @property
     def backbone(self) -> Backbone:
@@ -208,7 +222,7 @@ class Core:
         """Where adapters of vPLMs of that task are; the classifiers' for generators that no
         decoder is there for, which nobody can ask."""
         if task == "generate" and self.generators is not None:
-            return self.generators.tiers
+            return self.generators.stack.tiers
         return self.tiers
 
     def close(self) -> None:
@@ -256,22 +270,14 @@ class Core:
 
     def shape_of(self, task: str) -> AdapterShape:
         """Of adapters for that task. Unavailable if nothing here can generate."""
-        if task != "generate":
-            return self.adapter_shape
-        if self.generators is None:
-            raise no_generators()
-        return self.generators.adapter_shape
+        return self.stack_of(task).adapter_shape
 
     def knowledge_of(self, task: str, domain: str) -> Knowledge:
         """What a vPLM of that task uses in `domain` now. NotFound; Unavailable as of shape_of."""
-        if task != "generate":
-            return self.tree.take(domain)
-        if self.generators is None:
-            raise no_generators()
-        return self.generators.knowledge
+        return self.stack_of(task).tree.take(domain)
 
     def _all_tiers(self) -> list[AdapterTiers]:
-        return [self.tiers, *([] if self.generators is None else [self.generators.tiers])]
+        return [stack.tiers for stack in self.stacks()]
 
     def _chosen_backbone(self) -> Path | None:
         """The folder that --backbone names, or that of the imported one that it names."""
@@ -286,7 +292,7 @@ class Core:
         return chosen
 
     def _write_usage(self) -> None:
-        for save in (self.stack.save, self.usage.save):
+        for save in (*(stack.save for stack in self.stacks()), self.usage.save):
             try:
                 save()
             except StoreError as error:

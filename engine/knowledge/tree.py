@@ -33,7 +33,8 @@ class DomainTree:
         cache: RowCache | None = None,
         read: Callable[[str], Hplm] | None = None,
     ) -> None:
-        """`damage` says why `general` cannot serve; then no domain can, but in exact mode.
+        """`damage` says why `general` cannot serve; then no domain that uses it can, but in exact
+        mode.
 
         `cache` keeps computed rows, for all nodes; `read` loads a node's own hPLM by blob id.
         """
@@ -184,6 +185,8 @@ class DomainTree:
         for name, row in self._rows.items():
             chain = self._chain(name)
             own = next((self._damage[n] for n in chain if n in self._damage), None)
+            # Below an encoder of its own, a general one that cannot serve harms nobody.
+            general = None if self._lineage(name) else self._encoder_damage
             before = self._nodes.get(name)
             traffic = Traffic() if before is None else before.traffic
             used = self._hplms.of(self._lineage(name))
@@ -200,7 +203,7 @@ class DomainTree:
                 view,
                 used.hplm.encoder,
                 used.hplm.bridge,
-                self._encoder_damage or own,
+                general or own,
                 None if self._cache is None else self._cache.share(used.number),
                 traffic,
             )
