@@ -57,6 +57,11 @@ class DomainTree:
         """The root's, which serves all nodes but those that have their own and their children."""
         return self._hplms.general
 
+    @property
+    def _kind(self) -> str:
+        """What to add to a command that is meant for these tables."""
+        return " --kind generator" if self.general.encoder.shape.causal else ""
+
     def hplms(self) -> list[Hplm]:
         """All that are in memory."""
         return self._hplms.loaded()
@@ -163,7 +168,7 @@ class DomainTree:
         except (StoreError, HmiError) as error:
             self._damage[row.name] = Damage(
                 f'The table of domain "{row.name}" cannot be used: {error.detail}',
-                f"Rebuild it with hmi domain rebuild {row.name}, or ask in exact mode.",
+                f"Rebuild it with hmi domain rebuild {row.name}{self._kind}, or ask in exact mode.",
                 "table_damaged",
             )
 
