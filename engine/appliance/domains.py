@@ -200,9 +200,9 @@ class DomainCalls(Calls):
                 stack.epochs.forget(name)
             core.tables.remove(name)
             core.corpora.remove(name)
-            for row in known:
-                if row.encoder is not None:
-                    core.forget_blob(row.encoder)
+            for each in known:
+                if each.encoder is not None:
+                    core.forget_blob(each.encoder)
             for stack in core.stacks():
                 sums.remove(checkpoint_of(core, name, stack.sha256))
             core.mended.discard(name)
