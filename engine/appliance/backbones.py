@@ -129,15 +129,9 @@ def _name_of(folder: Path) -> str:
 def _tables(core: Core) -> dict[str, list[str]]:
     """The domains that have a table, by the sha256 of the backbone that it was made for."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for row in core.catalogue.domains.all():
-        if not row.epoch:
-            continue
-        try:
-            meta = core.tables.open(row.name, row.epoch).manifest.meta
-        except StoreError:
-            # It is damaged, and said to be elsewhere.
-            continue
-        found[str(meta.get("backbone_sha256", ""))].append(row.name)
+    for row in core.catalogue.domains.known():
+        if row.epoch:
+            found[row.backbone].append(row.name)
     return found
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from engine.appliance.chronicle import Chronicle
@@ -31,6 +32,7 @@ from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, pick_device
+from engine.schema import Kind
 from engine.serving.admission import Admission
 from engine.serving.draft import BatchLimits
 from engine.serving.pipeline import Pipeline
@@ -80,6 +82,7 @@ class Core:
         self.backbone_files = BackboneFiles(paths.backbones)
         self.tables = TableFiles(paths.tables)
         self.traffic_files = TrafficFiles(paths.tables)
+        """Whatever backbone it is of."""
         self.corpora = CorpusFiles(paths.corpora)
         self.datasets = DatasetFiles(paths.datasets)
         self.mended = mend(self.catalogue)
@@ -92,10 +95,11 @@ class Core:
             settings.threads, os.cpu_count() or 1, overlap=overlap, device=device
         )
         self.threads.apply()
-        shelves = Shelves(self.blobs, self.tables, self.traffic_files, self.catalogue.domains.all)
+        shelves = Shelves(
+            self.catalogue, self.blobs, self.tables, partial(TrafficFiles, paths.tables)
+        )
         self.stack = Stack.load(self._chosen_backbone(), settings, shelves, device, phase)
         phase("starting the pipeline")
-        self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
         arena = self.tiers.arena
         self.tenants = TenantBook(self.catalogue)
         self.generators = load_generators(
@@ -165,6 +169,23 @@ class Core:
             self.threads.total,
         )
 
+    def stacks(self) -> list[Stack]:
+        """All there are, the classifiers' first."""
+        return [self.stack, *([] if self.generators is None else [self.generators.stack])]
+
+    def stack_for(self, kind: Kind) -> Stack:
+        """As `stack_of`, by the kind of vPLM."""
+        return self.stack_of("generate" if kind == "generator" else "classify")
+
+    def stack_of(self, task: str) -> Stack:
+        """That of the backbone which vPLMs of that task are made for. Unavailable if nothing here
+        can generate."""
+        if task != "generate":
+            return self.stack
+        if self.generators is None:
+            raise no_generators()
+        return self.generators.stack
+
     @property
     def backbone(self) -> Backbone:
         return self.stack.backbone
@@ -182,6 +203,10 @@ class Core:
         return self.stack.ledger
 
     @property
+    def epochs(self) -> EpochBook:
+        return self.stack.epochs
+
+    @property
     def inspection(self) -> TableInspection:
         return self.stack.inspection
 
@@ -197,7 +222,7 @@ class Core:
         """Where adapters of vPLMs of that task are; the classifiers' for generators that no
         decoder is there for, which nobody can ask."""
         if task == "generate" and self.generators is not None:
-            return self.generators.tiers
+            return self.generators.stack.tiers
         return self.tiers
 
     def close(self) -> None:
@@ -205,11 +230,9 @@ class Core:
         self.pipeline.stop()
         if self.generators is not None:
             self.generators.close()
-        self.tiers.close()
+        self.stack.close()
         self.jobs.stop()
-        self.ledger.save()
         self._write_usage()
-        self.inspection.stop()
         self.gpu.close()
         self.catalogue.close()
 
@@ -247,22 +270,14 @@ class Core:
 
     def shape_of(self, task: str) -> AdapterShape:
         """Of adapters for that task. Unavailable if nothing here can generate."""
-        if task != "generate":
-            return self.adapter_shape
-        if self.generators is None:
-            raise no_generators()
-        return self.generators.adapter_shape
+        return self.stack_of(task).adapter_shape
 
     def knowledge_of(self, task: str, domain: str) -> Knowledge:
         """What a vPLM of that task uses in `domain` now. NotFound; Unavailable as of shape_of."""
-        if task != "generate":
-            return self.tree.take(domain)
-        if self.generators is None:
-            raise no_generators()
-        return self.generators.knowledge
+        return self.stack_of(task).tree.take(domain)
 
     def _all_tiers(self) -> list[AdapterTiers]:
-        return [self.tiers, *([] if self.generators is None else [self.generators.tiers])]
+        return [stack.tiers for stack in self.stacks()]
 
     def _chosen_backbone(self) -> Path | None:
         """The folder that --backbone names, or that of the imported one that it names."""
@@ -277,11 +292,11 @@ class Core:
         return chosen
 
     def _write_usage(self) -> None:
-        try:
-            self.usage.save()
-            self.epochs.save()
-        except StoreError as error:
-            log.error("what tenants asked lately cannot be written down: %s", error)
+        for save in (*(stack.save for stack in self.stacks()), self.usage.save):
+            try:
+                save()
+            except StoreError as error:
+                log.error("what was asked lately cannot be written down: %s", error)
 
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""

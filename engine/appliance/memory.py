@@ -5,22 +5,16 @@ from __future__ import annotations
 import torch
 
 from engine.appliance.core import Core
+from engine.appliance.stack import Stack
 from engine.schema import DeviceStatus
 
 
 def memory_of(core: Core) -> dict[str, int]:
     """Bytes by owner, as far as the engine knows."""
-    known = core.tree.all()
-    use = core.tiers.use()
-    owners = {
-        "backbone": core.backbone.bytes,
-        "encoders": sum(hplm.nbytes for hplm in core.tree.hplms()),
-        "table indexes": sum(knowledge.view.index_bytes for knowledge in known),
-        "traffic counts": sum(each.view.hits.nbytes + each.traffic.nbytes for each in known),
-        "row cache": core.row_cache.use().bytes,
-        "host cache": use["host"].bytes,
-        "adapter slots": core.tiers.arena.nbytes,
-    }
+    owners = _of(core.stack)
+    if core.generators is not None:
+        cache = core.generators.generator.use().cache_used
+        owners["generators"] = cache + sum(_of(core.generators.stack).values())
     if core.backbone.device.type == "cuda":
         owners["device, all"] = int(torch.cuda.memory_allocated(core.backbone.device))
     return owners
@@ -42,3 +36,16 @@ def device_memory_of(core: Core, sample: DeviceStatus) -> dict[str, int]:
     if sample.used_bytes is not None:
         owners["other processes"] = max(0, sample.used_bytes - own)
     return {owner: held for owner, held in owners.items() if held}
+
+
+def _of(stack: Stack) -> dict[str, int]:
+    known = stack.tree.all()
+    return {
+        "backbone": stack.backbone.bytes,
+        "encoders": sum(hplm.nbytes for hplm in stack.tree.hplms()),
+        "table indexes": sum(knowledge.view.index_bytes for knowledge in known),
+        "traffic counts": sum(each.view.hits.nbytes + each.traffic.nbytes for each in known),
+        "row cache": stack.row_cache.use().bytes,
+        "host cache": stack.tiers.use()["host"].bytes,
+        "adapter slots": stack.tiers.arena.nbytes,
+    }
