@@ -311,3 +311,15 @@ def m012_keys_of_tenants_and_of_the_operator(db: Database) -> None:
                 }
             )
     db.execute("update tenants set key_digest = ''")
+
+
+@MIGRATIONS()
+def m014_backbone_of_a_vplm(db: Database) -> None:
+    db.table("vplms").add_column("backbone", str, not_null_default="")
+    # Until here it was said by what its adapter was made for, and by that alone.
+    db.execute("""
+        update vplms set backbone = coalesce(
+            (select json_extract(metadata, '$.backbone_sha256') from adapters
+             where id = vplms.adapter and json_valid(metadata)), '')
+    """)
+    db.table("vplms").create_index(["backbone"])

@@ -30,6 +30,7 @@ VPLMS = TableKind(
         "domain": "domain",
         "mode": "mode",
         "task": "task",
+        "backbone": "backbone",
         "rank": "rank",
         "version": "version",
         "pinned": "pinned",
@@ -160,11 +161,13 @@ class VplmRows:
             missing = absent(db, ADAPTERS, [adapter])
             if missing is not None:
                 raise missing
+            made = self._adapters.read(db, (adapter,))
             changes = {
                 "adapter": adapter,
                 "accuracy": accuracy,
                 "version": row.version + 1,
-                "rank": self._adapters.read(db, (adapter,)).rank,
+                "rank": made.rank,
+                "backbone": made.metadata.get("backbone_sha256", ""),
             }
             now = self._rows.change(db, _key(vplm), changes)
             version = VersionRow(

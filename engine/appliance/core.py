@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import threading
@@ -18,12 +19,13 @@ from engine.appliance.inspection import TableInspection
 from engine.appliance.key_ring import KeyRing
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
-from engine.appliance.stack import Shelves, Stack
+from engine.appliance.stack import Shelves, Stack, Surroundings
+from engine.appliance.stacks import Stacks
 from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
 from engine.appliance.usage import Usage
 from engine.config import Settings
-from engine.knowledge.retrieve import Knowledge, MissPolicy
+from engine.knowledge.retrieve import Knowledge
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.traffic_file import TrafficLedger
 from engine.knowledge.tree import DomainTree
@@ -32,7 +34,6 @@ from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, pick_device
 from engine.serving.admission import Admission
-from engine.serving.draft import BatchLimits
 from engine.serving.pipeline import Pipeline
 from engine.serving.scheduler import Scheduler
 from engine.serving.threads import ThreadShare
@@ -55,8 +56,6 @@ from store.traffic_files import TrafficFiles
 
 log = logging.getLogger(__name__)
 
-_IN_FLIGHT = 2
-"""A batch may take up so large a share of the slots: the next one needs some too."""
 _IDLE_RATE = 1.0
 """Requests a second under which the engine counts as idle."""
 
@@ -87,23 +86,32 @@ class Core:
         phase("sweeping what an earlier engine left unfinished")
         sweep_debris(self)
         device = pick_device(settings.device)
-        overlap = settings.pipeline == "on"
         self.threads = ThreadShare.divided(
-            settings.threads, os.cpu_count() or 1, overlap=overlap, device=device
+            settings.threads,
+            os.cpu_count() or 1,
+            overlap=settings.pipeline == "on",
+            device=device,
         )
         self.threads.apply()
+        self.tenants = TenantBook(self.catalogue)
         shelves = Shelves(self.blobs, self.tables, self.traffic_files, self.catalogue.domains.all)
-        self.stack = Stack.load(self._chosen_backbone(), settings, shelves, device, phase)
+        around = Surroundings(
+            self.threads,
+            self.tenants.weight,
+            # Nothing is served before the engine is open.
+            lambda record: self.chronicle.batch(record),
+            lambda move: self.chronicle.move(move),
+            itertools.count(1),
+        )
+        own = Stack.load(self._chosen_backbone(), settings, shelves, around, device, phase)
+        self.stacks = Stacks(own)
         phase("starting the pipeline")
         self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
-        arena = self.tiers.arena
-        self.tenants = TenantBook(self.catalogue)
         self.generators = load_generators(
             settings,
             shelves,
             device,
             self.tenants.weight,
-            # Nothing is generated before the engine is open.
             lambda record: self.chronicle.round(record),
             phase,
         )
@@ -115,31 +123,8 @@ class Core:
         self.admission = Admission(self.tenants.terms)
         self.refused: Counter[str] = Counter()
         """Requests refused with 429 since start, by reason."""
-        self.queue = Scheduler(
-            settings.queue_tokens,
-            standing=self.tiers.standing,
-            weight=self.tenants.weight,
-            slo_ms=settings.slo_ms,
-        )
-        self.tiers.on_ready = self.queue.wake
-        swaps = SwapNews(self.tiers, events)
-        self.chronicle = Chronicle(
-            events, metrics, self.totals, lambda: self.queue.size()[0], swaps.tell
-        )
-        self.tiers.on_move = self.chronicle.move
-        miss: MissPolicy = "backoff" if settings.miss == "backoff" else "compute"
-        self.pipeline = Pipeline(
-            self.backbone,
-            self.tree,
-            self.tiers,
-            self.queue,
-            BatchLimits(settings.batch_tokens, max(1, arena.slots // _IN_FLIGHT)),
-            miss,
-            self.threads,
-            self.chronicle.batch,
-            "exact" if settings.damaged == "exact" else "refuse",
-            overlap=overlap,
-        )
+        swaps = SwapNews(self.stacks, events)
+        self.chronicle = Chronicle(events, metrics, self.totals, self.stacks.waiting, swaps.tell)
         self.jobs = Jobs(
             self.catalogue.jobs,
             self.threads,
@@ -154,16 +139,29 @@ class Core:
         self.changing = threading.RLock()
         """Held by calls that change what vPLMs there are."""
         self.gpu.start()
-        self.pipeline.start()
+        own.pipeline.start()
         log.info(
             "ready: %s on %s in %s, %d vPLMs, %d adapter slots, %d threads",
             self.backbone.checkpoint.name,
             device,
             str(self.backbone.dtype).removeprefix("torch."),
             self.catalogue.vplms.count(),
-            arena.slots,
+            self.tiers.arena.slots,
             self.threads.total,
         )
+
+    @property
+    def stack(self) -> Stack:
+        """The engine's own."""
+        return self.stacks.own
+
+    @property
+    def queue(self) -> Scheduler:
+        return self.stack.queue
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.stack.pipeline
 
     @property
     def backbone(self) -> Backbone:
@@ -202,14 +200,12 @@ class Core:
 
     def close(self) -> None:
         """Stop serving, then jobs, then let go of the store."""
-        self.pipeline.stop()
+        self.stacks.stop()
         if self.generators is not None:
             self.generators.close()
-        self.tiers.close()
         self.jobs.stop()
-        self.ledger.save()
+        self.stacks.close()
         self._write_usage()
-        self.inspection.stop()
         self.gpu.close()
         self.catalogue.close()
 
@@ -285,7 +281,7 @@ class Core:
 
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""
-        quiet = self.queue.size()[0] == 0 and not self._generating()
+        quiet = self.stacks.waiting() == 0 and not self._generating()
         return quiet and self.metrics.rates().requests_per_s < _IDLE_RATE
 
     def busy(self) -> bool:
@@ -294,7 +290,7 @@ class Core:
         self._lately.append((now, batches))
         while now - self._lately[0][0] > 1.0:
             self._lately.popleft()
-        if self.queue.size()[0] > 0 or self._generating():
+        if self.stacks.waiting() > 0 or self._generating():
             return True
         return batches - self._lately[0][1] > _IDLE_RATE
 

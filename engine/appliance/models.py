@@ -68,6 +68,7 @@ class ModelBook:
                 miss_of(row),
                 row.version,
                 task_name(row.task),
+                row.backbone,
             )
         if row.pinned:
             self._tiers(row.task).pin(row.adapter, pinned=True)

@@ -1,12 +1,13 @@
-"""What belongs to one backbone and no other: all whose shape, or whose rows, are its own.
+"""What belongs to one backbone and no other: all whose shape, or whose rows, are its own, and the
+pipeline that computes with them.
 
-An engine has one of these. The rest of it (catalogue, queue, tenants, jobs) knows no shape.
+The rest of an engine (catalogue, tenants, admission, jobs) knows no shape.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +19,20 @@ from engine.config import Settings
 from engine.errors import HmiError
 from engine.knowledge.encoder_file import general_hplm, load_hplm
 from engine.knowledge.hplm import Hplm
-from engine.knowledge.retrieve import Damage
+from engine.knowledge.retrieve import Damage, MissPolicy
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.traffic_file import TrafficLedger
 from engine.knowledge.tree import DomainTree
 from engine.memory.arena import AdapterArena
+from engine.memory.counters import Move
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, load_backbone, pick_dtype
+from engine.serving.draft import BatchLimits
+from engine.serving.pipeline import Pipeline
+from engine.serving.record import BatchRecord
+from engine.serving.scheduler import Scheduler
+from engine.serving.threads import ThreadShare
 from store.blobs import BlobStore
 from store.errors import StoreError
 from store.rows import DomainRow
@@ -36,6 +43,8 @@ log = logging.getLogger(__name__)
 
 ARENA_RANK = 64
 """The rank of the arena's slots, and so the highest a vPLM may have."""
+_IN_FLIGHT = 2
+"""A batch may take up so large a share of the slots: the next one needs some too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +57,22 @@ class Shelves:
     domains: Callable[[], list[DomainRow]]
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the pipelines of all stacks have in common: the cores, the tenants' weights, who hears
+    of batches and adapters, and how batches are numbered."""
+
+    threads: ThreadShare
+    weight: Callable[[str], float]
+    on_batch: Callable[[BatchRecord], None]
+    on_move: Callable[[Move], None]
+    numbers: Iterator[int]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """A loaded backbone, the tree of domains in its shape with the rows computed lately, and the
-    arena with the tiers of adapters that fit it."""
+    """A loaded backbone, the tree of domains in its shape with the rows computed lately, the arena
+    with the tiers of adapters that fit it, and its own queue and pipeline."""
 
     folder: Path | None
     """Where the backbone was loaded from; None for the bundled one."""
@@ -62,6 +83,13 @@ class Stack:
     inspection: TableInspection
     adapter_shape: AdapterShape
     tiers: AdapterTiers
+    queue: Scheduler
+    pipeline: Pipeline
+
+    @property
+    def sha256(self) -> str:
+        """Of the backbone's weights."""
+        return self.backbone.checkpoint.sha256
 
     @classmethod
     def load(
@@ -69,6 +97,7 @@ class Stack:
         folder: Path | None,
         settings: Settings,
         shelves: Shelves,
+        around: Surroundings,
         device: torch.device,
         phase: Callable[[str], None],
     ) -> Stack:
@@ -99,7 +128,50 @@ class Stack:
         adapter_shape = AdapterShape(upper, backbone.shape.hidden, ARENA_RANK)
         arena = AdapterArena(adapter_shape, settings.device_cache, device, backbone.dtype)
         tiers = AdapterTiers(BlobSource(shelves.blobs, backbone), arena, settings.host_cache)
-        return cls(folder, backbone, row_cache, tree, ledger, inspection, adapter_shape, tiers)
+        tiers.on_move = around.on_move
+        queue = Scheduler(
+            settings.queue_tokens,
+            standing=tiers.standing,
+            weight=around.weight,
+            slo_ms=settings.slo_ms,
+        )
+        tiers.on_ready = queue.wake
+        miss: MissPolicy = "backoff" if settings.miss == "backoff" else "compute"
+        pipeline = Pipeline(
+            backbone,
+            tree,
+            tiers,
+            queue,
+            BatchLimits(settings.batch_tokens, max(1, arena.slots // _IN_FLIGHT)),
+            miss,
+            around.threads,
+            around.on_batch,
+            "exact" if settings.damaged == "exact" else "refuse",
+            overlap=settings.pipeline == "on",
+            numbers=around.numbers,
+        )
+        return cls(
+            folder,
+            backbone,
+            row_cache,
+            tree,
+            ledger,
+            inspection,
+            adapter_shape,
+            tiers,
+            queue,
+            pipeline,
+        )
+
+    def stop(self) -> None:
+        """Finish the batches under way and refuse what waits."""
+        self.pipeline.stop()
+        self.tiers.close()
+
+    def close(self) -> None:
+        """Put down what was counted; it has stopped."""
+        self.ledger.save()
+        self.inspection.stop()
 
 
 def _general(

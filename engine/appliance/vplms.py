@@ -174,6 +174,7 @@ class VplmCalls(Calls):
                 created_at=now,
                 miss=spec.miss,
                 task=start.task,
+                backbone=adapter.metadata.get("backbone_sha256", ""),
             )
             for name, adapter in zip(names, adapters, strict=True)
         ]
