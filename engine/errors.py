@@ -159,6 +159,19 @@ class Unavailable(HmiError):
     default_code = "unavailable"
 
 
+class NotLoaded(Unavailable):
+    """A backbone is not in memory, and will be or may be; `retry_after` is in seconds."""
+
+    title = "Not loaded"
+    default_code = "backbone_loading"
+
+    def __init__(
+        self, detail: str, *, retry_after: float = 1.0, remedy: str = "", code: str = ""
+    ) -> None:
+        super().__init__(detail, remedy=remedy, code=code)
+        self.retry_after = retry_after
+
+
 class Damaged(HmiError):
     """A file does not hold what it should: wrong checksum, wrong shape, cut short."""
 

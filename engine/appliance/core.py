@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engine.appliance.chronicle import Chronicle
@@ -17,21 +17,25 @@ from engine.appliance.epochs import EpochBook
 from engine.appliance.generator_stack import load_generators, no_generators
 from engine.appliance.inspection import TableInspection
 from engine.appliance.key_ring import KeyRing
+from engine.appliance.known_backbones import KnownBackbone, KnownBackbones, known_of
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
-from engine.appliance.stack import Shelves, Stack, Surroundings
-from engine.appliance.stacks import Stacks
+from engine.appliance.source import BlobSource
+from engine.appliance.stack import Shelves, Stack, StackPlan, Surroundings, domains_of, untabled
+from engine.appliance.stacks import Stacks, Upkeep
 from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
 from engine.appliance.usage import Usage
-from engine.config import Settings
+from engine.config import DEFAULT_SPLIT, Settings
+from engine.errors import Damaged
 from engine.knowledge.retrieve import Knowledge
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.traffic_file import TrafficLedger
 from engine.knowledge.tree import DomainTree
+from engine.memory.counters import TierName
 from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
-from engine.model.adapters import AdapterShape
+from engine.model.adapters import AdapterShape, AdapterWeights
 from engine.model.backbone import Backbone, pick_device
 from engine.serving.admission import Admission
 from engine.serving.pipeline import Pipeline
@@ -50,12 +54,15 @@ from store.catalogue import Catalogue
 from store.errors import NotFound, StoreError
 from store.places import Places
 from store.restore import settle
+from store.rows import AdapterRow, DomainRow, VplmRow
 from store.tables import TableFiles
 from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
 
 log = logging.getLogger(__name__)
 
+_NAMED = 12
+"""Characters of a sha256 that tell one backbone from others."""
 _IDLE_RATE = 1.0
 """Requests a second under which the engine counts as idle."""
 
@@ -85,7 +92,9 @@ class Core:
         """Domains that hung from nothing or in a ring, and hang below the root since the start."""
         phase("sweeping what an earlier engine left unfinished")
         sweep_debris(self)
-        device = pick_device(settings.device)
+        self.device = device = pick_device(settings.device)
+        self.changing = threading.RLock()
+        """Held by calls that change what vPLMs there are."""
         self.threads = ThreadShare.divided(
             settings.threads,
             os.cpu_count() or 1,
@@ -94,8 +103,10 @@ class Core:
         )
         self.threads.apply()
         self.tenants = TenantBook(self.catalogue)
-        shelves = Shelves(self.blobs, self.tables, self.traffic_files, self.catalogue.domains.all)
-        around = Surroundings(
+        self._shelves = shelves = Shelves(
+            self.blobs, self.tables, self.traffic_files, self.catalogue.domains.all
+        )
+        self._around = around = Surroundings(
             self.threads,
             self.tenants.weight,
             # Nothing is served before the engine is open.
@@ -103,8 +114,31 @@ class Core:
             lambda move: self.chronicle.move(move),
             itertools.count(1),
         )
-        own = Stack.load(self._chosen_backbone(), settings, shelves, around, device, phase)
-        self.stacks = Stacks(own)
+        plan = StackPlan.of_own(settings, *self._chosen_backbone())
+        own = Stack.load(plan, settings, shelves, around, device, phase)
+        self.known = KnownBackbones(
+            own.backbone,
+            self.catalogue.backbones,
+            self.backbone_files,
+            given=settings.backbone is not None,
+        )
+        """The backbones that vPLMs may have."""
+        self.watch: Callable[[Stack], Callable[[], None]] = lambda _: lambda: None
+        """Begins to watch the pipeline of a further backbone; called again, what it gives ends
+        that."""
+        self.stacks = Stacks(
+            own,
+            Upkeep(
+                settings.further_backbones,
+                settings.further_idle_s,
+                self._load_further,
+                self._open_further,
+                lambda sha256: bool(self.catalogue.backbones.pinned(sha256)),
+                self.name_of,
+                self.known.get,
+                self.changing,
+            ),
+        )
         phase("starting the pipeline")
         self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
         self.generators = load_generators(
@@ -116,6 +150,7 @@ class Core:
             phase,
         )
         """None: no vPLM can generate."""
+        self._decoder = None if self.generators is None else known_of(self.generators.decoder)
         self.models = ModelBook(self.catalogue, self.tiers_of)
         self.usage = Usage(self.catalogue)
         self.tariff = TariffFile(paths.config)
@@ -136,8 +171,6 @@ class Core:
         self._lately: deque[tuple[float, int]] = deque()
         self.gpu = GpuSampler(device.index or 0)
         self.host = HostSampler()
-        self.changing = threading.RLock()
-        """Held by calls that change what vPLMs there are."""
         self.gpu.start()
         own.pipeline.start()
         log.info(
@@ -191,12 +224,26 @@ class Core:
     def tiers(self) -> AdapterTiers:
         return self.stack.tiers
 
-    def tiers_of(self, task: str) -> AdapterTiers:
-        """Where adapters of vPLMs of that task are; the classifiers' for generators that no
-        decoder is there for, which nobody can ask."""
-        if task == "generate" and self.generators is not None:
-            return self.generators.tiers
-        return self.tiers
+    def tiers_of(self, backbone: str) -> AdapterTiers | None:
+        """Where adapters for the backbone with that sha256 are; None while it is not loaded."""
+        decoder = self.generators
+        if decoder is not None and backbone == decoder.decoder.sha256:
+            return decoder.tiers
+        stack = self.stacks.get(backbone)
+        return None if stack is None else stack.tiers
+
+    def tier_of(self, adapter: str, backbone: str) -> TierName:
+        """The fastest tier that holds it now."""
+        tiers = self.tiers_of(backbone)
+        return "disk" if tiers is None else tiers.tier(adapter)
+
+    def read_adapter(self, row: AdapterRow) -> AdapterWeights:
+        """Its weights, from wherever they are; no tier changes, and nothing is loaded for it."""
+        backbone = row.metadata.get("backbone_sha256", "")
+        tiers = self.tiers_of(backbone)
+        if tiers is not None:
+            return tiers.read(row.id)
+        return BlobSource(self.blobs, self.backbone_with(backbone)).read(row.id)
 
     def close(self) -> None:
         """Stop serving, then jobs, then let go of the store."""
@@ -235,42 +282,97 @@ class Core:
         with contextlib.suppress(NotFound):
             self.blobs.delete(adapter, self.catalogue.knows_blob)
 
-    def backbone_of(self, task: str) -> Backbone:
-        """What vPLMs of that task are made for; the classifiers' where there is no decoder."""
-        if task == "generate" and self.generators is not None:
-            return self.generators.decoder
-        return self.backbone
+    def backbone_of(self, row: VplmRow) -> KnownBackbone:
+        """What the vPLM's adapters are made for. Unavailable if that is not here, or nothing
+        here can generate."""
+        if row.task == "generate":
+            return self.generators_backbone()
+        return self.known.get(row.backbone)
 
-    def shape_of(self, task: str) -> AdapterShape:
-        """Of adapters for that task. Unavailable if nothing here can generate."""
-        if task != "generate":
-            return self.adapter_shape
-        if self.generators is None:
+    def generators_backbone(self) -> KnownBackbone:
+        """Unavailable if nothing here can generate."""
+        if self.generators is None or self._decoder is None:
             raise no_generators()
-        return self.generators.adapter_shape
+        return self._decoder
 
-    def knowledge_of(self, task: str, domain: str) -> Knowledge:
-        """What a vPLM of that task uses in `domain` now. NotFound; Unavailable as of shape_of."""
-        if task != "generate":
-            return self.tree.take(domain)
-        if self.generators is None:
-            raise no_generators()
-        return self.generators.knowledge
+    def find_backbone(self, sha256: str) -> KnownBackbone | None:
+        """The backbone, or the generators', with these weights."""
+        decoder = self._decoder
+        if self.generators is not None and decoder is not None and sha256 == decoder.sha256:
+            return decoder
+        return self.known.find(sha256)
+
+    def backbone_with(self, sha256: str) -> KnownBackbone:
+        """The same. Unavailable if it is not here."""
+        return self.find_backbone(sha256) or self.known.get(sha256)
+
+    def name_of(self, backbone: str) -> str:
+        """What people call the backbone with that sha256; the sum's beginning if it is not here."""
+        found = self.find_backbone(backbone)
+        return backbone[:_NAMED] if found is None else found.id
+
+    @contextlib.contextmanager
+    def knowledge_of(self, row: VplmRow) -> Iterator[Knowledge]:
+        """What the vPLM uses in its domain now; its backbone is loaded meanwhile. NotFound;
+        Unavailable as of backbone_of."""
+        if row.task == "generate":
+            if self.generators is None:
+                raise no_generators()
+            yield self.generators.knowledge
+            return
+        with self.stacks.held(row.backbone) as stack:
+            yield stack.tree.take(row.domain)
+
+    def put_domain(self, row: DomainRow) -> None:
+        """The domain is new, or hangs elsewhere now; the caller holds `changing`."""
+        for stack in self.stacks.loaded():
+            stack.tree.put(row if stack.plan.own else untabled(row))
+
+    def remove_domain(self, name: str) -> None:
+        """The domain is gone; the caller holds `changing`."""
+        for stack in self.stacks.loaded():
+            stack.tree.remove(name)
 
     def _all_tiers(self) -> list[AdapterTiers]:
-        return [self.tiers, *([] if self.generators is None else [self.generators.tiers])]
+        classifiers = [stack.tiers for stack in self.stacks.loaded()]
+        return [*classifiers, *([] if self.generators is None else [self.generators.tiers])]
 
-    def _chosen_backbone(self) -> Path | None:
-        """The folder that --backbone names, or that of the imported one that it names."""
-        chosen = self.settings.backbone
+    def _chosen_backbone(self) -> tuple[Path | None, int]:
+        """The folder that --backbone names, or that of the imported one that it names, and how many
+        of its layers come from tables."""
+        chosen, split = self.settings.backbone, self.settings.split
         if chosen is None or chosen.is_dir():
-            return chosen
+            return chosen, split or DEFAULT_SPLIT
         name, _, version = str(chosen).partition(":")
         for row in self.catalogue.backbones.all():
             if row.name == name and version in ("", str(row.version)):
                 self.backbone_files.check(row.sha256, row.name)
-                return self.backbone_files.folder(row.sha256, row.name)
-        return chosen
+                return self.backbone_files.folder(row.sha256, row.name), split or row.split
+        return chosen, split or DEFAULT_SPLIT
+
+    def _load_further(self, sha256: str, phase: Callable[[str], None]) -> Stack:
+        """Beside the engine's own."""
+        known = self.known.get(sha256)
+        if known.origin == "imported":
+            self.backbone_files.check(sha256, known.name)
+        plan = StackPlan.of_further(self.settings, known)
+        stack = Stack.load(plan, self.settings, self._shelves, self._around, self.device, phase)
+        if stack.sha256 != sha256:
+            raise Damaged(
+                f'The weights of backbone "{known.id}" have sha256 {stack.sha256}, not {sha256}: '
+                f"{known.folder}",
+                remedy="Restore the folder from a backup, or import the backbone again.",
+                code="backbone_damaged",
+            )
+        return stack
+
+    def _open_further(self, stack: Stack) -> Callable[[], None]:
+        """Let it serve, with the domains and pins that there are now."""
+        stack.tree.load(domains_of(stack.plan, self._shelves))
+        for adapter in self.catalogue.backbones.pinned(stack.sha256):
+            stack.tiers.pin(adapter, pinned=True)
+        stack.pipeline.start()
+        return self.watch(stack)
 
     def _write_usage(self) -> None:
         try:

@@ -62,7 +62,7 @@ class DomainCalls(Calls):
             core.catalogue.domains.add(row)
             # What an engine that was killed left of a domain of that name is not this one's.
             core.corpora.remove(request.name)
-            core.tree.put(row)
+            core.put_domain(row)
         return self.domain(request.name)
 
     def change_domain(self, name: str, update: DomainUpdate) -> Domain:
@@ -70,7 +70,7 @@ class DomainCalls(Calls):
         with core.changing:
             if update.parent is not None:
                 self._refuse_while_rebuilt(name)
-                core.tree.put(core.catalogue.domains.change(name, parent=update.parent))
+                core.put_domain(core.catalogue.domains.change(name, parent=update.parent))
                 core.mended.discard(name)
             if policy := update.policy():
                 before = core.catalogue.domains.get(name).policy
@@ -180,7 +180,7 @@ class DomainCalls(Calls):
             # First the vPLMs, then the tree: a request that waits finds where its vPLM is now.
             for row in core.catalogue.vplms.all():
                 core.models.put(row)
-            core.tree.remove(name)
+            core.remove_domain(name)
             core.tables.remove(name)
             core.corpora.remove(name)
             if encoder is not None:

@@ -89,7 +89,8 @@ class InferenceCalls(Asking):
         )
 
     async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
-        own = self._core.backbone.shape.hidden
+        core = self._core
+        own = core.backbone_with(core.models.take(request.model).backbone).hidden
         if request.dimensions not in (None, own):
             raise BadInput(
                 f"The backbone's vectors have {own} dimensions, and were not trained to be cut to "
@@ -115,9 +116,10 @@ class InferenceCalls(Asking):
             timing=timing_of(asked),
         )
 
-    def _explained(self, asked: Asked) -> list[list[TokenOrigin]]:
+    @staticmethod
+    def _explained(asked: Asked) -> list[list[TokenOrigin]]:
         """Each text's tokens with where their rows came from; none of one in exact mode."""
-        spell = self._core.backbone.tokenizer.convert_ids_to_tokens
+        spell = asked.backbone.tokenizer.convert_ids_to_tokens
         return [
             [
                 TokenOrigin(text=str(spell(token)), source=origin.source, node=origin.node)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from engine.appliance.inspection import TableInspection
+from engine.appliance.known_backbones import KnownBackbone
 from engine.appliance.source import BlobSource
 from engine.config import Settings
 from engine.errors import HmiError
@@ -58,6 +59,50 @@ class Shelves:
 
 
 @dataclass(frozen=True, slots=True)
+class StackPlan:
+    """Which backbone a stack is of, and what it may take: bytes, and workers that compute (None: as
+    many as there are teams of threads). `encoder` None: the one that comes with it, if one does."""
+
+    folder: Path | None
+    """None: the bundled one's."""
+    split: int
+    encoder: Path | None
+    host_cache: int
+    device_cache: int
+    table_cache: int
+    own: bool
+    workers: int | None = None
+
+    @classmethod
+    def of_own(cls, settings: Settings, folder: Path | None, split: int) -> StackPlan:
+        """The engine's own, which may take what the operator gave."""
+        return cls(
+            folder,
+            split,
+            settings.encoder,
+            settings.host_cache,
+            settings.device_cache,
+            settings.table_cache,
+            own=True,
+        )
+
+    @classmethod
+    def of_further(cls, settings: Settings, known: KnownBackbone) -> StackPlan:
+        """One beside it: a share of each cache on top, and one team of threads."""
+        share = settings.further_share
+        return cls(
+            None if known.origin == "bundled" else known.folder,
+            known.split,
+            None,
+            int(share * settings.host_cache),
+            int(share * settings.device_cache),
+            int(share * settings.table_cache),
+            own=False,
+            workers=1,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the pipelines of all stacks have in common: the cores, the tenants' weights, who hears
     of batches and adapters, and how batches are numbered."""
@@ -74,12 +119,12 @@ class Stack:
     """A loaded backbone, the tree of domains in its shape with the rows computed lately, the arena
     with the tiers of adapters that fit it, and its own queue and pipeline."""
 
-    folder: Path | None
-    """Where the backbone was loaded from; None for the bundled one."""
+    plan: StackPlan
     backbone: Backbone
     row_cache: RowCache
     tree: DomainTree
-    ledger: TrafficLedger
+    ledger: TrafficLedger | None
+    """None: what its domains are asked is not kept from one start to the next."""
     inspection: TableInspection
     adapter_shape: AdapterShape
     tiers: AdapterTiers
@@ -94,7 +139,7 @@ class Stack:
     @classmethod
     def load(
         cls,
-        folder: Path | None,
+        plan: StackPlan,
         settings: Settings,
         shelves: Shelves,
         around: Surroundings,
@@ -104,20 +149,22 @@ class Stack:
         """Load everything; `phase` hears what. Raises HmiError or StoreError."""
         phase("loading the backbone")
         backbone = load_backbone(
-            folder, device=device, dtype=pick_dtype(device), split=settings.split
+            plan.folder, device=device, dtype=pick_dtype(device), split=plan.split
         )
         phase("loading the general encoder")
-        general, damage = _general(backbone, settings, shelves)
+        general, damage = _general(backbone, plan, shelves)
         phase("opening the tables")
 
         def own_hplm(blob: str) -> Hplm:
             return load_hplm(shelves.blobs.verified(blob), backbone).to(device)
 
-        row_cache = RowCache(settings.table_cache, backbone.shape.hidden)
+        row_cache = RowCache(plan.table_cache, backbone.shape.hidden)
         tree = DomainTree(shelves.tables, general.to(device), damage, row_cache, own_hplm)
-        tree.load(shelves.domains())
-        ledger = TrafficLedger(shelves.traffic, tree, backbone.checkpoint.sha256)
-        ledger.load()
+        tree.load(domains_of(plan, shelves))
+        ledger = None
+        if plan.own:
+            ledger = TrafficLedger(shelves.traffic, tree, backbone.checkpoint.sha256)
+            ledger.load()
         inspection = TableInspection(shelves.tables, tree)
         inspection.begin()
         for found in {knowledge.damage for knowledge in tree.all()}:
@@ -126,8 +173,8 @@ class Stack:
         phase("laying out the adapter arena")
         upper = backbone.shape.layers - backbone.split
         adapter_shape = AdapterShape(upper, backbone.shape.hidden, ARENA_RANK)
-        arena = AdapterArena(adapter_shape, settings.device_cache, device, backbone.dtype)
-        tiers = AdapterTiers(BlobSource(shelves.blobs, backbone), arena, settings.host_cache)
+        arena = AdapterArena(adapter_shape, plan.device_cache, device, backbone.dtype)
+        tiers = AdapterTiers(BlobSource(shelves.blobs, backbone), arena, plan.host_cache)
         tiers.on_move = around.on_move
         queue = Scheduler(
             settings.queue_tokens,
@@ -146,12 +193,14 @@ class Stack:
             miss,
             around.threads,
             around.on_batch,
-            "exact" if settings.damaged == "exact" else "refuse",
+            # Nobody was promised tables for a backbone that none can be built for.
+            "exact" if settings.damaged == "exact" or not plan.own else "refuse",
             overlap=settings.pipeline == "on",
+            workers=plan.workers,
             numbers=around.numbers,
         )
         return cls(
-            folder,
+            plan,
             backbone,
             row_cache,
             tree,
@@ -170,18 +219,46 @@ class Stack:
 
     def close(self) -> None:
         """Put down what was counted; it has stopped."""
-        self.ledger.save()
+        if self.ledger is not None:
+            self.ledger.save()
         self.inspection.stop()
 
+    def memory(self) -> dict[str, int]:
+        """Bytes by owner."""
+        known, use = self.tree.all(), self.tiers.use()
+        return {
+            "backbone": self.backbone.bytes,
+            "encoders": sum(hplm.nbytes for hplm in self.tree.hplms()),
+            "table indexes": sum(knowledge.view.index_bytes for knowledge in known),
+            "traffic counts": sum(each.view.hits.nbytes + each.traffic.nbytes for each in known),
+            "row cache": self.row_cache.use().bytes,
+            "host cache": use["host"].bytes,
+            "adapter slots": self.tiers.arena.nbytes,
+        }
 
-def _general(
-    backbone: Backbone, settings: Settings, shelves: Shelves
-) -> tuple[Hplm, Damage | None]:
-    """The root's own if it was trained here, else --encoder's or ours."""
-    for row in shelves.domains():
+    def device_memory(self) -> dict[str, int]:
+        """Of these, what lies on the device."""
+        here = ("backbone", "encoders", "adapter slots")
+        return {owner: held for owner, held in self.memory().items() if owner in here}
+
+
+def domains_of(plan: StackPlan, shelves: Shelves) -> list[DomainRow]:
+    """The domains as the plan's backbone sees them: tables and encoders are the engine's own."""
+    rows = shelves.domains()
+    return rows if plan.own else [untabled(row) for row in rows]
+
+
+def untabled(row: DomainRow) -> DomainRow:
+    """A domain whose tables and encoder are another backbone's."""
+    return replace(row, epoch=0, encoder=None)
+
+
+def _general(backbone: Backbone, plan: StackPlan, shelves: Shelves) -> tuple[Hplm, Damage | None]:
+    """The root's own if it was trained here, else the plan's or ours."""
+    for row in domains_of(plan, shelves):
         if row.parent is None and row.encoder is not None:
             try:
                 return load_hplm(shelves.blobs.verified(row.encoder), backbone), None
             except (HmiError, StoreError) as error:
                 log.error("the trained general encoder is not used: %s %s", error, error.remedy)
-    return general_hplm(settings.encoder, backbone)
+    return general_hplm(plan.encoder, backbone)

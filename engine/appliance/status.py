@@ -11,6 +11,7 @@ from engine import __version__
 from engine.appliance.core import Core
 from engine.appliance.domains import DomainCalls
 from engine.appliance.memory import device_memory_of, memory_of
+from engine.appliance.stack import Stack
 from engine.appliance.training import TrainingCalls
 from engine.knowledge.tree import ROOT
 from engine.model.backbone import Backbone
@@ -21,6 +22,7 @@ from engine.schema import (
     GeneratorStatus,
     Job,
     LatencyStatus,
+    LoadedBackbone,
     Problem,
     QueueStatus,
     Status,
@@ -29,6 +31,7 @@ from engine.schema import (
     Tier,
     TierStatus,
 )
+from engine.serving.scheduler import LineUse
 
 _BUSIEST = 5
 """Tenants whose queues, or whose traffic, are shown."""
@@ -52,6 +55,7 @@ class StatusCalls(DomainCalls, TrainingCalls):
                 reasons=[],
             ),
             backbone=_backbone(core.backbone),
+            backbones=loaded_of(core),
             generators=_generators(core),
             device=_device(core),
             host=host,
@@ -98,14 +102,13 @@ class StatusCalls(DomainCalls, TrainingCalls):
                     remedy="Free some, or move the home (--home) to a larger disk.",
                 )
             )
-        depth, tokens = core.queue.size()
-        if tokens > core.queue.limit_tokens // 2:
-            problems.append(
-                Problem(
-                    what=f"{depth} texts are waiting; the engine is asked for more than it can do.",
-                    remedy="Lower the load, or raise --threads or use a faster device.",
-                )
-            )
+        for queue in (stack.queue for stack in core.stacks.loaded()):
+            depth, tokens = queue.size()
+            if tokens > queue.limit_tokens // 2:
+                what = f"{depth} texts are waiting; the engine is asked for more than it can do."
+                remedy = "Lower the load, or raise --threads or use a faster device."
+                problems.append(Problem(what=what, remedy=remedy))
+                break
         return problems
 
 
@@ -114,19 +117,38 @@ def busiest_of(core: Core) -> list[TenantRate]:
     return sorted(known, key=lambda each: (-each.requests_per_s, each.tenant))[:_BUSIEST]
 
 
+def loaded_of(core: Core) -> list[LoadedBackbone]:
+    """The backbones in memory, the engine's own first."""
+    return [
+        LoadedBackbone(
+            id=core.name_of(stack.sha256),
+            sha256=stack.sha256,
+            own=stack.plan.own,
+            vplms=core.catalogue.backbones.users(stack.sha256),
+            waiting=stack.queue.size()[0],
+            fallback=_fallback(stack),
+            by_owner=stack.memory(),
+        )
+        for stack in core.stacks.loaded()
+    ]
+
+
+def _fallback(stack: Stack) -> str | None:
+    """Why a further backbone answers in exact mode alone, if it does."""
+    damage = stack.tree.take(ROOT).damage
+    return None if stack.plan.own or damage is None else damage.detail
+
+
 def queue_of(core: Core) -> QueueStatus:
-    depth, tokens = core.queue.size()
+    """Of all backbones together; the latency model is that of the engine's own."""
+    queues = [stack.queue for stack in core.stacks.loaded()]
+    sizes = [queue.size() for queue in queues]
     report = core.queue.report()
     return QueueStatus(
-        depth=depth,
-        tokens=tokens,
-        limit_tokens=core.queue.limit_tokens,
-        busiest=[
-            TenantQueue(
-                tenant=each.tenant, texts=each.texts, tokens=each.tokens, oldest_s=each.oldest
-            )
-            for each in core.queue.busiest(_BUSIEST)
-        ],
+        depth=sum(texts for texts, _ in sizes),
+        tokens=sum(tokens for _, tokens in sizes),
+        limit_tokens=sum(queue.limit_tokens for queue in queues),
+        busiest=_busiest([line for queue in queues for line in queue.busiest(_BUSIEST)]),
         latency=LatencyStatus(
             batches=report.batches, error=report.error, coefficients=dict(report.coefficients)
         ),
@@ -135,9 +157,24 @@ def queue_of(core: Core) -> QueueStatus:
     )
 
 
+def _busiest(lines: list[LineUse]) -> list[TenantQueue]:
+    """A tenant may have a line in each queue."""
+    by_tenant: dict[str, TenantQueue] = {}
+    for line in lines:
+        before = by_tenant.get(line.tenant)
+        by_tenant[line.tenant] = TenantQueue(
+            tenant=line.tenant,
+            texts=line.texts + (0 if before is None else before.texts),
+            tokens=line.tokens + (0 if before is None else before.tokens),
+            oldest_s=max(line.oldest, 0.0 if before is None else before.oldest_s),
+        )
+    return sorted(by_tenant.values(), key=lambda each: -each.tokens)[:_BUSIEST]
+
+
 def tiers_of(core: Core) -> dict[Tier, TierStatus]:
     adapters = core.catalogue.adapters
-    host = core.tiers.use()["host"].counters
+    uses = core.stacks.use()
+    host = uses["host"].counters
     tiers: dict[Tier, TierStatus] = {
         # What the host tier misses is read from disk, which has everything.
         "disk": TierStatus(
@@ -151,7 +188,7 @@ def tiers_of(core: Core) -> dict[Tier, TierStatus]:
             seconds=0.0,
         )
     }
-    for name, use in core.tiers.use().items():
+    for name, use in uses.items():
         counters = use.counters
         tiers[name] = TierStatus(
             resident=use.resident,

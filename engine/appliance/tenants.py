@@ -20,6 +20,7 @@ from engine.schema import (
     TenantPatch,
 )
 from store.errors import BadInput
+from store.holdings import OnBackbone
 from store.rows import TenantRow
 
 
@@ -100,12 +101,12 @@ class TenantCalls(KeyCalls):
         rates, tariff = core.metrics.tenants(), core.tariff.now()
         asked, trained = core.usage.requests(), core.usage.training_seconds()
         holdings = core.catalogue.holdings.of_all(row.name for row in rows)
+        spread = core.catalogue.holdings.on_backbones(row.name for row in rows)
         data: list[Tenant] = []
         for row in rows:
             rate = rates.get(row.name)
             held = holdings[row.name]
-            heads = held.labels * (core.backbone.shape.hidden + 1) * REFERENCE_BYTES_PER_PARAMETER
-            dedicated = held.vplms * core.backbone.dedicated_bytes + heads
+            dedicated = sum(self._dedicated(each) for each in spread[row.name])
             requests, training = asked.get(row.name, 0), trained.get(row.name, 0.0)
             data.append(
                 Tenant(
@@ -132,3 +133,11 @@ class TenantCalls(KeyCalls):
                 )
             )
         return data
+
+    def _dedicated(self, held: OnBackbone) -> int:
+        """Bytes of as many private copies; none of a backbone that is not here, for who knows."""
+        backbone = self._core.find_backbone(held.backbone)
+        if backbone is None:
+            return 0
+        heads = held.labels * (backbone.hidden + 1) * REFERENCE_BYTES_PER_PARAMETER
+        return held.vplms * backbone.dedicated_bytes + heads

@@ -27,7 +27,7 @@ class TrainingCalls(Calls):
         check_room(core, vplm)
         trained = core.usage.training_seconds().get(vplm.tenant, 0.0)
         check_training(core.catalogue, vplm.tenant, trained)
-        limit = core.shape_of(vplm.task).rank
+        limit = core.backbone_of(vplm).adapter_shape.rank
         if request.rank is not None and request.rank > limit:
             raise BadInput(
                 f"Rank {request.rank} does not fit: the arena's slots are made for rank {limit}.",

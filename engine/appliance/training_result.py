@@ -67,7 +67,7 @@ def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str,
     with core.blobs.keeping():
         stored = store_adapters(
             core.blobs,
-            core.backbone_of(trained.vplm.task),
+            core.backbone_of(trained.vplm),
             [AdapterWeights(**dict(trained.tensors))],
             domain=trained.vplm.domain,
             labels=trained.vplm.labels,

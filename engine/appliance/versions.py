@@ -64,6 +64,7 @@ class VersionCalls(VplmCalls):
             row = core.catalogue.vplms.get(id)
             adapter = core.catalogue.adapters.get(request.adapter)
             check_head(adapter, len(row.labels), task_name(row.task))
+            self._check_backbone(row, adapter.metadata.get("backbone_sha256", ""), adapter.id[:12])
             named = adapter.metadata.get("labels", "")
             if named and tuple(named.split("\n")) != row.labels:
                 raise BadInput(
@@ -97,10 +98,22 @@ class VersionCalls(VplmCalls):
                     remedy=f"Start another from it: hmi vplm create TENANT/NAME --from {row.id}.",
                     code="labels_differ",
                 )
+            self._check_backbone(target, row.backbone, row.id)
             number = row.version if request.version is None else request.version
             version = core.catalogue.versions.get(row.tenant, row.name, number)
             return self._published(
                 target, Publication(version.adapter, version.accuracy, "promoted", version.id)
+            )
+
+    def _check_backbone(self, target: VplmRow, sha256: str, source: str) -> None:
+        if sha256 != target.backbone:
+            name = self._core.name_of
+            raise BadInput(
+                f'{source} is made for the backbone "{name(sha256)}", "{target.id}" has '
+                f'"{name(target.backbone)}": the one means nothing on the other.',
+                remedy="Train it on that backbone instead: hmi train "
+                f"{target.id} DATA, with the same rows.",
+                code="adapter_mismatch",
             )
 
     def _published(self, row: VplmRow, publication: Publication) -> Published:

@@ -11,6 +11,7 @@ from engine.appliance.publishing import forget_versions
 from engine.appliance.source import store_adapters
 from engine.appliance.starting import Start, start_of, weights_of
 from engine.appliance.vplm_room import check_bytes, check_count, check_rank
+from engine.model.backbone import REFERENCE_BYTES_PER_PARAMETER
 from engine.schema import (
     BulkCreated,
     Created,
@@ -23,8 +24,12 @@ from engine.schema import (
     VplmPatch,
     VplmSpec,
 )
+from engine.schema.base import PLACES
 from engine.size.shapes import bert_base_bytes
+from store.adapter_rows import Built
 from store.rows import AdapterRow, VplmRow
+
+_GONE = Built(0, "")
 
 
 class VplmCalls(Calls):
@@ -40,9 +45,9 @@ class VplmCalls(Calls):
         offset = offset_of(cursor)
         known = self._core.catalogue.vplms
         rows, total = known.page(q, tenant, sort, limit, offset, fuzzy=fuzzy)
-        sizes = self._core.catalogue.adapters.bytes_of(row.adapter for row in rows)
+        built = self._core.catalogue.adapters.built(row.adapter for row in rows)
         return VplmPage(
-            data=[self._vplm(row, sizes.get(row.adapter, 0)) for row in rows],
+            data=[self._vplm(row, built.get(row.adapter, _GONE)) for row in rows],
             total=total,
             next_cursor=next_cursor(offset, len(rows), total),
         )
@@ -79,7 +84,8 @@ class VplmCalls(Calls):
                 row = core.catalogue.vplms.change(id, miss=patch.miss)
             if patch.pin is not None:
                 row = core.catalogue.vplms.change(id, pinned=patch.pin)
-                core.tiers_of(row.task).pin(row.adapter, pinned=core.pinned(row.adapter))
+                if (tiers := core.tiers_of(row.backbone)) is not None:
+                    tiers.pin(row.adapter, pinned=core.pinned(row.adapter))
             core.models.put(row)
         return self._vplm(row)
 
@@ -116,7 +122,7 @@ class VplmCalls(Calls):
                 core.catalogue.adapters.get(start.shared.id)
                 self._add(spec, start, names, [start.shared] * len(names), ())
             return start
-        check_rank(core, spec, start.task)
+        check_rank(spec, start)
         if start.task == "embedding":
             # All of them share one adapter, which the last of its users must not take away between
             # storing and entering it.
@@ -130,7 +136,7 @@ class VplmCalls(Calls):
         core = self._core
         adapters = store_adapters(
             core.blobs,
-            core.backbone_of(start.task),
+            start.made_for,
             weights_of(core, start, spec, len(names)),
             domain=start.domain,
             labels=start.labels,
@@ -182,14 +188,17 @@ class VplmCalls(Calls):
         for row in rows:
             core.models.put(row)
 
-    def _vplm(self, row: VplmRow, stored_bytes: int | None = None) -> Vplm:
-        """`stored_bytes`: its adapter's, 0 if it was removed or replaced since the row was read;
-        left out, they are looked up."""
+    def _vplm(self, row: VplmRow, built: Built | None = None) -> Vplm:
+        """`built` is what its adapter takes, _GONE if that was removed or replaced since the row
+        was read; left out, it is looked up."""
         core = self._core
-        if stored_bytes is None:
-            stored_bytes = core.catalogue.adapters.bytes_of([row.adapter]).get(row.adapter, 0)
-        backbone = core.backbone_of(row.task)
-        head = len(row.labels) * (backbone.shape.hidden + 1) * 4
+        if built is None:
+            built = core.catalogue.adapters.built([row.adapter]).get(row.adapter, _GONE)
+        backbone = core.find_backbone(row.backbone)
+        dedicated = 0
+        if backbone is not None:
+            head = len(row.labels) * (backbone.hidden + 1) * REFERENCE_BYTES_PER_PARAMETER
+            dedicated = backbone.dedicated_bytes + head
         return Vplm(
             id=row.id,
             tenant=row.tenant,
@@ -202,10 +211,10 @@ class VplmCalls(Calls):
             rank=row.rank,
             adapter=row.adapter,
             version=row.version,
-            tier=core.tiers_of(row.task).tier(row.adapter),
+            tier=core.tier_of(row.adapter, row.backbone),
             pinned=row.pinned,
-            stored_bytes=stored_bytes,
-            dedicated_bytes=backbone.dedicated_bytes + head,
+            stored_bytes=built.bytes,
+            dedicated_bytes=dedicated,
             bert_base_bytes=bert_base_bytes(len(row.labels)),
             accuracy=row.accuracy,
             perplexity=perplexity_of(row.task, row.accuracy),
@@ -213,4 +222,7 @@ class VplmCalls(Calls):
             created_at=row.created_at,
             miss=miss_of(row),
             last_used=core.usage.last_used(row.id, row.last_used),
+            backbone=core.name_of(row.backbone),
+            backbone_sha256=row.backbone,
+            places=[place for place in PLACES if place in built.places.split(",")],
         )
