@@ -59,8 +59,8 @@ class AdapterCalls(Calls):
         except HmiError as error:
             raise BadInput(
                 error.detail,
-                remedy="Send a file that hmi adapter export wrote, for a backbone that is here; hmi "
-                "backbone ls lists those.",
+                remedy="Send a file that hmi adapter export wrote, for a backbone that is here: "
+                "hmi backbone ls lists those.",
                 code=error.code,
             ) from error
         return self._take(weights, arrays, about, about.get("created_by", ""))
