@@ -15,7 +15,7 @@ from engine._client.call import Call, Stream, error_of
 from engine._client.calls import Calls
 from engine._client.link import MAX_EVENT, RECONNECT_S, Link
 from engine.config import Paths
-from engine.errors import EngineNotRunning
+from engine.errors import EngineNotRunning, Unavailable
 from engine.schema import Job
 
 P = ParamSpec("P")
@@ -108,16 +108,18 @@ class Client(Calls):
     def watch_job(self, id: str) -> Generator[Job, None, None]:
         """The job now and after each change, until it has ended.
 
-        An interrupted stream is taken up again; raises EngineNotRunning if the engine is gone.
+        An interrupted stream is taken up again, and an engine that starts or stops waited for;
+        raises EngineNotRunning if it is gone.
         """
         while True:
-            with suppress(EngineNotRunning):
+            with suppress(EngineNotRunning, Unavailable):
                 for job in self.job_events(id):
                     yield job
                     if job.ended:
                         return
-            job = self.job(id)
-            yield job
-            if job.ended:
-                return
+            with suppress(Unavailable):
+                job = self.job(id)
+                yield job
+                if job.ended:
+                    return
             time.sleep(RECONNECT_S)

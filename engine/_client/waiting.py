@@ -15,7 +15,7 @@ from engine._client.call import Call, Stream, error_of
 from engine._client.calls import Calls
 from engine._client.link import MAX_EVENT, RECONNECT_S, Link
 from engine.config import Paths
-from engine.errors import EngineNotRunning, Refused
+from engine.errors import EngineNotRunning, Refused, Unavailable
 from engine.schema import Job
 
 P = ParamSpec("P")
@@ -122,16 +122,18 @@ class AsyncClient(Calls):
     async def watch_job(self, id: str) -> AsyncGenerator[Job, None]:
         """The job now and after each change, until it has ended.
 
-        An interrupted stream is taken up again; raises EngineNotRunning if the engine is gone.
+        An interrupted stream is taken up again, and an engine that starts or stops waited for;
+        raises EngineNotRunning if it is gone.
         """
         while True:
-            with suppress(EngineNotRunning):
+            with suppress(EngineNotRunning, Unavailable):
                 async for job in self.job_events(id):
                     yield job
                     if job.ended:
                         return
-            job = await self.job(id)
-            yield job
-            if job.ended:
-                return
+            with suppress(Unavailable):
+                job = await self.job(id)
+                yield job
+                if job.ended:
+                    return
             await asyncio.sleep(RECONNECT_S)

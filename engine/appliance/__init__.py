@@ -13,7 +13,7 @@ from engine.appliance.generating import GenerationCalls
 from engine.appliance.hub import HubCalls
 from engine.appliance.inference import InferenceCalls
 from engine.appliance.opening import Opening
-from engine.appliance.stack import Stack
+from engine.appliance.serving_stack import ServingStack
 from engine.appliance.starters import StarterCalls
 from engine.appliance.status import StatusCalls, loaded_of, queue_of, tiers_of
 from engine.appliance.storage import StorageCalls
@@ -92,7 +92,7 @@ class Appliance(
             self._watchdog = self._watched(core.stack, lambda: self.on_beat())
             core.watch = lambda stack: self._watched(stack, lambda: None).stop
 
-    def _watched(self, stack: Stack, on_beat: Callable[[], None]) -> Watchdog:
+    def _watched(self, stack: ServingStack, on_beat: Callable[[], None]) -> Watchdog:
         watchdog = Watchdog(
             stack.pipeline.pulse,
             lambda: stack.queue.size()[0],
@@ -118,7 +118,7 @@ class Appliance(
         """The engine is to end: what waits for a batch is refused, with 503."""
         self._stop_watching()
         if self._open is not None:
-            self._open.stacks.refuse_waiting()
+            self._open.backbones.refuse_waiting()
 
     def close(self) -> None:
         """Stop serving and let go of everything. Nothing happens if it never started."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.appliance.calls import Calls
-from engine.appliance.stack import Stack
+from engine.appliance.serving_stack import ServingStack
 from engine.errors import BadInput, HmiError, QueueFull
 from engine.model.backbone import Backbone
 from engine.model.reading import Reading, Text, read_texts, read_words
@@ -74,11 +74,13 @@ class Asking(Calls):
             while True:
                 chosen: Mode = mode or model.mode
                 try:
-                    async with core.stacks.asked(model.backbone) as stack:
+                    async with core.backbones.asked(model.backbone) as stack:
                         # By that backbone's tokenizer: another's ids would be other words.
                         readings = await _read(stack.backbone, model.task, texts)
                         ticket = Ticket(len(texts), stack.tiers.tier(model.adapter))
-                        outcomes = await _ask(stack, model, chosen, readings, ticket, explain)
+                        outcomes = await ask_stack(
+                            stack, model, chosen, readings, ticket, explain=explain
+                        )
                     break
                 except (HmiError, StoreError):
                     # It may have been retrained or moved while the request waited, and what it
@@ -122,14 +124,16 @@ class Asking(Calls):
             core.metrics.observe_request(model.tenant, outcome, seconds, texts, sum(tokens))
 
 
-async def _ask(
-    stack: Stack,
+async def ask_stack(
+    stack: ServingStack,
     model: ServedModel,
     mode: Mode,
     readings: list[Reading],
     ticket: Ticket,
+    *,
     explain: bool,
 ) -> list[Outcome]:
+    """The outcomes of `readings`, which the stack's own tokenizer made."""
     works = [
         Work(
             model,

@@ -10,13 +10,13 @@ from pathlib import Path
 from engine.appliance.calls import Calls
 from engine.appliance.core import Core
 from engine.appliance.known_backbones import KnownBackbone
+from engine.appliance.memory import owners_of
 from engine.appliance.reference import Reference
 from engine.errors import BadInput, Conflict
 from engine.model.backbone import load_backbone
 from engine.model.checkpoint import WEIGHTS, open_checkpoint
 from engine.schema import Backbone, BackboneImport, BackboneList, BackboneState
 from engine.schema.base import NAME_PATTERN
-from store.errors import StoreError
 from store.rows import BackboneRow
 
 _FILES = (
@@ -96,7 +96,7 @@ class BackboneCalls(Calls):
             row = core.catalogue.backbones.get(at.name, at.version)
             users = core.catalogue.backbones.users(row.sha256)
             starters = core.catalogue.backbones.starters(row.sha256)
-            if row.sha256 == core.stacks.own.sha256:
+            if row.sha256 == core.backbones.own.sha256:
                 raise Conflict(
                     f'Backbone "{row.id}" serves as the engine\'s own.',
                     remedy="Start the engine with another first.",
@@ -111,7 +111,7 @@ class BackboneCalls(Calls):
                     f'{starters} starting points are made for backbone "{row.id}".',
                     remedy="Remove those first (hmi starter rm).",
                 )
-            core.stacks.drop(row.sha256)
+            core.backbones.drop(row.sha256)
             core.catalogue.backbones.remove(row)
             core.known.look()
             core.backbone_files.remove(row.sha256)
@@ -133,24 +133,18 @@ def _name_of(folder: Path) -> str:
 def _tables(core: Core) -> dict[str, list[str]]:
     """The domains that have a table, by the sha256 of the backbone that it was made for."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for row in core.catalogue.domains.all():
-        if not row.epoch:
-            continue
-        try:
-            meta = core.tables.open(row.name, row.epoch).manifest.meta
-        except StoreError:
-            # It is damaged, and said to be elsewhere.
-            continue
-        found[str(meta.get("backbone_sha256", ""))].append(row.name)
+    for row in core.catalogue.domains.known():
+        if row.epoch:
+            found[row.backbone].append(row.name)
     return found
 
 
 def _told(core: Core, known: KnownBackbone, tables: dict[str, list[str]]) -> Backbone:
-    stack = core.stacks.get(known.sha256)
+    stack = core.backbones.get(known.sha256)
     state: BackboneState = "unloaded"
     if stack is not None:
-        state = "own" if stack.plan.own else "loaded"
-    elif core.stacks.loading(known.sha256):
+        state = "own" if stack.own else "loaded"
+    elif core.backbones.loading(known.sha256):
         state = "loading"
     return Backbone(
         id=known.id,
@@ -166,7 +160,7 @@ def _told(core: Core, known: KnownBackbone, tables: dict[str, list[str]]) -> Bac
         folder=str(known.folder),
         serving=state == "own",
         state=state,
-        memory_bytes=0 if stack is None else sum(stack.memory().values()),
+        memory_bytes=0 if stack is None else sum(owners_of(stack).values()),
         vplms=core.catalogue.backbones.users(known.sha256),
         domains=tables.get(known.sha256, []),
         imported_at=known.imported_at,

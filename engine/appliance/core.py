@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from engine.appliance.chronicle import Chronicle
@@ -20,8 +21,9 @@ from engine.appliance.key_ring import KeyRing
 from engine.appliance.known_backbones import KnownBackbone, KnownBackbones, known_of
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
+from engine.appliance.serving_stack import ServingStack, Surroundings
 from engine.appliance.source import BlobSource
-from engine.appliance.stack import Shelves, Stack, StackPlan, Surroundings, domains_of, untabled
+from engine.appliance.stack import Shelves, Stack
 from engine.appliance.stacks import Stacks, Upkeep
 from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
@@ -54,7 +56,7 @@ from store.catalogue import Catalogue
 from store.errors import NotFound, StoreError
 from store.places import Places
 from store.restore import settle
-from store.rows import AdapterRow, DomainRow, VplmRow
+from store.rows import AdapterRow, VplmRow
 from store.tables import TableFiles
 from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
@@ -86,6 +88,7 @@ class Core:
         self.backbone_files = BackboneFiles(paths.backbones)
         self.tables = TableFiles(paths.tables)
         self.traffic_files = TrafficFiles(paths.tables)
+        """Whatever backbone it is of."""
         self.corpora = CorpusFiles(paths.corpora)
         self.datasets = DatasetFiles(paths.datasets)
         self.mended = mend(self.catalogue)
@@ -104,7 +107,7 @@ class Core:
         self.threads.apply()
         self.tenants = TenantBook(self.catalogue)
         self._shelves = shelves = Shelves(
-            self.blobs, self.tables, self.traffic_files, self.catalogue.domains.all
+            self.catalogue, self.blobs, self.tables, partial(TrafficFiles, paths.tables)
         )
         self._around = around = Surroundings(
             self.threads,
@@ -114,8 +117,8 @@ class Core:
             lambda move: self.chronicle.move(move),
             itertools.count(1),
         )
-        plan = StackPlan.of_own(settings, *self._chosen_backbone())
-        own = Stack.load(plan, settings, shelves, around, device, phase)
+        folder, split = self._chosen_backbone()
+        own = ServingStack.load(folder, split, settings, shelves, around, device, phase)
         self.known = KnownBackbones(
             own.backbone,
             self.catalogue.backbones,
@@ -123,10 +126,10 @@ class Core:
             given=settings.backbone is not None,
         )
         """The backbones that vPLMs may have."""
-        self.watch: Callable[[Stack], Callable[[], None]] = lambda _: lambda: None
+        self.watch: Callable[[ServingStack], Callable[[], None]] = lambda _: lambda: None
         """Begins to watch the pipeline of a further backbone; called again, what it gives ends
         that."""
-        self.stacks = Stacks(
+        self.backbones = Stacks(
             own,
             Upkeep(
                 settings.further_backbones,
@@ -140,7 +143,6 @@ class Core:
             ),
         )
         phase("starting the pipeline")
-        self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
         self.generators = load_generators(
             settings,
             shelves,
@@ -158,8 +160,8 @@ class Core:
         self.admission = Admission(self.tenants.terms)
         self.refused: Counter[str] = Counter()
         """Requests refused with 429 since start, by reason."""
-        swaps = SwapNews(self.stacks, events)
-        self.chronicle = Chronicle(events, metrics, self.totals, self.stacks.waiting, swaps.tell)
+        swaps = SwapNews(self.backbones, events)
+        self.chronicle = Chronicle(events, metrics, self.totals, self.backbones.waiting, swaps.tell)
         self.jobs = Jobs(
             self.catalogue.jobs,
             self.threads,
@@ -183,10 +185,14 @@ class Core:
             self.threads.total,
         )
 
+    def stacks(self) -> list[Stack]:
+        """All that are loaded, the engine's own first."""
+        return [*self.backbones.loaded()]
+
     @property
-    def stack(self) -> Stack:
+    def stack(self) -> ServingStack:
         """The engine's own."""
-        return self.stacks.own
+        return self.backbones.own
 
     @property
     def queue(self) -> Scheduler:
@@ -213,6 +219,10 @@ class Core:
         return self.stack.ledger
 
     @property
+    def epochs(self) -> EpochBook:
+        return self.stack.epochs
+
+    @property
     def inspection(self) -> TableInspection:
         return self.stack.inspection
 
@@ -229,7 +239,7 @@ class Core:
         decoder = self.generators
         if decoder is not None and backbone == decoder.decoder.sha256:
             return decoder.tiers
-        stack = self.stacks.get(backbone)
+        stack = self.backbones.get(backbone)
         return None if stack is None else stack.tiers
 
     def tier_of(self, adapter: str, backbone: str) -> TierName:
@@ -247,12 +257,12 @@ class Core:
 
     def close(self) -> None:
         """Stop serving, then jobs, then let go of the store."""
-        self.stacks.stop()
+        self.backbones.stop()
         if self.generators is not None:
             self.generators.close()
         self.jobs.stop()
-        self.stacks.close()
         self._write_usage()
+        self.backbones.close()
         self.gpu.close()
         self.catalogue.close()
 
@@ -320,21 +330,11 @@ class Core:
                 raise no_generators()
             yield self.generators.knowledge
             return
-        with self.stacks.held(row.backbone) as stack:
+        with self.backbones.held(row.backbone) as stack:
             yield stack.tree.take(row.domain)
 
-    def put_domain(self, row: DomainRow) -> None:
-        """The domain is new, or hangs elsewhere now; the caller holds `changing`."""
-        for stack in self.stacks.loaded():
-            stack.tree.put(row if stack.plan.own else untabled(row))
-
-    def remove_domain(self, name: str) -> None:
-        """The domain is gone; the caller holds `changing`."""
-        for stack in self.stacks.loaded():
-            stack.tree.remove(name)
-
     def _all_tiers(self) -> list[AdapterTiers]:
-        classifiers = [stack.tiers for stack in self.stacks.loaded()]
+        classifiers = [stack.tiers for stack in self.backbones.loaded()]
         return [*classifiers, *([] if self.generators is None else [self.generators.tiers])]
 
     def _chosen_backbone(self) -> tuple[Path | None, int]:
@@ -350,13 +350,21 @@ class Core:
                 return self.backbone_files.folder(row.sha256, row.name), split or row.split
         return chosen, split or DEFAULT_SPLIT
 
-    def _load_further(self, sha256: str, phase: Callable[[str], None]) -> Stack:
+    def _load_further(self, sha256: str, phase: Callable[[str], None]) -> ServingStack:
         """Beside the engine's own."""
         known = self.known.get(sha256)
         if known.origin == "imported":
             self.backbone_files.check(sha256, known.name)
-        plan = StackPlan.of_further(self.settings, known)
-        stack = Stack.load(plan, self.settings, self._shelves, self._around, self.device, phase)
+        stack = ServingStack.load(
+            None if known.origin == "bundled" else known.folder,
+            known.split,
+            self.settings,
+            self._shelves,
+            self._around,
+            self.device,
+            phase,
+            own=False,
+        )
         if stack.sha256 != sha256:
             raise Damaged(
                 f'The weights of backbone "{known.id}" have sha256 {stack.sha256}, not {sha256}: '
@@ -366,24 +374,24 @@ class Core:
             )
         return stack
 
-    def _open_further(self, stack: Stack) -> Callable[[], None]:
+    def _open_further(self, stack: ServingStack) -> Callable[[], None]:
         """Let it serve, with the domains and pins that there are now."""
-        stack.tree.load(domains_of(stack.plan, self._shelves))
+        stack.tree.load(self.catalogue.domains.all(stack.sha256))
         for adapter in self.catalogue.backbones.pinned(stack.sha256):
             stack.tiers.pin(adapter, pinned=True)
         stack.pipeline.start()
         return self.watch(stack)
 
     def _write_usage(self) -> None:
-        try:
-            self.usage.save()
-            self.epochs.save()
-        except StoreError as error:
-            log.error("what tenants asked lately cannot be written down: %s", error)
+        for save in (*(stack.save for stack in self.stacks()), self.usage.save):
+            try:
+                save()
+            except StoreError as error:
+                log.error("what was asked lately cannot be written down: %s", error)
 
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""
-        quiet = self.stacks.waiting() == 0 and not self._generating()
+        quiet = self.backbones.waiting() == 0 and not self._generating()
         return quiet and self.metrics.rates().requests_per_s < _IDLE_RATE
 
     def busy(self) -> bool:
@@ -392,7 +400,7 @@ class Core:
         self._lately.append((now, batches))
         while now - self._lately[0][0] > 1.0:
             self._lately.popleft()
-        if self.stacks.waiting() > 0 or self._generating():
+        if self.backbones.waiting() > 0 or self._generating():
             return True
         return batches - self._lately[0][1] > _IDLE_RATE
 

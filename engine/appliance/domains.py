@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from engine.appliance.calls import Calls
@@ -41,7 +42,7 @@ class DomainCalls(Calls):
     def domains(self) -> DomainTree:
         depth: dict[str | None, int] = {None: -1}
         data: list[Domain] = []
-        for row in self._core.catalogue.domains.all():
+        for row in self._core.catalogue.domains.all(self._core.stack.sha256):
             depth[row.name] = depth[row.parent] + 1
             # One that comes or goes right now is in the catalogue alone.
             with contextlib.suppress(NotFound):
@@ -62,7 +63,8 @@ class DomainCalls(Calls):
             core.catalogue.domains.add(row)
             # What an engine that was killed left of a domain of that name is not this one's.
             core.corpora.remove(request.name)
-            core.put_domain(row)
+            for stack in core.stacks():
+                stack.tree.put(replace(row, backbone=stack.sha256))
         return self.domain(request.name)
 
     def change_domain(self, name: str, update: DomainUpdate) -> Domain:
@@ -70,7 +72,9 @@ class DomainCalls(Calls):
         with core.changing:
             if update.parent is not None:
                 self._refuse_while_rebuilt(name)
-                core.put_domain(core.catalogue.domains.change(name, parent=update.parent))
+                core.catalogue.domains.change(name, parent=update.parent)
+                for stack in core.stacks():
+                    stack.tree.put(core.catalogue.domains.get(name, stack.sha256))
                 core.mended.discard(name)
             if policy := update.policy():
                 before = core.catalogue.domains.get(name).policy
@@ -107,10 +111,11 @@ class DomainCalls(Calls):
         )
 
     def rebuild_domain(self, name: str, request: RebuildRequest) -> JobAccepted:
-        core = self._core
+        core, stack = self._core, self._core.stack
         core.catalogue.domains.get(name)
-        known = core.tree.take(name)
-        unasked = known.traffic.asked(known.view).lookups == 0 and len(wanted_below(core, name)) < 2
+        known = stack.tree.take(name)
+        shared = len(wanted_below(core, stack, name)) > 1
+        unasked = known.traffic.asked(known.view).lookups == 0 and not shared
         if (unasked or request.train_minutes > 0) and not core.corpora.exists(name):
             raise BadInput(
                 f'Domain "{name}" has no corpus to build its table from.',
@@ -119,7 +124,7 @@ class DomainCalls(Calls):
                 "domains below it share.",
                 code="no_corpus",
             )
-        needed = entry_bytes(core.backbone.shape.hidden)
+        needed = entry_bytes(stack.backbone.shape.hidden)
         if request.budget_bytes < needed:
             raise BadInput(
                 f"A budget of {request.budget_bytes} bytes holds no entry; one takes {needed}.",
@@ -133,13 +138,13 @@ class DomainCalls(Calls):
                 "rebuild",
                 name,
                 params,
-                lambda context: Rebuild(core, name, request, context).run_kept(),
+                lambda context: Rebuild(core, stack, name, request, context).run_kept(),
                 when_idle=False,
             )
         return JobAccepted(id=job)
 
     def rebuild_cost(self, name: str, request: RebuildRequest) -> RebuildCost:
-        return rebuild_cost(self._core, name, request)
+        return rebuild_cost(self._core, self._core.stack, name, request)
 
     def epochs(self, name: str) -> DomainEpochs:
         return epochs_of(self._core, name)
@@ -147,7 +152,7 @@ class DomainCalls(Calls):
     def encoder_file(self, name: str) -> Path:
         """The file of the node's own encoder and bridge."""
         core = self._core
-        row = core.catalogue.domains.get(name)
+        row = core.catalogue.domains.get(name, core.stack.sha256)
         if row.encoder is not None:
             return core.blobs.path(row.encoder)
         if row.parent is not None:
@@ -175,19 +180,22 @@ class DomainCalls(Calls):
         core = self._core
         with core.changing:
             self._refuse_while_rebuilt(name)
-            encoder = core.catalogue.domains.get(name).encoder
+            known = core.catalogue.domains.known(name)
             core.catalogue.domains.remove(name)
             # First the vPLMs, then the tree: a request that waits finds where its vPLM is now.
-            for row in core.catalogue.vplms.all():
-                core.models.put(row)
-            core.remove_domain(name)
+            for vplm in core.catalogue.vplms.all():
+                core.models.put(vplm)
+            for stack in core.stacks():
+                stack.tree.remove(name)
+                stack.epochs.forget(name)
             core.tables.remove(name)
             core.corpora.remove(name)
-            if encoder is not None:
-                core.forget_blob(encoder)
-            sums.remove(checkpoint_of(core, name))
+            for row in known:
+                if row.encoder is not None:
+                    core.forget_blob(row.encoder)
+            for backbone in {row.backbone for row in known}:
+                sums.remove(checkpoint_of(core, name, backbone))
             core.mended.discard(name)
-            core.epochs.forget(name)
 
     def _rebuilds(self, name: str) -> list[JobRow]:
         """Rebuilds of a domain that wait or run; the one that runs is the first."""

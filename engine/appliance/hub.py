@@ -70,7 +70,7 @@ class HubCalls(AdapterCalls):
         files = _extracted(received(chunks))
         document, tensors = _read(files)
         # AdapterHub itself names no weights: then it is taken to be for the engine's own.
-        claimed = str(document.get("backbone_sha256", core.stacks.own.sha256))
+        claimed = str(document.get("backbone_sha256", core.backbones.own.sha256))
         backbone = core.known.find(claimed)
         if backbone is None:
             raise BadInput(

@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from engine.appliance.stack import Stack
+from engine.appliance.serving_stack import ServingStack
 from engine.errors import Conflict, HmiError, NotLoaded, Unavailable
 from engine.memory.counters import TierCounters, TierName, TierUse
 from engine.memory.heap import give_back
@@ -40,7 +40,7 @@ _COME_AGAIN_S = 5.0
 _NICENESS = 10
 _NAMES: tuple[TierName, ...] = ("host", "device")
 
-Load = Callable[[str, Callable[[str], None]], Stack]
+Load = Callable[[str, Callable[[str], None]], ServingStack]
 """Loads the backbone with those weights; the other is called at each step and may end it."""
 
 
@@ -55,7 +55,7 @@ class Upkeep:
     most: int
     idle_s: float
     load: Load
-    open: Callable[[Stack], Callable[[], None]]
+    open: Callable[[ServingStack], Callable[[], None]]
     kept: Callable[[str], bool]
     name: Callable[[str], str]
     check: Callable[[str], object]
@@ -68,7 +68,7 @@ class _Further:
     """One beside the engine's own: on its way until there is a `stack`."""
 
     sha256: str
-    stack: Stack | None = None
+    stack: ServingStack | None = None
     users: int = 0
     waiting: int = 0
     used_at: float = field(default_factory=time.monotonic)
@@ -85,7 +85,7 @@ class _Further:
 class Stacks:
     """Thread-safe. What is asked of all backbones at once is asked here."""
 
-    def __init__(self, own: Stack, upkeep: Upkeep) -> None:
+    def __init__(self, own: ServingStack, upkeep: Upkeep) -> None:
         self.own = own
         """The engine's own."""
         self.patience_s = PATIENCE_S
@@ -109,7 +109,7 @@ class Stacks:
         """The engine is stopping: nothing is loaded any more."""
         return self._closed
 
-    def get(self, sha256: str) -> Stack | None:
+    def get(self, sha256: str) -> ServingStack | None:
         """The stack of that backbone, if it is loaded; it may be let go of at any time."""
         if sha256 == self.own.sha256:
             return self.own
@@ -120,14 +120,14 @@ class Stacks:
         further = self._further.get(sha256)
         return further is not None and further.stack is None
 
-    def loaded(self) -> list[Stack]:
+    def loaded(self) -> list[ServingStack]:
         """The engine's own first."""
         with self._changed:
             further = [each.stack for each in self._further.values()]
         return [self.own, *(stack for stack in further if stack is not None)]
 
     @asynccontextmanager
-    async def asked(self, sha256: str) -> AsyncIterator[Stack]:
+    async def asked(self, sha256: str) -> AsyncIterator[ServingStack]:
         """The stack of that backbone, held meanwhile; loaded first if need be.
 
         NotLoaded if that takes too long or there is no room; HmiError or StoreError if it fails.
@@ -151,7 +151,7 @@ class Stacks:
             self._leave(sha256)
 
     @contextmanager
-    def held(self, sha256: str) -> Iterator[Stack]:
+    def held(self, sha256: str) -> Iterator[ServingStack]:
         """As `asked`, for a job, which has more patience and blocks."""
         if sha256 == self.own.sha256:
             yield self.own
@@ -209,7 +209,7 @@ class Stacks:
         self.own.stop()
 
     def close(self) -> None:
-        """Put down what was counted, once nobody changes it any more."""
+        """Stop what runs beside serving."""
         self.own.close()
 
     def refuse_waiting(self) -> None:
@@ -226,7 +226,7 @@ class Stacks:
                 further.over()
             self._changed.notify_all()
 
-    def _enter(self, sha256: str, most_waiting: int | None = None) -> Stack | _Further:
+    def _enter(self, sha256: str, most_waiting: int | None = None) -> ServingStack | _Further:
         """Hold it, or wait for it: it is on its way."""
         with self._changed:
             if self._closed:
@@ -365,6 +365,10 @@ class Stacks:
         assert stack is not None, "what is on its way does not leave"
         further.unwatch()
         stack.stop()
+        try:
+            stack.save()
+        except StoreError as error:
+            log.error("what was asked of backbone %s is not written down: %s", stack.sha256, error)
         stack.close()
         with self._changed:
             use = stack.tiers.use()

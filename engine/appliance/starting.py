@@ -80,7 +80,7 @@ def start_of(core: Core, spec: VplmSpec) -> Start:
     task: TaskName = "generate" if spec.generates else spec.task or "classify"
     labels, domain, mode = tuple(spec.labels), spec.domain or "general", spec.mode or "plot"
     if spec.adapter == RANDOM:
-        made_for = chosen or core.known.get(core.stacks.own.sha256)
+        made_for = chosen or core.known.get(core.backbones.own.sha256)
         return Start(RANDOM, None, labels, domain, mode, "random", made_for, task)
     adapter = core.catalogue.adapters.get(spec.adapter)
     check_head(adapter, len(labels), task)

@@ -10,8 +10,8 @@ import torch
 from engine import __version__
 from engine.appliance.core import Core
 from engine.appliance.domains import DomainCalls
-from engine.appliance.memory import device_memory_of, memory_of
-from engine.appliance.stack import Stack
+from engine.appliance.memory import device_memory_of, memory_of, owners_of
+from engine.appliance.serving_stack import ServingStack
 from engine.appliance.training import TrainingCalls
 from engine.knowledge.tree import ROOT
 from engine.model.backbone import Backbone
@@ -102,7 +102,7 @@ class StatusCalls(DomainCalls, TrainingCalls):
                     remedy="Free some, or move the home (--home) to a larger disk.",
                 )
             )
-        for queue in (stack.queue for stack in core.stacks.loaded()):
+        for queue in (stack.queue for stack in core.backbones.loaded()):
             depth, tokens = queue.size()
             if tokens > queue.limit_tokens // 2:
                 what = f"{depth} texts are waiting; the engine is asked for more than it can do."
@@ -123,25 +123,25 @@ def loaded_of(core: Core) -> list[LoadedBackbone]:
         LoadedBackbone(
             id=core.name_of(stack.sha256),
             sha256=stack.sha256,
-            own=stack.plan.own,
+            own=stack.own,
             vplms=core.catalogue.backbones.users(stack.sha256),
             waiting=stack.queue.size()[0],
             fallback=_fallback(stack),
-            by_owner=stack.memory(),
+            by_owner=owners_of(stack),
         )
-        for stack in core.stacks.loaded()
+        for stack in core.backbones.loaded()
     ]
 
 
-def _fallback(stack: Stack) -> str | None:
+def _fallback(stack: ServingStack) -> str | None:
     """Why a further backbone answers in exact mode alone, if it does."""
     damage = stack.tree.take(ROOT).damage
-    return None if stack.plan.own or damage is None else damage.detail
+    return None if stack.own or damage is None else damage.detail
 
 
 def queue_of(core: Core) -> QueueStatus:
     """Of all backbones together; the latency model is that of the engine's own."""
-    queues = [stack.queue for stack in core.stacks.loaded()]
+    queues = [stack.queue for stack in core.backbones.loaded()]
     sizes = [queue.size() for queue in queues]
     report = core.queue.report()
     return QueueStatus(
@@ -173,7 +173,7 @@ def _busiest(lines: list[LineUse]) -> list[TenantQueue]:
 
 def tiers_of(core: Core) -> dict[Tier, TierStatus]:
     adapters = core.catalogue.adapters
-    uses = core.stacks.use()
+    uses = core.backbones.use()
     host = uses["host"].counters
     tiers: dict[Tier, TierStatus] = {
         # What the host tier misses is read from disk, which has everything.

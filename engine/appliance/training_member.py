@@ -60,7 +60,7 @@ class Admission:
         try:
             return self._ready(context, request)
         except (HmiError, StoreError) as error:
-            if self._core.stacks.closed:
+            if self._core.backbones.closed:
                 return Outcome("queued", "goes on when the engine is back")
             return Outcome("failed", str(error))
 
@@ -83,7 +83,7 @@ class Admission:
         fresh = request.rank is not None and resumed is None
         start = f"fresh of rank {request.rank}" if fresh else request.resume or vplm.adapter
         folder = core.settings.paths.training
-        if core.stacks.get(vplm.backbone) is None and vplm.task != "generate":
+        if core.backbones.get(vplm.backbone) is None and vplm.task != "generate":
             context.update(0.0, f"loading backbone {core.name_of(vplm.backbone)}")
         with core.knowledge_of(vplm) as found:
             knowledge = describe(found, folder / "hplms")

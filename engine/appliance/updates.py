@@ -51,7 +51,7 @@ class UpdateWatch:
         """Start the rebuilds that are due; the domains they are of."""
         idle = self._core.idle()
         started = []
-        for row in self._core.catalogue.domains.all():
+        for row in self._core.catalogue.domains.all(self._core.stack.sha256):
             traffic = self._core.tree.traffic.get(row.name)
             policy = policy_of(row)
             if traffic is None or not due(policy, traffic.recent, idle=idle):
@@ -87,9 +87,9 @@ class UpdateWatch:
                 self.look()
                 if self._clock() - self._saved >= _SAVE_EVERY_S:
                     self._saved = self._clock()
-                    self._core.ledger.save()
                     self._core.usage.save()
-                    self._core.epochs.save()
+                    for stack in self._core.stacks():
+                        stack.save()
             except Exception:
                 # Nothing of the kind is foreseen; the next look still has a chance.
                 log.exception("looking for domains to update failed")

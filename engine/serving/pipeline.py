@@ -10,7 +10,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -54,12 +54,14 @@ class Pipeline:
         damaged: DamagedPolicy = "refuse",
         *,
         overlap: bool = True,
+        tolerated: Collection[str] = (),
         workers: int | None = None,
         numbers: Iterator[int] | None = None,
     ) -> None:
         """`miss` holds for vPLMs without a policy of their own; `damaged` says whether a domain
-        whose tables are damaged refuses, or serves in exact mode and says so. As many `workers`
-        compute as `threads` has teams (None) or fewer; `numbers` are its batches'."""
+        whose tables are damaged refuses, or serves in exact mode and says so, as it does anyway
+        for the codes that are `tolerated`. As many `workers` compute as `threads` has teams (None)
+        or fewer; `numbers` are its batches'."""
         workers = threads.workers if workers is None else workers
         self._backbone = backbone
         self._tree = tree
@@ -69,6 +71,7 @@ class Pipeline:
         self._limits = limits
         self._miss: MissPolicy = miss
         self._damaged: DamagedPolicy = damaged
+        self._tolerated = tolerated
         self._team = threads
         self._on_batch = on_batch
         self.pulse = Pulse()
@@ -235,7 +238,7 @@ class Pipeline:
         return usable
 
     def _in_spite_of(self, damage: Damage, work: Work) -> Work:
-        if self._damaged == "exact":
+        if self._damaged == "exact" or damage.code in self._tolerated:
             return replace(work, mode="exact", fallback=damage.detail)
         raise Unavailable(damage.detail, remedy=damage.remedy, code=damage.code)
 

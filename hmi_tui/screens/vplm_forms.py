@@ -81,10 +81,10 @@ def vplm_form(
         if len(tenants) <= 50
         else Field("tenant", "Tenant", tenant),
         Field("name", "Name", hint="small letters, digits, . _ -"),
-        *start_fields(client, start, lambda: form.values),
         Field("task", "Task", task, kind="choice", options=(AS_START, *get_args(Task))),
         Field("labels", "Labels", labels, _LABELS_HINT),
         Field("domain", "Domain", domain, kind="choice", options=(AS_START, *domains)),
+        *start_fields(client, start, lambda: form.values),
         Field("count", "How many", "1", "more than one: NAME-00001 and on"),
         Field("mode", "Mode", mode, kind="choice", options=(AS_START, "plot", "exact")),
         Field("rank", "Adapter rank", "64", "of a random adapter"),

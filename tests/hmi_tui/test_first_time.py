@@ -79,7 +79,7 @@ def make_vplm(person: Person) -> None:
 def train(person: Person) -> None:
     person.presses("t")
     person.sees("Train a vPLM")
-    person.presses("rows.jsonl", *["tab"] * 4, "4", "tab", "0.003", *["tab"] * 3, "8", "enter")
+    person.presses("rows.jsonl", *["tab"] * 5, "4", "tab", "0.003", *["tab"] * 3, "8", "enter")
     # The rebuild has succeeded too, and an epoch's accuracy is told before the end.
     person.sees("✓ succeeded: trained 4 epochs")
     person.presses("m")

@@ -51,6 +51,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "tag": {"model": "acme/polarity", "input": "good"},
     "predict": {"model": "acme/polarity", "input": "good"},
     "embeddings": {"model": "acme/polarity", "input": "good"},
+    "completions": {"model": "acme/polarity", "prompt": "good"},
 }
 """For routes whose body says whose the thing is, acme's."""
 SHARED = {"version", "openapi", "swagger_ui_html", "swagger_ui_redirect", "starter"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.appliance import Appliance
-from engine.appliance.stack import Stack
+from engine.appliance.serving_stack import ServingStack
 from engine.config import Settings
 from engine.errors import Conflict, HmiError, NotFound, NotLoaded, Unavailable
 from engine.schema import StarterPublish, VplmPatch
@@ -41,10 +41,10 @@ class Held:
     def __init__(self, appliance: Appliance, monkeypatch: pytest.MonkeyPatch) -> None:
         self.began, self.go_on = threading.Event(), threading.Event()
         self.fault: Exception | None = None
-        stacks = core_of(appliance).stacks
+        stacks = core_of(appliance).backbones
         load = stacks._upkeep.load
 
-        def slow(sha256: str, phase: Callable[[str], None]) -> Stack:
+        def slow(sha256: str, phase: Callable[[str], None]) -> ServingStack:
             self.began.set()
             assert self.go_on.wait(20)
             if self.fault is not None:
@@ -67,7 +67,7 @@ def test_memory_and_use_are_told_of_each(mixed: Appliance) -> None:
     text = mixed.render_metrics().decode()
     assert 'hmi_backbone_bytes{backbone="wide:1",owner="adapter_slots"}' in text
     before = status.tiers["device"]
-    core_of(mixed).stacks.drop(mixed.backbone("wide").sha256)
+    core_of(mixed).backbones.drop(mixed.backbone("wide").sha256)
     after = mixed.status().tiers["device"]
     # What was counted stays counted when what did it is gone.
     assert after.misses == before.misses > 0
@@ -105,7 +105,7 @@ def test_a_request_waits_for_its_backbone_while_others_are_answered(
         assert len(probs(mixed, "acme/own")) == len(TEXTS)
         assert not asked.done()
         with pytest.raises(Conflict, match="is being loaded"):
-            core_of(mixed).stacks.drop(mixed.backbone("wide").sha256)
+            core_of(mixed).backbones.drop(mixed.backbone("wide").sha256)
         held.go_on.set()
         assert len(asked.result(20)) == len(TEXTS)
 
@@ -115,7 +115,7 @@ def test_who_has_waited_long_enough_is_told_when_to_come_again(
 ) -> None:
     make_vplm(mixed, "acme/wide", backbone="wide")
     held = Held(mixed, monkeypatch)
-    core_of(mixed).stacks.patience_s = 0.05
+    core_of(mixed).backbones.patience_s = 0.05
     with pytest.raises(NotLoaded, match='Backbone "wide:1" is being loaded') as late:
         probs(mixed, "acme/wide")
     assert (late.value.status, late.value.code) == (503, "backbone_loading")
@@ -156,7 +156,7 @@ def test_there_is_room_for_so_many_and_who_was_not_asked_for_long_makes_it(
         with pytest.raises(NotLoaded, match='Backbone "twin:1" has no room') as full:
             probs(engine, "acme/twin")
         assert full.value.code == "backbones_full"
-        core_of(engine).stacks.stay_s = 0.0
+        core_of(engine).backbones.stay_s = 0.0
         probs(engine, "acme/twin")
         assert (state(engine, "wide"), state(engine, "twin")) == ("unloaded", "loaded")
         # Its vPLM is pinned: it is to stay in memory, and so is what it rests on.

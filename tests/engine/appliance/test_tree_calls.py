@@ -14,7 +14,9 @@ from engine.config import Settings
 from engine.errors import Conflict
 from engine.knowledge.build import build_table
 from engine.schema import DomainCreate, DomainUpdate, RebuildRequest
+from store import fsck
 from store.errors import InUse, NotFound, StoreError
+from store.places import Places
 from tests.engine.appliance.small import (
     CORPUS,
     classify,
@@ -32,6 +34,13 @@ from tests.engine.appliance.small import (
 
 def move(appliance: Appliance, name: str, parent: str) -> None:
     assert appliance.change_domain(name, DomainUpdate(parent=parent)).parent == parent
+
+
+def taken_as_it_is(settings: Settings) -> None:
+    """`hmi fsck --repair` of a catalogue that another program has written to."""
+    places = Places(settings.paths.data)
+    repaired = fsck.repair(places, fsck.check_home(places).faults, None, alone=True)
+    assert [repair.mended for repair in repaired] == [True]
 
 
 def parents(appliance: Appliance) -> dict[str, str | None]:
@@ -202,6 +211,7 @@ def test_a_broken_tree_is_mended_and_reported_and_loses_nothing(
     with closing(sqlite3.connect(settings.paths.catalogue)) as db, db:
         for name, parent in broken.items():
             db.execute("update domains set parent = ? where name = ?", [parent, name])
+    taken_as_it_is(settings)
     with opened(settings) as appliance:
         found = parents(appliance)
         assert set(found) == {"general", "reviews", "films"}

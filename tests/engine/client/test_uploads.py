@@ -80,13 +80,19 @@ async def test_the_awaiting_client_uploads_as_well(engine: Running, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a.jsonl", "jsonl"), ("a.json", "jsonl"), ("a.JSONL.gz", "jsonl"), ("x.y.csv", "csv")],
+    [
+        ("a.jsonl", "jsonl"),
+        ("a.json", "jsonl"),
+        ("a.JSONL.gz", "jsonl"),
+        ("x.y.csv", "csv"),
+        ("a.txt.gz", "text"),
+    ],
 )
 def test_the_format_of_a_dataset_is_read_from_its_name(name: str, expected: str) -> None:
     assert uploads.dataset_format(Path(name)) == expected
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a", "a.gz", "csv"])
+@pytest.mark.parametrize("name", ["a.md", "a", "a.gz", "csv"])
 def test_a_name_that_tells_no_format_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match=r"\.jsonl"):
         uploads.dataset_format(Path(name))

@@ -140,7 +140,11 @@ def tenant(name: str, **more: Any) -> Tenant:
         "weight": 1.0,
         "quota": Quota(),
         "vplms": 10,
+        "adapters": 10,
         "stored_bytes": 6_103_040,
+        "used_bytes": 6_103_040,
+        "dedicated_bytes": 908_000_000,
+        "saved_bytes": 901_896_960,
         "created_at": NOW - 7200,
     }
     return Tenant.model_validate(values | more)
