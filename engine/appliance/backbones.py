@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.appliance.calls import Calls
 from engine.appliance.core import Core
+from engine.appliance.encoder_training import checkpoint_of
 from engine.appliance.known_backbones import KnownBackbone
 from engine.appliance.memory import owners_of
 from engine.appliance.reference import Reference
@@ -17,6 +18,7 @@ from engine.model.backbone import load_backbone
 from engine.model.checkpoint import WEIGHTS, open_checkpoint
 from engine.schema import Backbone, BackboneImport, BackboneList, BackboneState
 from engine.schema.base import NAME_PATTERN
+from store import sums
 from store.rows import BackboneRow
 
 _FILES = (
@@ -115,6 +117,18 @@ class BackboneCalls(Calls):
             core.catalogue.backbones.remove(row)
             core.known.look()
             core.backbone_files.remove(row.sha256)
+            self._forget_tables(row.sha256)
+
+    def _forget_tables(self, sha256: str) -> None:
+        """What domains know for a backbone that is gone. A crash leaves files that are swept."""
+        core = self._core
+        for known in core.catalogue.domains.forget(sha256):
+            core.traffic_of(sha256).remove(known.name)
+            sums.remove(checkpoint_of(core, known.name, sha256))
+            if known.epoch:
+                core.tables.remove(known.name, known.epoch)
+            if known.encoder is not None:
+                core.forget_blob(known.encoder)
 
 
 def _has(folder: Path, name: str) -> bool:

@@ -333,6 +333,10 @@ class Core:
         with self.backbones.held(row.backbone) as stack:
             yield stack.tree.take(row.domain)
 
+    def traffic_of(self, backbone: str) -> TrafficFiles:
+        """Where it lies what domains were asked by vPLMs of the backbone with that sha256."""
+        return self._shelves.traffic(backbone)
+
     def _all_tiers(self) -> list[AdapterTiers]:
         classifiers = [stack.tiers for stack in self.backbones.loaded()]
         return [*classifiers, *([] if self.generators is None else [self.generators.tiers])]

@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from engine.appliance.calls import Calls
 from engine.appliance.domain_pages import domain_of, epochs_of, ngram_page
 from engine.appliance.encoder_training import checkpoint_of
 from engine.appliance.rebuild import Rebuild, wanted_below
 from engine.appliance.rebuild_cost import rebuild_cost
+from engine.appliance.stack import Stack
 from engine.errors import BadInput, Conflict, NotFound
 from engine.knowledge.build import entry_bytes
 from engine.knowledge.encoder_file import bundled_file
@@ -29,6 +31,7 @@ from engine.schema import (
     RebuildCost,
     RebuildRequest,
 )
+from engine.training.job import JobContext
 from store import sums
 from store.errors import NotFound as NotFoundInStore
 from store.rows import DomainRow, JobRow
@@ -111,8 +114,30 @@ class DomainCalls(Calls):
         )
 
     def rebuild_domain(self, name: str, request: RebuildRequest) -> JobAccepted:
-        core, stack = self._core, self._core.stack
+        core = self._core
         core.catalogue.domains.get(name)
+        backbone = self._backbone(request)
+        with core.backbones.held(backbone) as stack:
+            self._check_rebuild(stack, name, request)
+
+        def run(context: JobContext) -> dict[str, Any]:
+            with core.backbones.held(backbone) as stack:
+                return Rebuild(core, stack, name, request, context).run_kept()
+
+        with core.changing:
+            self._refuse_second_rebuild(name)
+            params = request.model_dump()
+            job = core.jobs.submit("rebuild", name, params, run, when_idle=False)
+        return JobAccepted(id=job)
+
+    def _backbone(self, request: RebuildRequest) -> str:
+        """The sha256 of that which it is for. NotFound."""
+        core, named = self._core, request.backbone
+        return core.stack.sha256 if named is None else core.known.named(named).sha256
+
+    def _check_rebuild(self, stack: Stack, name: str, request: RebuildRequest) -> None:
+        """BadInput if there is nothing to build from, or no room for it."""
+        core = self._core
         known = stack.tree.take(name)
         shared = len(wanted_below(core, stack, name)) > 1
         unasked = known.traffic.asked(known.view).lookups == 0 and not shared
@@ -131,20 +156,10 @@ class DomainCalls(Calls):
                 remedy="Give a budget of at least 1M.",
                 code="budget_too_small",
             )
-        params = request.model_dump()
-        with core.changing:
-            self._refuse_second_rebuild(name)
-            job = core.jobs.submit(
-                "rebuild",
-                name,
-                params,
-                lambda context: Rebuild(core, stack, name, request, context).run_kept(),
-                when_idle=False,
-            )
-        return JobAccepted(id=job)
 
     def rebuild_cost(self, name: str, request: RebuildRequest) -> RebuildCost:
-        return rebuild_cost(self._core, self._core.stack, name, request)
+        with self._core.backbones.held(self._backbone(request)) as stack:
+            return rebuild_cost(self._core, stack, name, request)
 
     def epochs(self, name: str) -> DomainEpochs:
         return epochs_of(self._core, name)

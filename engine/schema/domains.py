@@ -98,6 +98,9 @@ class CorpusReceipt(Answer):
 
 
 class RebuildRequest(Request):
+    backbone: str | None = Field(None, min_length=1, max_length=160)
+    """For which the table is built, and the encoder trained: `name[:version]`; None: the engine's
+    own."""
     alpha: float = Field(0.5, gt=0, le=1)
     budget_bytes: int = Field(256 << 20, ge=0)
     train_minutes: float = Field(0.0, ge=0, le=24 * 60)
