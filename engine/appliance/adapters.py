@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.known_backbones import KnownBackbone
+from engine.appliance.made_for import backbone_with, tier_of
 from engine.appliance.models import task_name
 from engine.appliance.provenance import provenance_metadata, provenance_of
 from engine.appliance.received import received, unpacked
@@ -71,7 +72,7 @@ class AdapterCalls(Calls):
         row = core.catalogue.adapters.get(id)
         try:
             sha256 = row.metadata.get("backbone_sha256", "")
-            BlobSource(core.blobs, core.backbone_with(sha256)).read(id)
+            BlobSource(core.blobs, backbone_with(core, sha256)).read(id)
         except (HmiError, StoreError) as error:
             return AdapterCheck(id=id, ok=False, detail=f"{error.detail} {error.remedy}".strip())
         return AdapterCheck(id=id, ok=True, detail="")
@@ -149,7 +150,7 @@ class AdapterCalls(Calls):
         versions, starters = catalogue.versions.users_of(ids), catalogue.starters.users_of(ids)
 
         def tier(row: AdapterRow) -> TierName:
-            return self._core.tier_of(row.id, row.metadata.get("backbone_sha256", ""))
+            return tier_of(self._core, row.id, row.metadata.get("backbone_sha256", ""))
 
         return [
             _adapter(row, tier(row), users[row.id], versions[row.id] + starters[row.id])

@@ -123,7 +123,7 @@ class BackboneCalls(Calls):
         """What domains know for a backbone that is gone. A crash leaves files that are swept."""
         core = self._core
         for known in core.catalogue.domains.forget(sha256):
-            core.traffic_of(sha256).remove(known.name)
+            core.shelves.traffic(sha256).remove(known.name)
             sums.remove(checkpoint_of(core, known.name, sha256))
             if known.epoch:
                 core.tables.remove(known.name, known.epoch)

@@ -9,35 +9,33 @@ import os
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from engine.appliance.chronicle import Chronicle
 from engine.appliance.epochs import EpochBook
-from engine.appliance.generator_stack import load_generators, no_generators
+from engine.appliance.further import load_further, open_further
+from engine.appliance.generator_stack import load_generators
 from engine.appliance.inspection import TableInspection
 from engine.appliance.key_ring import KeyRing
-from engine.appliance.known_backbones import KnownBackbone, KnownBackbones, known_of
+from engine.appliance.known_backbones import KnownBackbones
+from engine.appliance.made_for import name_of
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
 from engine.appliance.serving_stack import ServingStack, Surroundings
-from engine.appliance.source import BlobSource
 from engine.appliance.stack import Shelves, Stack
 from engine.appliance.stacks import Stacks, Upkeep
 from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
 from engine.appliance.usage import Usage
 from engine.config import DEFAULT_SPLIT, Settings
-from engine.errors import Damaged
-from engine.knowledge.retrieve import Knowledge
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.traffic_file import TrafficLedger
 from engine.knowledge.tree import DomainTree
-from engine.memory.counters import TierName
 from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
-from engine.model.adapters import AdapterShape, AdapterWeights
+from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, pick_device
 from engine.serving.admission import Admission
 from engine.serving.pipeline import Pipeline
@@ -56,15 +54,12 @@ from store.catalogue import Catalogue
 from store.errors import NotFound, StoreError
 from store.places import Places
 from store.restore import settle
-from store.rows import AdapterRow, VplmRow
 from store.tables import TableFiles
 from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
 
 log = logging.getLogger(__name__)
 
-_NAMED = 12
-"""Characters of a sha256 that tell one backbone from others."""
 _IDLE_RATE = 1.0
 """Requests a second under which the engine counts as idle."""
 
@@ -106,10 +101,10 @@ class Core:
         )
         self.threads.apply()
         self.tenants = TenantBook(self.catalogue)
-        self._shelves = shelves = Shelves(
+        self.shelves = shelves = Shelves(
             self.catalogue, self.blobs, self.tables, partial(TrafficFiles, paths.tables)
         )
-        self._around = around = Surroundings(
+        self.around = around = Surroundings(
             self.threads,
             self.tenants.weight,
             # Nothing is served before the engine is open.
@@ -134,10 +129,10 @@ class Core:
             Upkeep(
                 settings.further_backbones,
                 settings.further_idle_s,
-                self._load_further,
-                self._open_further,
+                partial(load_further, self),
+                partial(open_further, self),
                 lambda sha256: bool(self.catalogue.backbones.pinned(sha256)),
-                self.name_of,
+                partial(name_of, self),
                 self.known.get,
                 self.changing,
             ),
@@ -152,7 +147,6 @@ class Core:
             phase,
         )
         """None: no vPLM can generate."""
-        self._decoder = None if self.generators is None else known_of(self.generators.decoder)
         self.models = ModelBook(self.catalogue, self.tiers_of)
         self.usage = Usage(self.catalogue)
         self.tariff = TariffFile(paths.config)
@@ -242,19 +236,6 @@ class Core:
         stack = self.backbones.get(backbone)
         return None if stack is None else stack.tiers
 
-    def tier_of(self, adapter: str, backbone: str) -> TierName:
-        """The fastest tier that holds it now."""
-        tiers = self.tiers_of(backbone)
-        return "disk" if tiers is None else tiers.tier(adapter)
-
-    def read_adapter(self, row: AdapterRow) -> AdapterWeights:
-        """Its weights, from wherever they are; no tier changes, and nothing is loaded for it."""
-        backbone = row.metadata.get("backbone_sha256", "")
-        tiers = self.tiers_of(backbone)
-        if tiers is not None:
-            return tiers.read(row.id)
-        return BlobSource(self.blobs, self.backbone_with(backbone)).read(row.id)
-
     def close(self) -> None:
         """Stop serving, then jobs, then let go of the store."""
         self.backbones.stop()
@@ -292,51 +273,6 @@ class Core:
         with contextlib.suppress(NotFound):
             self.blobs.delete(adapter, self.catalogue.knows_blob)
 
-    def backbone_of(self, row: VplmRow) -> KnownBackbone:
-        """What the vPLM's adapters are made for. Unavailable if that is not here, or nothing
-        here can generate."""
-        if row.task == "generate":
-            return self.generators_backbone()
-        return self.known.get(row.backbone)
-
-    def generators_backbone(self) -> KnownBackbone:
-        """Unavailable if nothing here can generate."""
-        if self.generators is None or self._decoder is None:
-            raise no_generators()
-        return self._decoder
-
-    def find_backbone(self, sha256: str) -> KnownBackbone | None:
-        """The backbone, or the generators', with these weights."""
-        decoder = self._decoder
-        if self.generators is not None and decoder is not None and sha256 == decoder.sha256:
-            return decoder
-        return self.known.find(sha256)
-
-    def backbone_with(self, sha256: str) -> KnownBackbone:
-        """The same. Unavailable if it is not here."""
-        return self.find_backbone(sha256) or self.known.get(sha256)
-
-    def name_of(self, backbone: str) -> str:
-        """What people call the backbone with that sha256; the sum's beginning if it is not here."""
-        found = self.find_backbone(backbone)
-        return backbone[:_NAMED] if found is None else found.id
-
-    @contextlib.contextmanager
-    def knowledge_of(self, row: VplmRow) -> Iterator[Knowledge]:
-        """What the vPLM uses in its domain now; its backbone is loaded meanwhile. NotFound;
-        Unavailable as of backbone_of."""
-        if row.task == "generate":
-            if self.generators is None:
-                raise no_generators()
-            yield self.generators.knowledge
-            return
-        with self.backbones.held(row.backbone) as stack:
-            yield stack.tree.take(row.domain)
-
-    def traffic_of(self, backbone: str) -> TrafficFiles:
-        """Where it lies what domains were asked by vPLMs of the backbone with that sha256."""
-        return self._shelves.traffic(backbone)
-
     def _all_tiers(self) -> list[AdapterTiers]:
         classifiers = [stack.tiers for stack in self.backbones.loaded()]
         return [*classifiers, *([] if self.generators is None else [self.generators.tiers])]
@@ -353,38 +289,6 @@ class Core:
                 self.backbone_files.check(row.sha256, row.name)
                 return self.backbone_files.folder(row.sha256, row.name), split or row.split
         return chosen, split or DEFAULT_SPLIT
-
-    def _load_further(self, sha256: str, phase: Callable[[str], None]) -> ServingStack:
-        """Beside the engine's own."""
-        known = self.known.get(sha256)
-        if known.origin == "imported":
-            self.backbone_files.check(sha256, known.name)
-        stack = ServingStack.load(
-            None if known.origin == "bundled" else known.folder,
-            known.split,
-            self.settings,
-            self._shelves,
-            self._around,
-            self.device,
-            phase,
-            own=False,
-        )
-        if stack.sha256 != sha256:
-            raise Damaged(
-                f'The weights of backbone "{known.id}" have sha256 {stack.sha256}, not {sha256}: '
-                f"{known.folder}",
-                remedy="Restore the folder from a backup, or import the backbone again.",
-                code="backbone_damaged",
-            )
-        return stack
-
-    def _open_further(self, stack: ServingStack) -> Callable[[], None]:
-        """Let it serve, with the domains and pins that there are now."""
-        stack.tree.load(self.catalogue.domains.all(stack.sha256))
-        for adapter in self.catalogue.backbones.pinned(stack.sha256):
-            stack.tiers.pin(adapter, pinned=True)
-        stack.pipeline.start()
-        return self.watch(stack)
 
     def _write_usage(self) -> None:
         for save in (*(stack.save for stack in self.stacks()), self.usage.save):

@@ -15,6 +15,7 @@ from engine.appliance.encoder_training import checkpoint_of
 from engine.appliance.rebuild import Rebuild, wanted_below
 from engine.appliance.rebuild_cost import rebuild_cost
 from engine.appliance.stack import Stack
+from engine.appliance.stacks import PATIENCE_S
 from engine.errors import BadInput, Conflict, NotFound
 from engine.knowledge.build import entry_bytes
 from engine.knowledge.encoder_file import bundled_file
@@ -117,7 +118,7 @@ class DomainCalls(Calls):
         core = self._core
         core.catalogue.domains.get(name)
         backbone = self._backbone(request)
-        with core.backbones.held(backbone) as stack:
+        with core.backbones.held(backbone, PATIENCE_S) as stack:
             self._check_rebuild(stack, name, request)
 
         def run(context: JobContext) -> dict[str, Any]:
@@ -158,7 +159,7 @@ class DomainCalls(Calls):
             )
 
     def rebuild_cost(self, name: str, request: RebuildRequest) -> RebuildCost:
-        with self._core.backbones.held(self._backbone(request)) as stack:
+        with self._core.backbones.held(self._backbone(request), PATIENCE_S) as stack:
             return rebuild_cost(self._core, stack, name, request)
 
     def epochs(self, name: str) -> DomainEpochs:

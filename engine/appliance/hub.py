@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from engine.appliance.adapters import AdapterCalls
 from engine.appliance.known_backbones import KnownBackbone
+from engine.appliance.made_for import backbone_with
 from engine.appliance.received import received, unpacked
 from engine.appliance.source import IMPORTED, BlobSource, adapter_metadata
 from engine.errors import BadInput
@@ -41,7 +42,7 @@ class HubCalls(AdapterCalls):
         core = self._core
         core.catalogue.adapters.get(id)
         arrays, about = core.blobs.get(id)
-        made_for = core.backbone_with(about.get("backbone_sha256", ""))
+        made_for = backbone_with(core, about.get("backbone_sha256", ""))
         weights = BlobSource(core.blobs, made_for).checked(arrays, about, id)
         hub = to_hub(
             weights,

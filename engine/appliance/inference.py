@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from engine.appliance.asking import Asked, Asking
+from engine.appliance.made_for import backbone_with
 from engine.appliance.timing import timing_of, usage_of
 from engine.errors import BadInput, NotFound
 from engine.model.tagging import Tagging
@@ -90,7 +91,7 @@ class InferenceCalls(Asking):
 
     async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
         core = self._core
-        own = core.backbone_with(core.models.take(request.model).backbone).hidden
+        own = backbone_with(core, core.models.take(request.model).backbone).hidden
         if request.dimensions not in (None, own):
             raise BadInput(
                 f"The backbone's vectors have {own} dimensions, and were not trained to be cut to "

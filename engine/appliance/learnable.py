@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from engine.appliance.core import Core
+from engine.appliance.made_for import backbone_of
 from engine.appliance.models import task_name
 from engine.appliance.quota import Allowance
 from engine.appliance.source import adapter_bytes
@@ -21,7 +22,7 @@ def check_learnable(core: Core, vplm: VplmRow, dataset: DatasetRow) -> None:
     """BadInput unless the dataset can train the vPLM, Unavailable for a generator where nothing
     generates, and for one whose backbone is not here."""
     name = task_name(vplm.task)
-    core.backbone_of(vplm)
+    backbone_of(core, vplm)
     check_learns(name)
     if dataset.task != vplm.task:
         raise BadInput(
@@ -54,7 +55,7 @@ def labels_without_rows(vplm: VplmRow, dataset: DatasetRow) -> tuple[str, ...]:
 
 def check_room(core: Core, vplm: VplmRow) -> None:
     """QuotaReached if the tenant's quota has no room for what training would publish."""
-    made_for = core.backbone_of(vplm)
+    made_for = backbone_of(core, vplm)
     fits = made_for.adapter_shape
     shape = AdapterShape(fits.layers, fits.hidden, vplm.rank)
     places = core.catalogue.adapters.get(vplm.adapter).places.split(",")

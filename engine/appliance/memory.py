@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from engine.appliance.core import Core
+from engine.appliance.made_for import name_of
 from engine.appliance.stack import Stack
 from engine.schema import DeviceStatus
 
@@ -54,4 +55,4 @@ def _on_device(stack: Stack) -> dict[str, int]:
 
 
 def _owner(core: Core, sha256: str) -> str:
-    return f"backbone {core.name_of(sha256)}"
+    return f"backbone {name_of(core, sha256)}"

@@ -37,6 +37,8 @@ STAY_S = 10.0
 _AGAIN_S = 30.0
 """What could not be loaded is not tried again sooner."""
 _COME_AGAIN_S = 5.0
+_END_S = 5.0
+"""An engine that stops waits so long for the step of a loading that is under way."""
 _NICENESS = 10
 _NAMES: tuple[TierName, ...] = ("host", "device")
 
@@ -151,12 +153,12 @@ class Stacks:
             self._leave(sha256)
 
     @contextmanager
-    def held(self, sha256: str) -> Iterator[ServingStack]:
-        """As `asked`, for a job, which has more patience and blocks."""
+    def held(self, sha256: str, patience_s: float = JOB_PATIENCE_S) -> Iterator[ServingStack]:
+        """As `asked`, but it blocks; a job has more patience."""
         if sha256 == self.own.sha256:
             yield self.own
             return
-        deadline = time.monotonic() + JOB_PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while isinstance(found := self._enter(sha256), _Further):
             try:
                 found.ended.result(max(0.0, deadline - time.monotonic()))
@@ -206,6 +208,8 @@ class Stacks:
                 self._take_out(each)
         for each in there:
             self._close(each)
+        if self._keeper is not None:
+            self._keeper.join(_END_S)
         self.own.stop()
 
     def close(self) -> None:
@@ -215,8 +219,14 @@ class Stacks:
     def refuse_waiting(self) -> None:
         """Nothing more is taken; the batches under way go on."""
         self._end()
-        for stack in self.loaded():
-            stack.pipeline.refuse_waiting()
+        with self._changed:
+            further = list(self._further.values())
+        for each in further:
+            # Threads that end now are no reason to call for help.
+            each.unwatch()
+            if each.stack is not None:
+                each.stack.pipeline.refuse_waiting()
+        self.own.pipeline.refuse_waiting()
 
     def _end(self) -> None:
         """Load nothing any more; who waits for that hears that the engine stops."""
@@ -344,6 +354,11 @@ class Stacks:
                 with self._changed:
                     further.stack, further.used_at = stack, time.monotonic()
                     self._failed.pop(further.sha256, None)
+                    late = self._closed
+                    if late:
+                        self._take_out(further)
+            if late:
+                self._close(further)
         except Exception as error:
             with self._changed:
                 self._further.pop(further.sha256, None)

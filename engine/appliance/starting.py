@@ -11,6 +11,7 @@ import torch
 
 from engine.appliance.core import Core
 from engine.appliance.known_backbones import KnownBackbone
+from engine.appliance.made_for import backbone_with, generators_backbone, name_of, read_adapter
 from engine.appliance.models import task_name
 from engine.appliance.reference import Reference
 from engine.errors import BadInput, NotFound
@@ -102,7 +103,7 @@ def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator
             # As they are stored: converting them would engage, and wait for, the math's threads.
             yield random_adapter(shape, labels, generator, torch.float16, spec.places)
         return
-    given = core.read_adapter(start.adapter)
+    given = read_adapter(core, start.adapter)
     if start.head == "reordered":
         order = torch.tensor([start.given.index(label) for label in start.labels])
         scale = None if given.scale is None else given.scale[:, order]
@@ -213,7 +214,9 @@ def _chosen(core: Core, spec: VplmSpec) -> KnownBackbone | None:
     """The backbone that `spec` names; of a generator the one there is. None: it names none."""
     if not spec.generates:
         return None if spec.backbone is None else core.known.named(spec.backbone)
-    decoder = core.generators_backbone()
+    decoder = generators_backbone(
+        core,
+    )
     if spec.backbone not in (None, decoder.id):
         raise BadInput(
             f'Generators rest on the decoder "{decoder.id}", not on "{spec.backbone}".',
@@ -230,12 +233,12 @@ def _made_for(
     sha256 = adapter.metadata.get("backbone_sha256", "")
     if chosen is not None and chosen.sha256 != sha256:
         raise BadInput(
-            f'{source} is made for the backbone "{core.name_of(sha256)}", not for "{chosen.id}": '
+            f'{source} is made for the backbone "{name_of(core, sha256)}", not for "{chosen.id}": '
             "its numbers mean nothing there.",
             remedy="Leave the backbone out, or start from random and train.",
             code="adapter_mismatch",
         )
-    return core.backbone_with(sha256)
+    return backbone_with(core, sha256)
 
 
 def _mode(mode: str) -> Mode:

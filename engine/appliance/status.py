@@ -10,6 +10,7 @@ import torch
 from engine import __version__
 from engine.appliance.core import Core
 from engine.appliance.domains import DomainCalls
+from engine.appliance.made_for import name_of
 from engine.appliance.memory import device_memory_of, memory_of, owners_of
 from engine.appliance.serving_stack import ServingStack
 from engine.appliance.training import TrainingCalls
@@ -121,7 +122,7 @@ def loaded_of(core: Core) -> list[LoadedBackbone]:
     """The backbones in memory, the engine's own first."""
     return [
         LoadedBackbone(
-            id=core.name_of(stack.sha256),
+            id=name_of(core, stack.sha256),
             sha256=stack.sha256,
             own=stack.own,
             vplms=core.catalogue.backbones.users(stack.sha256),

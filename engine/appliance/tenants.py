@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from engine.appliance.calls import next_cursor, offset_of
 from engine.appliance.keys import KeyCalls
+from engine.appliance.made_for import find_backbone
 from engine.appliance.tenant_orders import MEASURED, measured
 from engine.model.backbone import REFERENCE_BYTES_PER_PARAMETER
 from engine.schema import (
@@ -136,7 +137,7 @@ class TenantCalls(KeyCalls):
 
     def _dedicated(self, held: OnBackbone) -> int:
         """Bytes of as many private copies; none of a backbone that is not here, for who knows."""
-        backbone = self._core.find_backbone(held.backbone)
+        backbone = find_backbone(self._core, held.backbone)
         if backbone is None:
             return 0
         heads = held.labels * (backbone.hidden + 1) * REFERENCE_BYTES_PER_PARAMETER

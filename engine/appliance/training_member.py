@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.appliance.core import Core
 from engine.appliance.learnable import check_learnable, labels_without_rows
+from engine.appliance.made_for import knowledge_of, name_of
 from engine.appliance.models import task_name
 from engine.appliance.training_result import replaced, unchanged
 from engine.errors import BadInput, Conflict, HmiError
@@ -84,8 +85,8 @@ class Admission:
         start = f"fresh of rank {request.rank}" if fresh else request.resume or vplm.adapter
         folder = core.settings.paths.training
         if core.backbones.get(vplm.backbone) is None and vplm.task != "generate":
-            context.update(0.0, f"loading backbone {core.name_of(vplm.backbone)}")
-        with core.knowledge_of(vplm) as found:
+            context.update(0.0, f"loading backbone {name_of(core, vplm.backbone)}")
+        with knowledge_of(core, vplm) as found:
             knowledge = describe(found, folder / "hplms")
         files = JobFiles(
             id=context.id,

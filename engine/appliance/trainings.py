@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.appliance.core import Core
+from engine.appliance.made_for import backbone_of
 from engine.appliance.training_party import TrainingParty
 from engine.errors import HmiError
 from engine.schema import TrainRequest
@@ -62,7 +63,7 @@ class Trainings:
             vplm = self._core.catalogue.vplms.get(request.vplm)
             if vplm.task == "generate":
                 return
-            known = self._core.backbone_of(vplm)
+            known = backbone_of(self._core, vplm)
         except (HmiError, StoreError):
             # Its job will say so.
             return

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from engine.appliance.made_for import name_of
 from engine.appliance.models import perplexity_of, task_name
 from engine.appliance.publishing import Publication, publish
 from engine.appliance.quota import Allowance
@@ -107,7 +110,7 @@ class VersionCalls(VplmCalls):
 
     def _check_backbone(self, target: VplmRow, sha256: str, source: str) -> None:
         if sha256 != target.backbone:
-            name = self._core.name_of
+            name = partial(name_of, self._core)
             raise BadInput(
                 f'{source} is made for the backbone "{name(sha256)}", "{target.id}" has '
                 f'"{name(target.backbone)}": the one means nothing on the other.',

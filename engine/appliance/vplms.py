@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.made_for import find_backbone, name_of, tier_of
 from engine.appliance.models import miss_of, perplexity_of, task_name
 from engine.appliance.publishing import forget_versions
 from engine.appliance.source import store_adapters
@@ -194,7 +195,7 @@ class VplmCalls(Calls):
         core = self._core
         if built is None:
             built = core.catalogue.adapters.built([row.adapter]).get(row.adapter, _GONE)
-        backbone = core.find_backbone(row.backbone)
+        backbone = find_backbone(core, row.backbone)
         dedicated = 0
         if backbone is not None:
             head = len(row.labels) * (backbone.hidden + 1) * REFERENCE_BYTES_PER_PARAMETER
@@ -211,7 +212,7 @@ class VplmCalls(Calls):
             rank=row.rank,
             adapter=row.adapter,
             version=row.version,
-            tier=core.tier_of(row.adapter, row.backbone),
+            tier=tier_of(core, row.adapter, row.backbone),
             pinned=row.pinned,
             stored_bytes=built.bytes,
             dedicated_bytes=dedicated,
@@ -222,7 +223,7 @@ class VplmCalls(Calls):
             created_at=row.created_at,
             miss=miss_of(row),
             last_used=core.usage.last_used(row.id, row.last_used),
-            backbone=core.name_of(row.backbone),
+            backbone=name_of(core, row.backbone),
             backbone_sha256=row.backbone,
             places=[place for place in PLACES if place in built.places.split(",")],
         )

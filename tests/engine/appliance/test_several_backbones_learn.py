@@ -1,4 +1,4 @@
-"""vPLMs and tables of backbones beside the engine's own learn what their own backbone shows them."""
+"""vPLMs and tables of backbones beside the engine's own learn from their own backbone alone."""
 
 from __future__ import annotations
 
