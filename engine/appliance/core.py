@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.appliance.chronicle import Chronicle
 from engine.appliance.epochs import EpochBook
 from engine.appliance.further import load_further, open_further
-from engine.appliance.generator_stack import load_generators
+from engine.appliance.generator_stack import load_generators, no_generators
 from engine.appliance.inspection import TableInspection
 from engine.appliance.key_ring import KeyRing
 from engine.appliance.known_backbones import KnownBackbones
@@ -37,6 +37,7 @@ from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, pick_device
+from engine.schema import Kind
 from engine.serving.admission import Admission
 from engine.serving.pipeline import Pipeline
 from engine.serving.scheduler import Scheduler
@@ -180,8 +181,22 @@ class Core:
         )
 
     def stacks(self) -> list[Stack]:
-        """All that are loaded, the engine's own first."""
-        return [*self.backbones.loaded()]
+        """All that are loaded: the engine's own, others of its classifiers, the generators'."""
+        generators = [] if self.generators is None else [self.generators.stack]
+        return [*self.backbones.loaded(), *generators]
+
+    def stack_for(self, kind: Kind) -> Stack:
+        """As `stack_of`, by the kind of vPLM."""
+        return self.stack_of("generate" if kind == "generator" else "classify")
+
+    def stack_of(self, task: str) -> Stack:
+        """The engine's own of the backbones that vPLMs of that task are made for. Unavailable if
+        nothing here can generate."""
+        if task != "generate":
+            return self.stack
+        if self.generators is None:
+            raise no_generators()
+        return self.generators.stack
 
     @property
     def stack(self) -> ServingStack:
@@ -230,9 +245,8 @@ class Core:
 
     def tiers_of(self, backbone: str) -> AdapterTiers | None:
         """Where adapters for the backbone with that sha256 are; None while it is not loaded."""
-        decoder = self.generators
-        if decoder is not None and backbone == decoder.decoder.sha256:
-            return decoder.tiers
+        if self.generators is not None and backbone == self.generators.stack.sha256:
+            return self.generators.stack.tiers
         stack = self.backbones.get(backbone)
         return None if stack is None else stack.tiers
 
@@ -274,8 +288,7 @@ class Core:
             self.blobs.delete(adapter, self.catalogue.knows_blob)
 
     def _all_tiers(self) -> list[AdapterTiers]:
-        classifiers = [stack.tiers for stack in self.backbones.loaded()]
-        return [*classifiers, *([] if self.generators is None else [self.generators.tiers])]
+        return [stack.tiers for stack in self.stacks()]
 
     def _chosen_backbone(self) -> tuple[Path | None, int]:
         """The folder that --backbone names, or that of the imported one that it names, and how many

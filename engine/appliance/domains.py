@@ -15,7 +15,7 @@ from engine.appliance.encoder_training import checkpoint_of
 from engine.appliance.rebuild import Rebuild, wanted_below
 from engine.appliance.rebuild_cost import rebuild_cost
 from engine.appliance.stack import Stack
-from engine.appliance.stacks import PATIENCE_S
+from engine.appliance.stacks import JOB_PATIENCE_S, PATIENCE_S
 from engine.errors import BadInput, Conflict, NotFound
 from engine.knowledge.build import entry_bytes
 from engine.knowledge.encoder_file import bundled_file
@@ -28,6 +28,7 @@ from engine.schema import (
     DomainTree,
     DomainUpdate,
     JobAccepted,
+    Kind,
     NgramPage,
     RebuildCost,
     RebuildRequest,
@@ -43,19 +44,21 @@ TINY = 64 << 10
 
 
 class DomainCalls(Calls):
-    def domains(self) -> DomainTree:
+    def domains(self, kind: Kind = "classifier") -> DomainTree:
+        """The tree, with what it knows for the backbone of that kind. Unavailable without one."""
+        stack = self._core.stack_for(kind)
         depth: dict[str | None, int] = {None: -1}
         data: list[Domain] = []
-        for row in self._core.catalogue.domains.all(self._core.stack.sha256):
+        for row in self._core.catalogue.domains.all(stack.sha256):
             depth[row.name] = depth[row.parent] + 1
             # One that comes or goes right now is in the catalogue alone.
             with contextlib.suppress(NotFound):
-                data.append(domain_of(self._core, row, depth[row.name]))
+                data.append(domain_of(self._core, stack, kind, row, depth[row.name]))
         return DomainTree(data=data)
 
-    def domain(self, name: str) -> Domain:
+    def domain(self, name: str, kind: Kind = "classifier") -> Domain:
         self._core.catalogue.domains.get(name)
-        found = next((d for d in self.domains().data if d.name == name), None)
+        found = next((d for d in self.domains(kind).data if d.name == name), None)
         if found is None:
             raise NotFound(f'There is no domain "{name}".', remedy="hmi domain ls lists them.")
         return found
@@ -117,24 +120,31 @@ class DomainCalls(Calls):
     def rebuild_domain(self, name: str, request: RebuildRequest) -> JobAccepted:
         core = self._core
         core.catalogue.domains.get(name)
-        backbone = self._backbone(request)
-        with core.backbones.held(backbone, PATIENCE_S) as stack:
+        request = self._decided(name, request)
+        with self._stack(request, PATIENCE_S) as stack:
             self._check_rebuild(stack, name, request)
 
         def run(context: JobContext) -> dict[str, Any]:
-            with core.backbones.held(backbone) as stack:
+            with self._stack(request, JOB_PATIENCE_S) as stack:
                 return Rebuild(core, stack, name, request, context).run_kept()
 
         with core.changing:
             self._refuse_second_rebuild(name)
             params = request.model_dump()
             job = core.jobs.submit("rebuild", name, params, run, when_idle=False)
-        return JobAccepted(id=job)
+        return JobAccepted(id=job, kind=request.kind)
 
-    def _backbone(self, request: RebuildRequest) -> str:
-        """The sha256 of that which it is for. NotFound."""
-        core, named = self._core, request.backbone
-        return core.stack.sha256 if named is None else core.known.named(named).sha256
+    @contextlib.contextmanager
+    def _stack(self, request: RebuildRequest, patience_s: float) -> Iterator[Stack]:
+        """That of the backbone that a decided request is for, held meanwhile. NotFound."""
+        core = self._core
+        if request.kind == "generator":
+            yield core.stack_for(request.kind)
+            return
+        own, named = core.stack.sha256, request.backbone
+        sha256 = own if named is None else core.known.named(named).sha256
+        with core.backbones.held(sha256, patience_s) as stack:
+            yield stack
 
     def _check_rebuild(self, stack: Stack, name: str, request: RebuildRequest) -> None:
         """BadInput if there is nothing to build from, or no room for it."""
@@ -159,38 +169,43 @@ class DomainCalls(Calls):
             )
 
     def rebuild_cost(self, name: str, request: RebuildRequest) -> RebuildCost:
-        with self._core.backbones.held(self._backbone(request), PATIENCE_S) as stack:
+        self._core.catalogue.domains.get(name)
+        request = self._decided(name, request)
+        with self._stack(request, PATIENCE_S) as stack:
             return rebuild_cost(self._core, stack, name, request)
 
-    def epochs(self, name: str) -> DomainEpochs:
-        return epochs_of(self._core, name)
+    def epochs(self, name: str, kind: Kind = "classifier") -> DomainEpochs:
+        self._core.catalogue.domains.get(name)
+        return epochs_of(self._core.stack_for(kind), name)
 
-    def encoder_file(self, name: str) -> Path:
-        """The file of the node's own encoder and bridge."""
-        core = self._core
-        row = core.catalogue.domains.get(name, core.stack.sha256)
+    def encoder_file(self, name: str, kind: Kind = "classifier") -> Path:
+        """The file of the node's own encoder and bridge for the backbone of that kind."""
+        core, stack = self._core, self._core.stack_for(kind)
+        again = f"hmi domain rebuild {name} --kind {kind} --train-minutes"
+        row = core.catalogue.domains.get(name, stack.sha256)
         if row.encoder is not None:
             return core.blobs.path(row.encoder)
         if row.parent is not None:
             raise NotFound(
                 f'Domain "{name}" has no encoder of its own, it uses its parent\'s.',
-                remedy=f"Train one: hmi domain rebuild {name} --train-minutes 10.",
+                remedy=f"Train one: {again} 10.",
                 code="no_encoder",
             )
-        path = core.settings.encoder or bundled_file(
-            core.backbone.split, causal=core.backbone.shape.causal
-        )
-        damage = core.tree.take(name).damage
+        causal = kind == "generator"
+        path = bundled_file(stack.backbone.split, causal=causal)
+        if core.settings.encoder is not None and not causal:
+            path = core.settings.encoder
+        damage = stack.tree.take(name).damage
         if (damage is not None and damage.code == "no_encoder") or not path.is_file():
             raise NotFound(
                 "There is no general encoder for this backbone yet.",
-                remedy="Train one: hmi domain rebuild general --train-minutes 60.",
+                remedy=f"Train one: {again} 60.",
                 code="no_encoder",
             )
         return path
 
-    def ngrams(self, name: str, q: str, limit: int) -> NgramPage:
-        return ngram_page(self._core, name, q, limit)
+    def ngrams(self, name: str, q: str, limit: int, kind: Kind = "classifier") -> NgramPage:
+        return ngram_page(self._core.stack_for(kind), name, q, limit)
 
     def remove_domain(self, name: str) -> None:
         core = self._core
@@ -212,6 +227,22 @@ class DomainCalls(Calls):
             for backbone in {row.backbone for row in known}:
                 sums.remove(checkpoint_of(core, name, backbone))
             core.mended.discard(name)
+
+    def _decided(self, name: str, request: RebuildRequest) -> RebuildRequest:
+        """The same, with the kind that it is for. BadInput for generators' backbone by name."""
+        if request.backbone is not None:
+            if request.kind == "generator":
+                raise BadInput(
+                    "Generators rest on one decoder, which is not chosen by name.",
+                    remedy="Leave the backbone out.",
+                )
+            return request.model_copy(update={"kind": "classifier"})
+        if request.kind is not None:
+            return request
+        vplms = self._core.catalogue.vplms
+        generators = vplms.count(domain=name, kind="generator")
+        alone = generators > 0 and generators == vplms.count(domain=name)
+        return request.model_copy(update={"kind": "generator" if alone else "classifier"})
 
     def _rebuilds(self, name: str) -> list[JobRow]:
         """Rebuilds of a domain that wait or run; the one that runs is the first."""

@@ -140,13 +140,14 @@ def _pupil(
 ) -> tuple[Hplm, bool]:
     """A copy to train: of what the node uses now, or from scratch; whether nobody trained it.
 
-    From scratch is from the backbone for the root, and from the parent's for another node.
+    From scratch is from the backbone for the root, or where there is no general encoder, and from
+    the parent's for another node.
     """
     scratch = request.train_from == "scratch"
-    if row.parent is None:
-        damage = tree.take(row.name).damage
-        if scratch or (damage is not None and damage.code == "no_encoder"):
-            return Hplm.untrained(backbone), True
+    damage = tree.take(row.name).damage
+    nothing = damage is not None and damage.code == "no_encoder"
+    if nothing or (scratch and row.parent is None):
+        return Hplm.untrained(backbone), True
     start = tree.take(row.parent if scratch and row.parent is not None else row.name)
     pupil = Hplm.untrained(backbone, start.encoder.form.widths, start.bridge.widths)
     pupil.encoder.load(start.encoder.state_dict())

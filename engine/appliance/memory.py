@@ -15,6 +15,9 @@ def memory_of(core: Core) -> dict[str, int]:
     owners = owners_of(core.stack)
     for stack in core.backbones.loaded()[1:]:
         owners[_owner(core, stack.sha256)] = sum(owners_of(stack).values())
+    if core.generators is not None:
+        cache = core.generators.generator.use().cache_used
+        owners["generators"] = cache + sum(owners_of(core.generators.stack).values())
     if core.device.type == "cuda":
         owners["device, all"] = int(torch.cuda.memory_allocated(core.device))
     return owners

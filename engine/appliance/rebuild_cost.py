@@ -48,6 +48,7 @@ def rebuild_cost(core: Core, stack: Stack, name: str, request: RebuildRequest) -
     entries = min(wanted, request.budget_bytes // one)
     return RebuildCost(
         domain=name,
+        kind=stack.kind,
         epoch=core.catalogue.domains.next_epoch(name),
         tokens=round(tokens * scale),
         lookups=asked.lookups,
@@ -90,7 +91,7 @@ def _warnings(
     below = sorted(_inheriting(core, stack, name))
     if request.train_minutes > 0 and below:
         told.append(f"Tables that inherit its encoder are stale until rebuilt: {', '.join(below)}.")
-    trained = core.catalogue.vplms.count(domain=name)
+    trained = core.catalogue.vplms.count(domain=name, backbone=stack.sha256)
     if request.train_minutes > 0 and trained:
         told.append(f"Its {trained:,} vPLMs should be trained again afterwards.")
     free = core.host.sample({}, 1, core.settings.paths.data).disk_free_bytes

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.appliance.source import IMPORTED
 from engine.knowledge.tree import ROOT
+from store import sums
 from store.catalogue import Catalogue
 from store.errors import StoreError
 from store.files import sweep
@@ -60,6 +62,15 @@ def _backbone_of(shelves: Shelves, row: DomainRow) -> str:
     return ""
 
 
+def _sweep_unnamed(training: Path) -> int:
+    """Remove half-trained encoders from before backbones were told apart: nobody goes on with
+    them."""
+    old = [path for path in training.glob("*.safetensors") if "~" not in path.name]
+    for path in old:
+        sums.remove(path)
+    return len(old)
+
+
 def sweep_debris(core: Core) -> None:
     """Remove every file that the catalogue does not know."""
     known = core.catalogue.domains.known()
@@ -76,6 +87,7 @@ def sweep_debris(core: Core) -> None:
         + core.corpora.sweep()
         + core.datasets.sweep({row.path_name for row in core.catalogue.datasets.all()})
         + sweep(core.settings.paths.training)
+        + _sweep_unnamed(core.settings.paths.training)
     )
     if swept:
         log.info("swept %d files that nothing refers to", swept)

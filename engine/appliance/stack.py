@@ -26,6 +26,7 @@ from engine.memory.arena import AdapterArena
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone
+from engine.schema import Kind
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
 from store.errors import StoreError
@@ -64,6 +65,11 @@ class Stack:
     inspection: TableInspection
     adapter_shape: AdapterShape
     tiers: AdapterTiers
+
+    @property
+    def kind(self) -> Kind:
+        """Of the vPLMs that are made for it."""
+        return "generator" if self.backbone.shape.causal else "classifier"
 
     @property
     def sha256(self) -> str:

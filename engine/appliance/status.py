@@ -13,7 +13,9 @@ from engine.appliance.domains import DomainCalls
 from engine.appliance.made_for import name_of
 from engine.appliance.memory import device_memory_of, memory_of, owners_of
 from engine.appliance.serving_stack import ServingStack
+from engine.appliance.stack import Stack
 from engine.appliance.training import TrainingCalls
+from engine.knowledge.retrieve import Damage
 from engine.knowledge.tree import ROOT
 from engine.model.backbone import Backbone
 from engine.schema import (
@@ -57,7 +59,7 @@ class StatusCalls(DomainCalls, TrainingCalls):
             ),
             backbone=_backbone(core.backbone),
             backbones=loaded_of(core),
-            generators=_generators(core),
+            generators=self._generators(),
             device=_device(core),
             host=host,
             tiers=tiers_of(core),
@@ -72,6 +74,24 @@ class StatusCalls(DomainCalls, TrainingCalls):
             busiest=busiest_of(core),
         )
 
+    def _generators(self) -> GeneratorStatus | None:
+        generators = self._core.generators
+        if generators is None:
+            return None
+        use, damage = generators.generator.use(), generators.stack.tree.take(ROOT).damage
+        return GeneratorStatus(
+            backbone=_backbone(generators.decoder),
+            fallback=None if damage is None else damage.detail,
+            waiting=use.waiting,
+            waiting_tokens=use.waiting_tokens,
+            living=use.living,
+            cache_used_bytes=use.cache_used,
+            cache_bytes=use.cache_bytes,
+            tokens_per_s=use.tokens_per_s,
+            adapters=generators.stack.tiers.use()["device"].resident,
+            domains=self.domains("generator").data,
+        )
+
     def _live_jobs(self) -> list[Job]:
         running = self.jobs("running", 100, None).data
         return running + self.jobs("queued", 100, None).data
@@ -80,7 +100,7 @@ class StatusCalls(DomainCalls, TrainingCalls):
         core = self._core
         allowed = core.settings.damaged == "exact"
         meanwhile = " Its vPLMs are served in exact mode meanwhile." if allowed else ""
-        damages = {k.damage.detail: k.damage for k in core.tree.all() if k.damage is not None}
+        damages = {damage.detail: damage for stack in core.stacks() for damage in faults_of(stack)}
         problems = [
             Problem(what=damage.detail + meanwhile, remedy=damage.remedy)
             for damage in damages.values()
@@ -111,6 +131,15 @@ class StatusCalls(DomainCalls, TrainingCalls):
                 problems.append(Problem(what=what, remedy=remedy))
                 break
         return problems
+
+
+def faults_of(stack: Stack) -> list[Damage]:
+    """What is wrong with the tables of a backbone. That generators, or a further backbone, have no
+    encoder is a state, not a fault: they answer in exact mode, and say so."""
+    found = [knowledge.damage for knowledge in stack.tree.all() if knowledge.damage is not None]
+    further = isinstance(stack, ServingStack) and not stack.own
+    state = stack.kind == "generator" or further
+    return [damage for damage in found if not state or damage.code != "no_encoder"]
 
 
 def busiest_of(core: Core) -> list[TenantRate]:
@@ -207,24 +236,6 @@ def tiers_of(core: Core) -> dict[Tier, TierStatus]:
             held=use.held,
         )
     return tiers
-
-
-def _generators(core: Core) -> GeneratorStatus | None:
-    stack = core.generators
-    if stack is None:
-        return None
-    use, damage = stack.generator.use(), stack.knowledge.damage
-    return GeneratorStatus(
-        backbone=_backbone(stack.decoder),
-        fallback=None if damage is None else damage.detail,
-        waiting=use.waiting,
-        waiting_tokens=use.waiting_tokens,
-        living=use.living,
-        cache_used_bytes=use.cache_used,
-        cache_bytes=use.cache_bytes,
-        tokens_per_s=use.tokens_per_s,
-        adapters=stack.tiers.use()["device"].resident,
-    )
 
 
 def _backbone(backbone: Backbone) -> BackboneStatus:

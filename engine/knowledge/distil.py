@@ -30,6 +30,7 @@ from engine.model.packing import Packing
 
 HELD_OUT_EVERY = 50
 HELD_OUT_TOKENS = 8_000
+SHORTEST_WINDOW = 16
 LONGEST_WINDOW = 1024
 """Attention over a longer one would cost more than it teaches."""
 
@@ -96,13 +97,16 @@ class Distillation:
         self.hplm, self.plan = hplm, plan
         self._backbone = backbone
         self._rows = windows(backbone, lines, min(plan.window, backbone.max_tokens))
+        if backbone.shape.causal:
+            self._rows = _enough(self._rows)
         self._lengths = [len(row) for row in self._rows]
         held_out = list(range(0, len(self._rows), HELD_OUT_EVERY))
         self._training = [i for i in range(len(self._rows)) if i % HELD_OUT_EVERY]
         if len(held_out) < 2:
             raise BadInput(
-                f"The corpus has {len(self._rows)} lines; training an encoder needs at least "
-                f"{HELD_OUT_EVERY + 1}.",
+                f"The corpus has {len(self._rows)} "
+                f"{'passages' if backbone.shape.causal else 'lines'}; training an encoder needs "
+                f"at least {HELD_OUT_EVERY + 1}.",
                 remedy="Give a longer corpus, or rebuild without --train-minutes.",
                 code="corpus_too_small",
             )
@@ -260,6 +264,15 @@ class _Learnt:
 
     errors: list[Tensor]
     next_token: Tensor | None
+
+
+def _enough(rows: list[list[int]]) -> list[list[int]]:
+    """Running text in shorter passages, where there are too few to hold out any."""
+    while len(rows) <= HELD_OUT_EVERY and max(map(len, rows), default=0) >= 2 * SHORTEST_WINDOW:
+        half = (max(map(len, rows)) + 1) // 2
+        cut = [row[at : at + half] for row in rows for at in range(0, len(row), half)]
+        rows = [row for row in cut if len(row) > 1]
+    return rows
 
 
 def _error(student: Tensor, teacher: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from engine.schema.base import Answer, Mode, Request
+from engine.schema.inference import TokenOrigin, is_none
 
 MAX_PROMPTS = 64
 MAX_N = 16
@@ -29,7 +30,7 @@ class StreamOptions(Request):
 
 class CompletionRequest(Request):
     """Fields are OpenAI's; top_k, min_p, repetition_penalty, ignore_eos and
-    truncate_prompt_tokens are vLLM's, and mode is this engine's own."""
+    truncate_prompt_tokens are vLLM's, mode and explain are this engine's own."""
 
     model: str
     prompt: Prompt
@@ -63,6 +64,8 @@ class CompletionRequest(Request):
     ignore_eos: bool = False
     """Whether to go on where the model ends its text."""
     mode: Mode | None = None
+    explain: bool = False
+    """Whether the answer is to say where each token's row came from."""
     user: str | None = None
     """Taken and not looked at."""
 
@@ -166,6 +169,10 @@ class CompletionChoice(Answer):
     logprobs: CompletionLogprobs | None = None
     finish_reason: Finish | None = None
     """None in a chunk that is not the choice's last."""
+    origins: list[TokenOrigin] | None = Field(None, exclude_if=is_none)
+    """If the request asks to explain: of the tokens that were looked up, the prompt's and then what
+    was said of it, in a chunk those that are new. The last one said never is; in exact mode none
+    are."""
 
 
 class CompletionUsage(Answer):

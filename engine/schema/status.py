@@ -71,6 +71,8 @@ class GeneratorStatus(Answer):
     """Of rounds lately, prompts and all; 0 before the first."""
     adapters: int
     """Generators' adapters that have a slot."""
+    domains: list[Domain] = Field(default_factory=list)
+    """The tree, with what it knows for the decoder."""
 
 
 class DeviceProcess(Answer):

@@ -13,6 +13,7 @@ from engine.schema.base import (
     MAX_LABELS,
     PLACES,
     Answer,
+    Kind,
     Miss,
     Mode,
     Name,
@@ -72,7 +73,7 @@ def _distinct(labels: list[str], task: Task | None) -> list[str]:
 
 class VplmSpec(Request):
     tenant: Name
-    kind: Literal["classifier", "generator"] = "classifier"
+    kind: Kind = "classifier"
     """What its backbone is; a generator's task is generate."""
     task: Task | None = None
     """None: that of what it starts from, or classify."""

@@ -42,11 +42,11 @@ def complete(appliance: Appliance, **asked: Any) -> Completion:
 
 
 def check_nothing_lives(appliance: Appliance) -> None:
-    stack = core_of(appliance).generators
-    assert stack is not None
-    use = stack.generator.use()
+    generators = core_of(appliance).generators
+    assert generators is not None
+    use = generators.generator.use()
     assert (use.waiting, use.waiting_tokens) == (0, 0)
-    assert stack.tiers.use()["host"].held == 0
+    assert generators.stack.tiers.use()["host"].held == 0
 
 
 def test_a_generator_goes_on_and_says_what_that_took(both: Appliance) -> None:
@@ -69,21 +69,23 @@ def test_a_generator_goes_on_and_says_what_that_took(both: Appliance) -> None:
 def test_greedy_is_transformers_greedy_with_an_adapter_that_changes_nothing(
     both: Appliance, decoder_checkpoint: Path
 ) -> None:
-    stack = core_of(both).generators
-    assert stack is not None
+    generators = core_of(both).generators
+    assert generators is not None
     transformers: Any = importlib.import_module("transformers")
     model = transformers.GPT2LMHeadModel.from_pretrained(decoder_checkpoint).eval()
-    [ids] = stack.decoder.tokenize([PROMPT])
+    [ids] = generators.decoder.tokenize([PROMPT])
     answer = complete(both, temperature=0, max_tokens=10, logprobs=0, ignore_eos=True)
     # The vPLM's own adapter is at work; the arena's copy of it is made to change nothing.
     adapter = both.vplm("acme/tale").adapter
-    slot = next(at for at, use in stack.tiers.slots(1, 9).items() if use.adapter == adapter)
-    stack.tiers.arena.weights.up[:, slot] = 0
+    slot = next(
+        at for at, use in generators.stack.tiers.slots(1, 9).items() if use.adapter == adapter
+    )
+    generators.stack.tiers.arena.weights.up[:, slot] = 0
     plain = complete(both, temperature=0, max_tokens=10, ignore_eos=True)
     wanted = model.generate(
         torch.tensor([ids]), max_new_tokens=10, min_new_tokens=10, do_sample=False, pad_token_id=0
     )[0, len(ids) :]
-    assert plain.choices[0].text == stack.generator.tokens.text(wanted.tolist())
+    assert plain.choices[0].text == generators.generator.tokens.text(wanted.tolist())
     report = answer.choices[0].logprobs
     assert report is not None
     assert len(report.tokens) == len(report.token_logprobs) == 10

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from engine.knowledge.distil import Distillation, DistilPlan, DistilProgress
+from engine.errors import BadInput
+from engine.knowledge.distil import (
+    HELD_OUT_EVERY,
+    SHORTEST_WINDOW,
+    Distillation,
+    DistilPlan,
+    DistilProgress,
+)
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.perplexity import next_token_loss, perplexity_of
 from engine.model.decoder import Decoder
@@ -56,6 +63,15 @@ def test_the_decoder_stays_as_it_was(
 def test_every_position_that_a_text_may_use_is_learnt(decoder: Decoder) -> None:
     assert DistilPlan(lr=1e-3).suited_to(decoder).window == decoder.max_tokens
     assert DistilPlan(lr=1e-3).suited_to(decoder).lr == 1e-3
+
+
+def test_a_short_running_text_is_cut_shorter_so_that_some_can_be_held_out(decoder: Decoder) -> None:
+    plan = DistilPlan(minutes=9).suited_to(decoder)
+    rows = Distillation(Hplm.untrained(decoder), decoder, LINES * 80, plan)._rows
+    assert len(rows) > HELD_OUT_EVERY
+    assert SHORTEST_WINDOW <= max(map(len, rows)) < decoder.max_tokens
+    with pytest.raises(BadInput, match="passages"):
+        Distillation(Hplm.untrained(decoder), decoder, LINES * 8, plan)
 
 
 def test_a_passage_that_was_changed_foretells_nothing(decoder: Decoder) -> None:

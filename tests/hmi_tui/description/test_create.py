@@ -149,6 +149,17 @@ def test_another_text_is_uploaded_and_its_table_built(engine: Remembering, folde
     assert apply(engine, folder, WHOLE) == ["put_corpus reviews", "rebuild_domain reviews"]
 
 
+def test_a_table_for_generators_is_built_whatever_classifiers_have_and_once(
+    engine: Remembering, folder: Path
+) -> None:
+    text = '[domains.reviews]\ncorpus = "a.txt"\n'
+    assert apply(engine, folder, text)[-1] == "rebuild_domain reviews"
+    text += 'rebuild = { kind = "generator" }\n'
+    assert apply(engine, folder, text) == ["rebuild_domain reviews"]
+    assert engine.rebuilds["reviews"].kind == "generator"
+    assert apply(engine, folder, text) == []
+
+
 def test_a_table_is_built_only_if_it_is_wanted(engine: Remembering, folder: Path) -> None:
     text = '[domains.reviews]\ncorpus = "a.txt"\nrebuild = false\n'
     assert apply(engine, folder, text) == ["create_domain reviews", "put_corpus reviews"]
