@@ -9,7 +9,7 @@ from typing import Literal
 
 from engine.appliance.reference import Reference
 from engine.config import DEFAULT_SPLIT
-from engine.errors import NotFound, Unavailable
+from engine.errors import BadInput, NotFound, Unavailable
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import REFERENCE_BYTES_PER_PARAMETER, Backbone
 from engine.model.checkpoint import BUNDLED_NAME, BUNDLED_SHA256, WEIGHTS, bundled_folder
@@ -123,7 +123,7 @@ class KnownBackbones:
             row.layers,
             row.split if own is None else own.split,
             row.hidden,
-            find_shape(str(folder)).parameters if own is None else own.parameters,
+            _parameters(folder, row) if own is None else own.parameters,
             row.bytes,
             folder,
             row.imported_at,
@@ -148,6 +148,14 @@ def known_of(backbone: Backbone, origin: Literal["bundled", "folder"] = "folder"
     )
 
 
+def _parameters(folder: Path, row: BackboneRow) -> int:
+    try:
+        return find_shape(str(folder)).parameters
+    except BadInput:
+        # Its files are damaged, which whoever loads it is told. Most of its bytes were weights.
+        return row.bytes // REFERENCE_BYTES_PER_PARAMETER
+
+
 def _bundled() -> KnownBackbone | None:
     """As its package says; its weights are compared with their sum when they are loaded."""
     try:
@@ -155,7 +163,7 @@ def _bundled() -> KnownBackbone | None:
         shape = find_shape(str(folder))
         size = (folder / WEIGHTS).stat().st_size
         family = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
-    except (NotFound, OSError, ValueError):
+    except (NotFound, BadInput, OSError, ValueError):
         return None
     return KnownBackbone(
         BUNDLED_NAME,

@@ -214,9 +214,7 @@ def _chosen(core: Core, spec: VplmSpec) -> KnownBackbone | None:
     """The backbone that `spec` names; of a generator the one there is. None: it names none."""
     if not spec.generates:
         return None if spec.backbone is None else core.known.named(spec.backbone)
-    decoder = generators_backbone(
-        core,
-    )
+    decoder = generators_backbone(core)
     if spec.backbone not in (None, decoder.id):
         raise BadInput(
             f'Generators rest on the decoder "{decoder.id}", not on "{spec.backbone}".',

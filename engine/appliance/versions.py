@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from engine.appliance.made_for import name_of
 from engine.appliance.models import perplexity_of, task_name
 from engine.appliance.publishing import Publication, publish
@@ -58,6 +56,8 @@ class VersionCalls(VplmCalls):
                     remedy=f"hmi vplm versions {id} lists the others.",
                     code="version_serves",
                 )
+            made = core.catalogue.adapters.get(old.adapter)
+            self._check_backbone(row, made.metadata.get("backbone_sha256", ""), old.id)
             return self._published(row, Publication(old.adapter, old.accuracy, "rollback", old.id))
 
     def publish_adapter(self, id: str, request: PublishRequest) -> Published:
@@ -109,11 +109,11 @@ class VersionCalls(VplmCalls):
             )
 
     def _check_backbone(self, target: VplmRow, sha256: str, source: str) -> None:
+        core = self._core
         if sha256 != target.backbone:
-            name = partial(name_of, self._core)
             raise BadInput(
-                f'{source} is made for the backbone "{name(sha256)}", "{target.id}" has '
-                f'"{name(target.backbone)}": the one means nothing on the other.',
+                f'{source} is made for the backbone "{name_of(core, sha256)}", "{target.id}" has '
+                f'"{name_of(core, target.backbone)}": the one means nothing on the other.',
                 remedy="Train it on that backbone instead: hmi train "
                 f"{target.id} DATA, with the same rows.",
                 code="adapter_mismatch",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
-from engine.appliance.made_for import find_backbone, name_of, tier_of
+from engine.appliance.made_for import backbone_with, find_backbone, name_of, tier_of
 from engine.appliance.models import miss_of, perplexity_of, task_name
 from engine.appliance.publishing import forget_versions
 from engine.appliance.source import store_adapters
@@ -161,8 +161,11 @@ class VplmCalls(Calls):
         adapters: Sequence[AdapterRow],
         new: Sequence[AdapterRow],
     ) -> None:
-        """Enter vPLMs with `adapters`, of which `new` are not in the catalogue yet."""
+        """Enter vPLMs with `adapters`, of which `new` are not in the catalogue yet; `changing` is
+        held."""
         core, now = self._core, time.time()
+        # It may have been removed meanwhile.
+        backbone_with(core, start.made_for.sha256)
         check_count(core, spec, len(names))
         check_bytes(core, spec, start, len(names))
         rows = [

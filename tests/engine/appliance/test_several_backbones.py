@@ -164,6 +164,7 @@ def test_nothing_made_for_one_backbone_is_taken_over_to_another(mixed: Appliance
         mixed.promote("acme/twin", PromoteRequest(to="own"))
     with pytest.raises(BadInput, match="means nothing on the other"):
         mixed.publish_adapter("acme/own", PublishRequest(adapter=twin.adapter))
+    assert (mixed.vplm("acme/own").adapter, mixed.vplm("acme/own").version) == (own.adapter, 1)
     # Left out, it is that of what the new one starts from.
     for name, start in (("a", {"from_vplm": "acme/twin"}), ("b", {"from_starter": "start"})):
         assert make_vplm(mixed, f"acme/{name}", **start).backbone == "twin:1"

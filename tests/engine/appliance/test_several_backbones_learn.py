@@ -49,14 +49,14 @@ def test_a_vplm_of_another_backbone_is_trained_on_that(mixed: Appliance, name: s
     assert job.state == "succeeded", job.error
     assert site_of(mixed) == Path(mixed.backbone(name).folder)
     # What serves sees what the training process saw, or the answers would not be as learnt.
-    assert right(mixed, f"acme/{name}") >= 0.9
+    assert right(mixed, f"acme/{name}") >= 0.8
     now = mixed.vplm(f"acme/{name}")
     assert (now.version, now.backbone_sha256) == (2, made.backbone_sha256)
     assert mixed.adapter(now.adapter).backbone_sha256 == made.backbone_sha256
     back = ended(mixed, mixed.train(request(vplm="acme/own", **choices)).id, 60)
     assert back.state == "succeeded", back.error
     assert site_of(mixed) == core_of(mixed).backbone.checkpoint.folder
-    assert right(mixed, "acme/own") >= 0.9
+    assert right(mixed, "acme/own") >= 0.8
 
 
 def test_a_domain_has_tables_and_encoders_for_each_backbone_apart(

@@ -87,4 +87,5 @@ class ScriptedEngine(
             generators=None if self.generator_rows is None else a_decoder(self.generator_rows),
             jobs=[one for one in self.job_rows if not one.ended],
             problems=self.problems,
+            backbones=self.loaded,
         )
