@@ -217,15 +217,17 @@ class Rounds:
     def _count(self, voices: Sequence[Voice], groups: Sequence[Group]) -> LookupsByDomain:
         by_domain: dict[str, Lookups] = {}
         for group in groups:
-            if group.found is None:
-                continue
             at = 0
             for which, turn in zip(group.which, group.turns, strict=True):
-                rows = group.found.part(at, at + turn.count)
-                domain, found = voices[which].looked_up(turn, rows)
-                before = by_domain.get(domain)
-                by_domain[domain] = found if before is None else before + found
-                at += turn.count
+                voice, knowledge, end = voices[which], turn.sequence.knowledge, at + turn.count
+                if group.found is not None and knowledge is not None:
+                    found = group.found.lookups(at, end)
+                    voice.looked_up(knowledge, found)
+                    if voice.order.explain:
+                        voice.read(knowledge, turn, group.found.part(at, end))
+                    before = by_domain.get(knowledge.domain)
+                    by_domain[knowledge.domain] = found if before is None else before + found
+                at = end
         return tuple(by_domain.items())
 
     def _tell(self, voice: Voice, said: Said | None) -> None:

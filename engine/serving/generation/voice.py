@@ -6,6 +6,7 @@ import time
 
 from engine.knowledge.generation import Sequence, Turn
 from engine.knowledge.origins import origins
+from engine.knowledge.retrieve import Knowledge
 from engine.knowledge.retrieved import Lookups, Retrieved
 from engine.serving.generation.continuation import Continuation
 from engine.serving.generation.detokenize import TokenBytes
@@ -47,19 +48,16 @@ class Voice:
     def drawing(self) -> Drawing:
         return Drawing(self.order.settings, self.order.prompt, self._text.said)
 
-    def looked_up(self, turn: Turn, rows: Retrieved) -> tuple[str, Lookups]:
-        """Where the `rows` of its latest tokens came from, which its domain counts too; with the
-        domain's name. Not in exact mode, where nothing is looked up."""
-        knowledge = self.way.knowledge
-        assert knowledge is not None
-        found = rows.lookups()
+    def looked_up(self, knowledge: Knowledge, found: Lookups) -> None:
+        """Where the rows of its latest tokens came from, which its domain counts too."""
         knowledge.traffic.add(found)
         self._lookups = found if self._lookups is None else self._lookups + found
-        if self.order.explain:
-            before = turn.before(knowledge.encoder.boundary)
-            told = origins(turn.ids, rows, knowledge, before=before)
-            self._read += zip(turn.ids, told, strict=True)
-        return knowledge.domain, found
+
+    def read(self, knowledge: Knowledge, turn: Turn, rows: Retrieved) -> None:
+        """The same token by token, for an order that asks to explain."""
+        before = turn.before(knowledge.encoder.boundary)
+        told = origins(turn.ids, rows, knowledge, before=before)
+        self._read += zip(turn.ids, told, strict=True)
 
     def hear(self, drawn: Drawn) -> Said:
         """Take the next token."""
