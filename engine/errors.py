@@ -227,8 +227,9 @@ def from_problem(status: int, problem: dict[str, object]) -> HmiError:
         elif code == SloUnattainable.default_code:
             limit = SloUnattainable
         return limit(detail, retry_after=wait, remedy=remedy, code=code)
-    if status == NotLoaded.status and isinstance(wait := problem.get("retry_after"), int | float):
-        return NotLoaded(detail, retry_after=float(wait), remedy=remedy, code=code)
+    later = problem.get("retry_after")
+    if status == NotLoaded.status and isinstance(later, int | float):
+        return NotLoaded(detail, retry_after=float(later), remedy=remedy, code=code)
     by_code = {kind.default_code: kind for kind in HmiError.__subclasses__()}
     by_status = {kind.status: kind for kind in reversed(HmiError.__subclasses__())}
     kind = by_code.get(code) or by_status.get(status, HmiError)
