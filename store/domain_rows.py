@@ -154,6 +154,14 @@ class DomainRows:
             db.execute("delete from knowledge where domain = ? and backbone = ''", [name])
             db.execute("update epochs set backbone = ? where domain = ? and backbone = ''", key)
 
+    def forget(self, backbone: str) -> list[DomainRow]:
+        """Nothing is known for a backbone any more, and of none of its epochs; what was."""
+        was = [row for row in self.known() if row.backbone == backbone]
+        with self._connections.writing() as db:
+            for table in ("knowledge", "epochs"):
+                db.execute(f"delete from {table} where backbone = ?", [backbone])
+        return was
+
     def mend(self, root: DomainRow) -> list[str]:
         """Make one tree of what is there, for start-up: `root` if there is none, and below it
         whatever hangs from nothing or in a ring. Returns the names of the nodes that had to be

@@ -339,3 +339,15 @@ def m013_what_a_domain_knows_for_each_backbone(db: Database) -> None:
     for moved in ("epoch", "state", "encoder", "params"):
         db.execute(f"alter table domains drop column {moved}")
     db.table("epochs").add_column("backbone", str, not_null_default="")
+
+
+@MIGRATIONS()
+def m014_backbone_of_a_vplm(db: Database) -> None:
+    db.table("vplms").add_column("backbone", str, not_null_default="")
+    # Until here it was said by what its adapter was made for, and by that alone.
+    db.execute("""
+        update vplms set backbone = coalesce(
+            (select json_extract(metadata, '$.backbone_sha256') from adapters
+             where id = vplms.adapter and json_valid(metadata)), '')
+    """)
+    db.table("vplms").create_index(["backbone"])

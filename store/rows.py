@@ -84,7 +84,8 @@ class EpochRow:
 class VplmRow:
     """`adapter` is the id of its blob; `version` is 1 at creation, publishing adds one; `miss` is
     what happens to n-grams that no table holds, None where the engine decides; `last_used` is when
-    it was last asked, as of the last time that was written down; `task` is what it answers."""
+    it was last asked, as of the last time that was written down; `task` is what it answers;
+    `backbone` is the sha256 of the weights that its adapters are made for."""
 
     tenant: str
     name: str
@@ -101,6 +102,7 @@ class VplmRow:
     miss: str | None = None
     last_used: float | None = None
     task: str = "classify"
+    backbone: str = ""
 
     @property
     def id(self) -> str:

@@ -48,7 +48,7 @@ class ProblemDocument(BaseModel):
     errors: list[FieldProblem] | None = None
     """Of a 422: what is wrong with which field."""
     retry_after: float | None = None
-    """Of a 429: seconds."""
+    """Of a 429, or of a 503 that will pass: seconds."""
     line: int | None = None
     """Of a refused text: the line, from 1, that is the reason."""
 
@@ -90,7 +90,7 @@ def response(error: BaseException) -> Response:
     headers: dict[str, str] = {}
     if isinstance(problem, errors.BadInput):
         document.line = problem.line
-    if isinstance(problem, errors.QueueFull):
+    if isinstance(problem, errors.QueueFull | errors.NotLoaded):
         document.retry_after = problem.retry_after
         headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
     if isinstance(problem, errors.QuotaReached):

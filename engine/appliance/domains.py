@@ -7,12 +7,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from engine.appliance.calls import Calls
 from engine.appliance.domain_pages import domain_of, epochs_of, ngram_page
 from engine.appliance.encoder_training import checkpoint_of
 from engine.appliance.rebuild import Rebuild, wanted_below
 from engine.appliance.rebuild_cost import rebuild_cost
+from engine.appliance.stack import Stack
+from engine.appliance.stacks import JOB_PATIENCE_S, PATIENCE_S
 from engine.errors import BadInput, Conflict, NotFound
 from engine.knowledge.build import entry_bytes
 from engine.knowledge.encoder_file import bundled_file
@@ -30,6 +33,7 @@ from engine.schema import (
     RebuildCost,
     RebuildRequest,
 )
+from engine.training.job import JobContext
 from store import sums
 from store.errors import NotFound as NotFoundInStore
 from store.rows import DomainRow, JobRow
@@ -117,7 +121,34 @@ class DomainCalls(Calls):
         core = self._core
         core.catalogue.domains.get(name)
         request = self._decided(name, request)
-        stack = core.stack_for(request.kind or "classifier")
+        with self._stack(request, PATIENCE_S) as stack:
+            self._check_rebuild(stack, name, request)
+
+        def run(context: JobContext) -> dict[str, Any]:
+            with self._stack(request, JOB_PATIENCE_S) as stack:
+                return Rebuild(core, stack, name, request, context).run_kept()
+
+        with core.changing:
+            self._refuse_second_rebuild(name)
+            params = request.model_dump()
+            job = core.jobs.submit("rebuild", name, params, run, when_idle=False)
+        return JobAccepted(id=job, kind=request.kind)
+
+    @contextlib.contextmanager
+    def _stack(self, request: RebuildRequest, patience_s: float) -> Iterator[Stack]:
+        """That of the backbone that a decided request is for, held meanwhile. NotFound."""
+        core = self._core
+        if request.kind == "generator":
+            yield core.stack_for(request.kind)
+            return
+        own, named = core.stack.sha256, request.backbone
+        sha256 = own if named is None else core.known.named(named).sha256
+        with core.backbones.held(sha256, patience_s) as stack:
+            yield stack
+
+    def _check_rebuild(self, stack: Stack, name: str, request: RebuildRequest) -> None:
+        """BadInput if there is nothing to build from, or no room for it."""
+        core = self._core
         known = stack.tree.take(name)
         shared = len(wanted_below(core, stack, name)) > 1
         unasked = known.traffic.asked(known.view).lookups == 0 and not shared
@@ -136,22 +167,12 @@ class DomainCalls(Calls):
                 remedy="Give a budget of at least 1M.",
                 code="budget_too_small",
             )
-        params = request.model_dump()
-        with core.changing:
-            self._refuse_second_rebuild(name)
-            job = core.jobs.submit(
-                "rebuild",
-                name,
-                params,
-                lambda context: Rebuild(core, stack, name, request, context).run_kept(),
-                when_idle=False,
-            )
-        return JobAccepted(id=job, kind=request.kind)
 
     def rebuild_cost(self, name: str, request: RebuildRequest) -> RebuildCost:
         self._core.catalogue.domains.get(name)
         request = self._decided(name, request)
-        return rebuild_cost(self._core, request.kind or "classifier", name, request)
+        with self._stack(request, PATIENCE_S) as stack:
+            return rebuild_cost(self._core, stack, name, request)
 
     def epochs(self, name: str, kind: Kind = "classifier") -> DomainEpochs:
         self._core.catalogue.domains.get(name)
@@ -193,22 +214,29 @@ class DomainCalls(Calls):
             known = core.catalogue.domains.known(name)
             core.catalogue.domains.remove(name)
             # First the vPLMs, then the tree: a request that waits finds where its vPLM is now.
-            for row in core.catalogue.vplms.all():
-                core.models.put(row)
+            for vplm in core.catalogue.vplms.all():
+                core.models.put(vplm)
             for stack in core.stacks():
                 stack.tree.remove(name)
                 stack.epochs.forget(name)
             core.tables.remove(name)
             core.corpora.remove(name)
-            for each in known:
-                if each.encoder is not None:
-                    core.forget_blob(each.encoder)
-            for stack in core.stacks():
-                sums.remove(checkpoint_of(core, name, stack.sha256))
+            for row in known:
+                if row.encoder is not None:
+                    core.forget_blob(row.encoder)
+            for backbone in {row.backbone for row in known}:
+                sums.remove(checkpoint_of(core, name, backbone))
             core.mended.discard(name)
 
     def _decided(self, name: str, request: RebuildRequest) -> RebuildRequest:
-        """The same, with the kind that it is for."""
+        """The same, with the kind that it is for. BadInput for generators' backbone by name."""
+        if request.backbone is not None:
+            if request.kind == "generator":
+                raise BadInput(
+                    "Generators rest on one decoder, which is not chosen by name.",
+                    remedy="Leave the backbone out.",
+                )
+            return request.model_copy(update={"kind": "classifier"})
         if request.kind is not None:
             return request
         vplms = self._core.catalogue.vplms

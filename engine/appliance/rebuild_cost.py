@@ -16,7 +16,7 @@ from engine.knowledge.counts import count_ngrams
 from engine.knowledge.retrieve import Knowledge
 from engine.model.backbone import Backbone
 from engine.model.ngrams import Keys
-from engine.schema import Kind, RebuildCost, RebuildRequest
+from engine.schema import RebuildCost, RebuildRequest
 
 _SAMPLE = 512
 """Documents that are counted to learn the pace."""
@@ -25,9 +25,8 @@ _ROWS = 256
 _NO_LIMIT = 1 << 50
 
 
-def rebuild_cost(core: Core, kind: Kind, name: str, request: RebuildRequest) -> RebuildCost:
+def rebuild_cost(core: Core, stack: Stack, name: str, request: RebuildRequest) -> RebuildCost:
     """About the seconds, entries and bytes: a sample's, grown by the power by which it grew."""
-    stack = core.stack_for(kind)
     row = core.catalogue.domains.get(name, stack.sha256)
     knowledge = stack.tree.take(name)
     asked = knowledge.traffic.asked(knowledge.view)
@@ -49,7 +48,7 @@ def rebuild_cost(core: Core, kind: Kind, name: str, request: RebuildRequest) -> 
     entries = min(wanted, request.budget_bytes // one)
     return RebuildCost(
         domain=name,
-        kind=kind,
+        kind=stack.kind,
         epoch=core.catalogue.domains.next_epoch(name),
         tokens=round(tokens * scale),
         lookups=asked.lookups,
@@ -58,7 +57,7 @@ def rebuild_cost(core: Core, kind: Kind, name: str, request: RebuildRequest) -> 
         seconds=counting * scale + entries * a_row,
         train_seconds=request.train_minutes * 60,
         disk_free_bytes=core.host.sample({}, 1, core.settings.paths.data).disk_free_bytes,
-        warnings=_warnings(core, kind, name, request, entries * one),
+        warnings=_warnings(core, stack, name, request, entries * one),
     )
 
 
@@ -83,14 +82,16 @@ def _grown(half: int, whole: int, scale: float) -> int:
     return round(whole * math.pow(scale, power))
 
 
-def _warnings(core: Core, kind: Kind, name: str, request: RebuildRequest, needed: int) -> list[str]:
+def _warnings(
+    core: Core, stack: Stack, name: str, request: RebuildRequest, needed: int
+) -> list[str]:
     told: list[str] = []
     if not core.corpora.exists(name):
         told.append("It has no corpus: the table is made of its traffic alone.")
-    below = sorted(_inheriting(core, core.stack_for(kind), name))
+    below = sorted(_inheriting(core, stack, name))
     if request.train_minutes > 0 and below:
         told.append(f"Tables that inherit its encoder are stale until rebuilt: {', '.join(below)}.")
-    trained = core.catalogue.vplms.count(domain=name, kind=kind)
+    trained = core.catalogue.vplms.count(domain=name, backbone=stack.sha256)
     if request.train_minutes > 0 and trained:
         told.append(f"Its {trained:,} vPLMs should be trained again afterwards.")
     free = core.host.sample({}, 1, core.settings.paths.data).disk_free_bytes

@@ -1,7 +1,7 @@
 """What belongs to one backbone and no other: all whose shape, or whose rows, are its own.
 
-An engine has one of these for its classifiers and one for its generators. The rest of it
-(catalogue, queue, tenants, jobs) knows no shape.
+An engine has one of these for each backbone of its classifiers, with a pipeline (serving_stack),
+and one for its generators. The rest of it (catalogue, tenants, jobs) knows no shape.
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from engine.appliance.epochs import EpochBook
 from engine.appliance.inspection import TableInspection
-from engine.appliance.recovery import claim_unnamed
 from engine.appliance.source import BlobSource
 from engine.config import Settings
 from engine.errors import HmiError
@@ -28,7 +25,7 @@ from engine.knowledge.tree import DomainTree
 from engine.memory.arena import AdapterArena
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
-from engine.model.backbone import Backbone, load_backbone, pick_dtype
+from engine.model.backbone import Backbone
 from engine.schema import Kind
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
@@ -79,26 +76,8 @@ class Stack:
         """Of the backbone's weights: by it the catalogue knows what is this stack's."""
         return self.backbone.checkpoint.sha256
 
-    @classmethod
-    def load(
-        cls,
-        folder: Path | None,
-        settings: Settings,
-        shelves: Shelves,
-        device: torch.device,
-        phase: Callable[[str], None],
-    ) -> Stack:
-        """The classifiers': load everything; `phase` hears what. Raises HmiError or StoreError."""
-        phase("loading the backbone")
-        backbone = load_backbone(
-            folder, device=device, dtype=pick_dtype(device), split=settings.split
-        )
-        claim_unnamed(shelves, backbone.checkpoint.sha256)
-        return cls.around(backbone, folder, settings.encoder, settings, shelves, phase)
-
-    @classmethod
+    @staticmethod
     def around(
-        cls,
         backbone: Backbone,
         folder: Path | None,
         encoder: Path | None,
@@ -132,7 +111,7 @@ class Stack:
         adapter_shape = AdapterShape(upper, backbone.shape.hidden, ARENA_RANK)
         arena = AdapterArena(adapter_shape, settings.device_cache, device, backbone.dtype)
         tiers = AdapterTiers(BlobSource(shelves.blobs, backbone), arena, settings.host_cache)
-        return cls(
+        return Stack(
             folder, backbone, row_cache, tree, ledger, epochs, inspection, adapter_shape, tiers
         )
 

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 
 from engine.appliance.core import Core
+from engine.appliance.made_for import name_of
+from engine.appliance.stack import Stack
 from engine.errors import Conflict, HmiError
 from engine.knowledge.traffic import Recent
-from engine.schema import JobAccepted, Kind, RebuildRequest, UpdatePolicy
+from engine.schema import JobAccepted, RebuildRequest, UpdatePolicy
 from store.errors import StoreError
 from store.rows import DomainRow
 
@@ -60,12 +62,15 @@ class UpdateWatch:
                 tried = self._tried.get((row.name, row.backbone), float("-inf"))
                 if self._clock() - tried < policy.cooldown_s:
                     continue
-                if self._start(stack.kind, row, traffic.recent):
+                if self._start(stack, row, traffic.recent):
                     started.append(row.name)
         return started
 
-    def _start(self, kind: Kind, row: DomainRow, recent: Recent) -> bool:
-        request = last_request(row).model_copy(update={"kind": kind})
+    def _start(self, stack: Stack, row: DomainRow, recent: Recent) -> bool:
+        further = stack in self._core.backbones.loaded()[1:]
+        backbone = name_of(self._core, stack.sha256) if further else None
+        choice = {"kind": stack.kind, "backbone": backbone}
+        request = last_request(row).model_copy(update=choice)
         try:
             job = self._rebuild(row.name, request)
         except Conflict:

@@ -100,6 +100,9 @@ class CorpusReceipt(Answer):
 
 
 class RebuildRequest(Request):
+    backbone: str | None = Field(None, min_length=1, max_length=160)
+    """For which the table is built, and the encoder trained: `name[:version]`; None: the engine's
+    own of that kind."""
     kind: Kind | None = None
     """For whose backbone. None: the generators' if all the domain's vPLMs are generators, else the
     classifiers'."""

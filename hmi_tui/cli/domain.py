@@ -134,9 +134,15 @@ def corpus(name: str, files: tuple[Path, ...]) -> None:
 )
 @flag("--dry-run", is_flag=True, help="Say what it would cost and do nothing.")
 @flag("--no-wait", is_flag=True, help="Print the job's id and return.")
+@flag(
+    "--backbone",
+    metavar="NAME[:VERSION]",
+    help="For which it is built, and trained; left out, the engine's own.",
+)
 @readable
 def rebuild(
     name: str,
+    backbone: str | None,
     kind: Kind | None,
     alpha: float,
     budget: int,
@@ -157,6 +163,7 @@ def rebuild(
     from hmi_tui.cli.watch import watch
 
     request = RebuildRequest(
+        backbone=backbone,
         kind=kind,
         alpha=alpha,
         budget_bytes=budget,

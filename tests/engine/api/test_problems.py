@@ -28,6 +28,7 @@ JSON = {"Content-Type": "application/json"}
         (errors.Refused("d", remedy="r"), 403, "refused"),
         (errors.QueueFull("d", remedy="r"), 429, "queue_full"),
         (errors.Unavailable("d", remedy="r"), 503, "unavailable"),
+        (errors.NotLoaded("d", remedy="r"), 503, "backbone_loading"),
         (errors.Damaged("d", remedy="r"), 500, "damaged"),
         (errors.NoSpace("d", remedy="r"), 507, "no_space"),
         (errors.Cancelled("d", remedy="r"), 409, "cancelled"),
@@ -51,6 +52,14 @@ def test_every_error_becomes_a_problem_and_comes_back_as_itself(
     document = json.loads(bytes(answer.body))
     assert document.items() >= {**problem, "status": status, "type": "about:blank"}.items()
     assert type(from_problem(status, document)) is type(known)
+
+
+def test_who_waits_for_a_backbone_is_told_when_to_come_again() -> None:
+    answer = response(errors.NotLoaded("d", retry_after=2.5))
+    assert answer.headers["Retry-After"] == "3"
+    again = from_problem(503, json.loads(bytes(answer.body)))
+    assert isinstance(again, errors.NotLoaded)
+    assert again.retry_after == 2.5
 
 
 def test_the_line_of_a_refused_text_is_a_field_of_its_problem() -> None:

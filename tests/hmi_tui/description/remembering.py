@@ -130,6 +130,8 @@ class Remembering:
             domain=request.domain or "general",
             mode=request.mode or "plot",
             rank=request.rank,
+            places=request.places,
+            backbone=f"{request.backbone or 'own'}:1",
         )
 
     def _change_domain(self, name: str, **changes: Any) -> None:

@@ -12,6 +12,7 @@ from engine.client import VERSION, AsyncClient, Unavailable
 from engine.schema import DeviceStatus, Problem, QueueStatus, Status, Version
 from tests.hmi_tui.app.engine_documents import CPU, a_decoder, a_status
 from tests.hmi_tui.app.scripted_engine.adapters import AdapterAnswers
+from tests.hmi_tui.app.scripted_engine.backbones import BackboneAnswers
 from tests.hmi_tui.app.scripted_engine.datasets import DatasetAnswers
 from tests.hmi_tui.app.scripted_engine.domains import DomainAnswers
 from tests.hmi_tui.app.scripted_engine.inference import InferenceAnswers
@@ -29,6 +30,7 @@ class ScriptedEngine(
     TenantAnswers,
     VersionAnswers,
     AdapterAnswers,
+    BackboneAnswers,
     InferenceAnswers,
     VplmAnswers,
     DomainAnswers,
@@ -85,4 +87,5 @@ class ScriptedEngine(
             generators=None if self.generator_rows is None else a_decoder(self.generator_rows),
             jobs=[one for one in self.job_rows if not one.ended],
             problems=self.problems,
+            backbones=self.loaded,
         )
