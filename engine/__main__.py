@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from engine.config import Paths, Settings, parse_size
+from engine.config import DEFAULT_SPLIT, Paths, Settings, parse_size
 from engine.errors import HmiError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -86,9 +86,29 @@ def main() -> None:
 @_option(
     "--split",
     type=click.IntRange(min=1),
-    default=_DEFAULTS["split"],
+    help="How many of the backbone's layers come from tables; left out, as many as it was imported "
+    f"with, or {DEFAULT_SPLIT}.",
+)
+@_option(
+    "--further-backbones",
+    type=click.IntRange(min=0, max=64),
+    default=_DEFAULTS["further_backbones"],
     show_default=True,
-    help="How many of the backbone's layers come from tables.",
+    help="How many backbones may be loaded beside it, for vPLMs that have another.",
+)
+@_option(
+    "--further-share",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    default=_DEFAULTS["further_share"],
+    show_default=True,
+    help="What each of them gets, on top, of --host-cache, --device-cache and --table-cache.",
+)
+@_option(
+    "--further-idle-s",
+    type=click.FloatRange(min=1),
+    default=_DEFAULTS["further_idle_s"],
+    show_default=True,
+    help="One that nobody asked for so long is let go of.",
 )
 @_option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @_cache("--host-cache", help="Host memory for adapters.")

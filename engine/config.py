@@ -15,6 +15,9 @@ from engine.errors import BadInput
 MAX_SOCKET_PATH = 107
 """Bytes; sun_path holds 108 with its closing zero."""
 
+DEFAULT_SPLIT = 4
+"""So many of the backbone's layers come from tables where nobody says otherwise."""
+
 _UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([BKMGT]?)(?:I?B)?\s*$", re.IGNORECASE)
 
@@ -149,7 +152,14 @@ class Settings:
     """None: whatever time an answer takes, it is given."""
     threads: int = 0
     pipeline: str = "on"
-    split: int = 4
+    split: int | None = None
+    """Of its layers come from tables; None: as many as it was imported with, or DEFAULT_SPLIT."""
+    further_backbones: int = 2
+    """How many may be loaded beside the engine's own, for vPLMs that have them."""
+    further_share: float = 0.25
+    """Of the three caches for adapters and rows, what each of them gets on top."""
+    further_idle_s: float = 900.0
+    """One that nobody asked for so long is let go of."""
     keep_versions: int = 10
     """Of a vPLM. With two there is always one to go back to, and requests that began before a
     publication end on what they began with."""

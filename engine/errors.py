@@ -159,6 +159,19 @@ class Unavailable(HmiError):
     default_code = "unavailable"
 
 
+class NotLoaded(Unavailable):
+    """A backbone is not in memory, and will be or may be; `retry_after` is in seconds."""
+
+    title = "Not loaded"
+    default_code = "backbone_loading"
+
+    def __init__(
+        self, detail: str, *, retry_after: float = 1.0, remedy: str = "", code: str = ""
+    ) -> None:
+        super().__init__(detail, remedy=remedy, code=code)
+        self.retry_after = retry_after
+
+
 class Damaged(HmiError):
     """A file does not hold what it should: wrong checksum, wrong shape, cut short."""
 
@@ -214,6 +227,9 @@ def from_problem(status: int, problem: dict[str, object]) -> HmiError:
         elif code == SloUnattainable.default_code:
             limit = SloUnattainable
         return limit(detail, retry_after=wait, remedy=remedy, code=code)
+    later = problem.get("retry_after")
+    if status == NotLoaded.status and isinstance(later, int | float):
+        return NotLoaded(detail, retry_after=float(later), remedy=remedy, code=code)
     by_code = {kind.default_code: kind for kind in HmiError.__subclasses__()}
     by_status = {kind.status: kind for kind in reversed(HmiError.__subclasses__())}
     kind = by_code.get(code) or by_status.get(status, HmiError)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widget import AwaitMount
 
 from engine.client import AsyncClient, Paths, assets_dir, curl
 from hmi_tui.commands import Command, HmiCommands
@@ -29,10 +31,15 @@ from hmi_tui.themes import THEMES
 
 TICK = 0.5
 """Seconds between two reads of the engine's state."""
+SETTLED = 1.0
+"""Seconds after which a mode that was opened for the first time has all that it needs."""
 
 
 class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
-    """Shows and steers the engine at `paths`. `client` and `starter` may be given by tests."""
+    """Shows and steers the engine at `paths`. `client` and `starter` may be given by tests.
+
+    `settled` is called a moment after each mode was opened for the first time.
+    """
 
     TITLE = "hmi"
     CSS_PATH = assets_dir() / "styles" / "app.tcss"
@@ -62,6 +69,7 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
         *,
         client: AsyncClient | None = None,
         starter: Starter | None = None,
+        settled: Callable[[], object] | None = None,
         tick: float = TICK,
         mode: str = "overview",
         read_only: bool = False,
@@ -75,6 +83,8 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
         self.first_mode = mode
         self._fetching = False
         self._pid = 0
+        self._settled = settled
+        self._opened: set[str] = set()
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = THEMES["mono" if self.no_color else "dark"].name
@@ -176,6 +186,13 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
 
     # -- actions ---------------------------------------------------------------------------
 
+    def switch_mode(self, mode: str) -> AwaitMount:
+        """As textual's; a mode that is opened for the first time settles a moment later."""
+        if mode not in self._opened and self._settled is not None:
+            self.set_timer(SETTLED, self._settled)
+        self._opened.add(mode)
+        return super().switch_mode(mode)
+
     async def action_open(self, mode: str) -> None:
         await self.switch_mode(mode)
 
@@ -221,12 +238,13 @@ def run(paths: Paths, *, read_only: bool = False) -> None:
     With `read_only` nothing is started or changed. Raises SystemExit if a signal or the end of the
     terminal ended it.
     """
+    from hmi_tui.collector import leave_settled_objects
     from hmi_tui.engine_process import ensure_engine
 
     def starter(progress: Progress) -> object:
         return ensure_engine(paths, progress=progress)
 
-    app = HmiApp(paths, starter=starter, read_only=read_only)
+    app = HmiApp(paths, starter=starter, settled=leave_settled_objects, read_only=read_only)
     with ended_with_terminal(lambda code: app.exit(return_code=code)) as ending:
         app.run()
     if ending.signum:

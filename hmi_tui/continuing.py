@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from engine.client import AsyncClient, BadInput
-from engine.schema import CompletionRequest, Mode, Vplm
+from engine.schema import CompletionRequest, Mode, TokenOrigin, Vplm
 from engine.schema.completions import CompletionTiming, Finish
 
 MOST = 64
@@ -25,6 +25,8 @@ class Continued:
     finish: Finish | None = None
     tokens: int | None = None
     timing: CompletionTiming | None = None
+    origins: tuple[TokenOrigin, ...] = ()
+    """Of the prompt's tokens and the text's, but for its last; none in exact mode."""
 
 
 def going_on(vplm: Vplm, text: str, mode: Mode, seed: int | None = None) -> CompletionRequest:
@@ -32,7 +34,9 @@ def going_on(vplm: Vplm, text: str, mode: Mode, seed: int | None = None) -> Comp
     text."""
     if not text:
         raise BadInput("There is no text to go on from.", remedy="Type its beginning.")
-    return CompletionRequest(model=vplm.id, prompt=text, max_tokens=MOST, mode=mode, seed=seed)
+    return CompletionRequest(
+        model=vplm.id, prompt=text, max_tokens=MOST, mode=mode, seed=seed, explain=mode == "plot"
+    )
 
 
 async def go_on(client: AsyncClient, request: CompletionRequest) -> AsyncGenerator[Continued, None]:
@@ -43,7 +47,12 @@ async def go_on(client: AsyncClient, request: CompletionRequest) -> AsyncGenerat
         async for chunk in chunks:
             for choice in chunk.choices:
                 finish = choice.finish_reason or so_far.finish
-                so_far = replace(so_far, text=so_far.text + choice.text, finish=finish)
+                so_far = replace(
+                    so_far,
+                    text=so_far.text + choice.text,
+                    finish=finish,
+                    origins=(*so_far.origins, *(choice.origins or ())),
+                )
             if chunk.usage is not None:
                 used = chunk.usage.completion_tokens
                 so_far = replace(so_far, tokens=used, timing=chunk.timing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -41,6 +42,7 @@ class Pages(Generic[Row]):
         self.sort = sort
         self.total = 0
         self._pages: dict[int, Sequence[Row]] = {}
+        self._read_at: dict[int, float] = {}
         self._cursors: dict[int, str | None] = {0: None}
 
     def row(self, index: int) -> Row | None:
@@ -51,6 +53,12 @@ class Pages(Generic[Row]):
 
     def missing(self, first: int, last: int) -> bool:
         return any(number not in self._pages for number in _numbers(first, last))
+
+    def age(self, first: int, last: int) -> float:
+        """Seconds since those of rows `first` to `last` that are at hand were read, the longest
+        ago of them; 0 if none is."""
+        here = [self._read_at[number] for number in _numbers(first, last) if number in self._pages]
+        return time.monotonic() - min(here) if here else 0.0
 
     def find(self, wanted: Callable[[Row], bool]) -> int | None:
         """The index of a row among those read."""
@@ -79,6 +87,7 @@ class Pages(Generic[Row]):
         self.total = page.total
         self._pages.pop(number, None)
         self._pages[number] = page.rows
+        self._read_at[number] = time.monotonic()
         for later in [n for n in self._pages if n * PAGE >= self.total and n]:
             del self._pages[later]
         if page.next_cursor is None:

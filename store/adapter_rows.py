@@ -52,6 +52,13 @@ class Unused(NamedTuple):
     bytes: int
 
 
+class Built(NamedTuple):
+    """What an adapter takes, and where in a layer its bottlenecks sit."""
+
+    bytes: int
+    places: str
+
+
 class AdapterRows:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -121,6 +128,12 @@ class AdapterRows:
         sql = "select id, bytes from adapters where id in (select value from json_each(?))"
         found = self._connections.query(sql, [json.dumps(list(adapters))])
         return {row["id"]: row["bytes"] for row in found}
+
+    def built(self, adapters: Iterable[str]) -> dict[str, Built]:
+        """By id, of those that are there; one query, however many are asked for."""
+        sql = "select id, bytes, places from adapters where id in (select value from json_each(?))"
+        found = self._connections.query(sql, [json.dumps(list(adapters))])
+        return {row["id"]: Built(row["bytes"], row["places"]) for row in found}
 
     def total_bytes(self) -> int:
         """Bytes of all adapters, used or not."""

@@ -17,8 +17,8 @@ BACKBONES = TableKind(
     sorts={"name": "name"},
 )
 
-_USERS = """
-    select count(*) from vplms join adapters on adapters.id = vplms.adapter
+_STARTERS = """
+    select count(*) from starters join adapters on adapters.id = starters.adapter
     where json_extract(adapters.metadata, '$.backbone_sha256') = ?
 """
 
@@ -65,5 +65,15 @@ class BackboneRows:
             )
 
     def users(self, sha256: str) -> int:
-        """vPLMs whose adapter was made for the backbone with these weights."""
-        return int(self._connections.value(_USERS, [sha256]))
+        """vPLMs of the backbone with these weights."""
+        sql = "select count(*) from vplms where backbone = ?"
+        return int(self._connections.value(sql, [sha256]))
+
+    def pinned(self, sha256: str) -> list[str]:
+        """Adapters of its pinned vPLMs, which are to stay in memory."""
+        sql = "select distinct adapter from vplms where backbone = ? and pinned"
+        return [row["adapter"] for row in self._connections.query(sql, [sha256])]
+
+    def starters(self, sha256: str) -> int:
+        """Starting points whose adapter was made for it."""
+        return int(self._connections.value(_STARTERS, [sha256]))

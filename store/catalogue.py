@@ -63,14 +63,17 @@ class Catalogue:
 
     def blob_ids(self) -> set[str]:
         """Every blob the catalogue knows, adapters and encoders: what `BlobStore.sweep` keeps."""
-        sql = "select id from adapters union select encoder from domains where encoder is not null"
+        sql = """
+            select id from adapters
+            union select encoder from knowledge where encoder is not null
+        """
         return {row["id"] for row in self._connections.query(sql)}
 
     def knows_blob(self, blob: str) -> bool:
         """Whether it is one of them."""
         sql = """
             select exists (select 1 from adapters where id = :blob)
-                or exists (select 1 from domains where encoder = :blob)
+                or exists (select 1 from knowledge where encoder = :blob)
         """
         return bool(self._connections.value(sql, {"blob": blob}))
 

@@ -1,4 +1,4 @@
-"""The domain tree in the catalogue."""
+"""The domain tree in the catalogue: the nodes, and what each of them knows for each backbone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from store.connections import Connections
 from store.errors import Exists, InUse
+from store.node_rows import KnowledgeRow, NodeRow, row_of
 from store.rows import DomainRow
 from store.rowset import RowSet, TableKind
 
@@ -23,15 +24,24 @@ DOMAINS = TableKind(
 )
 
 
+KNOWLEDGE = TableKind(
+    table="knowledge",
+    key=("domain", "backbone"),
+    noun="knowledge",
+    remedy="hmi domain rebuild builds it.",
+    sorts={},
+)
+
+
 class DomainChanges(TypedDict, total=False):
     parent: str
+    corpus_bytes: int
+    corpus_lines: int
+    policy: dict[str, Any]
     epoch: int
     state: str
     encoder: str | None
-    corpus_bytes: int
-    corpus_lines: int
     params: dict[str, Any]
-    policy: dict[str, Any]
 
 
 _ABOVE = """
@@ -55,10 +65,17 @@ _LOST = """
 """The nodes that do not hang, over any number of others, from a given one."""
 
 
+_OF_BACKBONE = "select * from knowledge where domain = ? and backbone = ?"
+
+
 class DomainRows:
+    """Methods that take a `backbone` read or change what is known for it; "" is the one that a
+    catalogue from before backbones were told apart did not name."""
+
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._rows = RowSet(connections, DOMAINS, DomainRow)
+        self._nodes = RowSet(connections, DOMAINS, NodeRow)
+        self._known = RowSet(connections, KNOWLEDGE, KnowledgeRow)
 
     def add(self, row: DomainRow) -> None:
         """Exists, also for a second root; NotFound for a parent that is not there, or itself."""
@@ -73,28 +90,77 @@ class DomainRows:
                 # The foreign key would hold: the row refers to itself, and to no tree.
                 raise DOMAINS.missing((row.parent,))
             try:
-                self._rows.insert(db, [row])
+                self._insert(db, [row])
             except sqlite3.IntegrityError:
                 raise DOMAINS.missing((str(row.parent),)) from None
 
-    def get(self, name: str) -> DomainRow:
+    def get(self, name: str, backbone: str = "") -> DomainRow:
         """NotFound."""
-        return self._rows.get((name,))
+        known = self._known.where("domain = ? and backbone = ?", (name, backbone))
+        return row_of(self._nodes.get((name,)), known, backbone)
 
-    def all(self) -> list[DomainRow]:
+    def all(self, backbone: str = "") -> list[DomainRow]:
         """Every node, depth first: a parent before its children, children by name."""
+        known = {row.domain: row for row in self._known.where("backbone = ?", (backbone,))}
         children: dict[str | None, list[DomainRow]] = defaultdict(list)
-        for row in self._rows.where("true order by name desc"):
-            children[row.parent].append(row)
+        for node in self._nodes.where("true order by name desc"):
+            found = known.get(node.name)
+            children[node.parent].append(row_of(node, [found] if found else [], backbone))
         return list(_depth_first(children))
 
-    def change(self, name: str, **changes: Unpack[DomainChanges]) -> DomainRow:
+    def known(self, name: str | None = None) -> list[DomainRow]:
+        """What each node, or the one called `name`, knows for each backbone it knows anything for;
+        no row for one that knows nothing."""
+        where = "true" if name is None else "domain = ?"
+        found = self._known.where(f"{where} order by domain, backbone", [name] if name else [])
+        nodes = {node.name: node for node in self._nodes.where("true")}
+        # One that is removed right now knows nothing more.
+        return [
+            row_of(nodes[row.domain], [row], row.backbone) for row in found if row.domain in nodes
+        ]
+
+    def next_epoch(self, name: str) -> int:
+        """The number of the epoch that a node would publish next, for whatever backbone."""
+        sql = "select coalesce(max(epoch), 0) + 1 from knowledge where domain = ?"
+        return int(self._connections.value(sql, [name]))
+
+    def change(self, name: str, backbone: str = "", **changes: Unpack[DomainChanges]) -> DomainRow:
         """NotFound, also for a parent that is not there; InUse for a parent below the node, or for
         any parent of the root."""
+        of_node = {key: value for key, value in changes.items() if key in self._nodes.columns.names}
+        learnt = {key: value for key, value in changes.items() if key not in of_node}
         with self._connections.writing() as db:
+            node = self._nodes.read(db, (name,))
             if "parent" in changes:
-                _check_move(db, self._rows.read(db, (name,)), changes["parent"])
-            return self._rows.change(db, (name,), changes)
+                _check_move(db, node, changes["parent"])
+            if of_node:
+                node = self._nodes.change(db, (name,), of_node)
+            if learnt:
+                nothing = KnowledgeRow(name, backbone)
+                self._known.insert(db, [nothing], ignore=True)
+                self._known.change(db, (name, backbone), learnt)
+            known = list(db.query(_OF_BACKBONE, [name, backbone]))
+            return row_of(node, map(self._known.columns.row, known), backbone)
+
+    def claim(self, name: str, backbone: str) -> None:
+        """What `name` knows for a backbone that nobody named was `backbone`'s; what it knows for
+        that one already stays instead."""
+        with self._connections.writing() as db:
+            key = [backbone, name]
+            db.execute(
+                "update or ignore knowledge set backbone = ? where domain = ? and backbone = ''",
+                key,
+            )
+            db.execute("delete from knowledge where domain = ? and backbone = ''", [name])
+            db.execute("update epochs set backbone = ? where domain = ? and backbone = ''", key)
+
+    def forget(self, backbone: str) -> list[DomainRow]:
+        """Nothing is known for a backbone any more, and of none of its epochs; what was."""
+        was = [row for row in self.known() if row.backbone == backbone]
+        with self._connections.writing() as db:
+            for table in ("knowledge", "epochs"):
+                db.execute(f"delete from {table} where backbone = ?", [backbone])
+        return was
 
     def mend(self, root: DomainRow) -> list[str]:
         """Make one tree of what is there, for start-up: `root` if there is none, and below it
@@ -103,7 +169,7 @@ class DomainRows:
         """
         with self._connections.writing() as db:
             if not any(db.query("select 1 from domains where name = ?", [root.name])):
-                self._rows.insert(db, [root])
+                self._insert(db, [root])
             above_root = "update domains set parent = null where name = ? and parent is not null"
             moved = [root.name] if db.execute(above_root, [root.name]).rowcount else []
             while lost := {row["name"]: row["parent"] for row in db.query(_LOST, [root.name])}:
@@ -112,13 +178,13 @@ class DomainRows:
                 moved.append(top)
             return moved
 
-    def remove(self, name: str) -> DomainRow:
+    def remove(self, name: str) -> NodeRow:
         """Remove a node; its children and its vPLMs go to its parent in the same transaction.
 
         Returns what it was. NotFound; InUse for the root.
         """
         with self._connections.writing() as db:
-            row = self._rows.read(db, (name,))
+            row = self._nodes.read(db, (name,))
             if row.parent is None:
                 raise InUse(
                     f'The root domain "{name}" cannot be removed.',
@@ -127,7 +193,13 @@ class DomainRows:
             db.execute("update domains set parent = ? where parent = ?", [row.parent, name])
             db.execute("update vplms set domain = ? where domain = ?", [row.parent, name])
             db.execute("delete from epochs where domain = ?", [name])
-            return self._rows.remove(db, (name,))
+            db.execute("delete from knowledge where domain = ?", [name])
+            return self._nodes.remove(db, (name,))
+
+    def _insert(self, db: Database, rows: list[DomainRow]) -> None:
+        self._nodes.insert(db, [NodeRow.of(row) for row in rows])
+        known = (KnowledgeRow.of(row) for row in rows)
+        self._known.insert(db, [row for row in known if row.says_something])
 
 
 def _top_of(lost: dict[str, str | None]) -> str:
@@ -143,7 +215,7 @@ def _top_of(lost: dict[str, str | None]) -> str:
     return at
 
 
-def _check_move(db: Database, row: DomainRow, parent: str) -> None:
+def _check_move(db: Database, row: NodeRow, parent: str) -> None:
     if row.parent is None:
         raise InUse(
             f'The root domain "{row.name}" cannot be moved.',

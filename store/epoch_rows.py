@@ -24,11 +24,13 @@ class EpochRows:
         self._rows = RowSet(connections, EPOCHS, EpochRow)
 
     def publish(self, row: EpochRow) -> None:
-        """Enter an epoch in place of the one before, which is replaced at the same instant."""
+        """Enter an epoch in place of the same backbone's before, which is replaced at the same
+        instant."""
         with self._connections.writing() as db:
             db.execute(
-                "update epochs set replaced_at = ? where domain = ? and replaced_at is null",
-                [row.published_at, row.domain],
+                "update epochs set replaced_at = ? "
+                "where domain = ? and backbone = ? and replaced_at is null",
+                [row.published_at, row.domain, row.backbone],
             )
             db.execute(
                 "delete from epochs where domain = ? and (epoch >= ? or epoch <= ?)",
@@ -45,11 +47,13 @@ class EpochRows:
                 [hits, lookups, domain, epoch],
             )
 
-    def of(self, domain: str) -> list[EpochRow]:
-        """The newest first."""
-        return self._rows.where("domain = ? order by epoch desc", [domain])
+    def of(self, domain: str, backbone: str = "") -> list[EpochRow]:
+        """Those for a backbone, the newest first."""
+        sql = "domain = ? and backbone = ? order by epoch desc"
+        return self._rows.where(sql, [domain, backbone])
 
-    def published(self) -> dict[str, float]:
-        """When each domain's epoch that serves was published."""
-        sql = "select domain, published_at from epochs where replaced_at is null"
-        return {row["domain"]: row["published_at"] for row in self._connections.query(sql)}
+    def published(self, backbone: str = "") -> dict[str, float]:
+        """When each domain's epoch that serves the backbone was published."""
+        sql = "select domain, published_at from epochs where backbone = ? and replaced_at is null"
+        found = self._connections.query(sql, [backbone])
+        return {row["domain"]: row["published_at"] for row in found}

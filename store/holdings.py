@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.connections import Connections
 
 _VPLMS = """
     select tenant, count(*) as vplms, sum(json_array_length(labels)) as labels
     from vplms where tenant in (select value from json_each(?)) group by tenant
+"""
+_ON_BACKBONES = """
+    select tenant, backbone, count(*) as vplms, sum(json_array_length(labels)) as labels
+    from vplms where tenant in (select value from json_each(?)) group by tenant, backbone
 """
 _VERSIONS = """
     select tenant, count(*) as versions
@@ -47,6 +52,14 @@ class Holding:
         return self.adapter_bytes + self.dataset_bytes
 
 
+class OnBackbone(NamedTuple):
+    """A tenant's vPLMs of the backbone with that sha256, and the labels of their heads."""
+
+    backbone: str
+    vplms: int
+    labels: int
+
+
 class Holdings:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -59,6 +72,14 @@ class Holdings:
         """How many versions and starting points of the tenant's have the adapter."""
         sql = "select count(*) from adapter_uses where tenant = ? and adapter = ?"
         return int(self._connections.value(sql, [tenant, adapter]))
+
+    def on_backbones(self, tenants: Iterable[str]) -> dict[str, list[OnBackbone]]:
+        """By tenant; one query, however many are asked for."""
+        names = list(tenants)
+        found: dict[str, list[OnBackbone]] = {name: [] for name in names}
+        for row in self._connections.query(_ON_BACKBONES, [json.dumps(names)]):
+            found[row.pop("tenant")].append(OnBackbone(**row))
+        return found
 
     def of_all(self, tenants: Iterable[str]) -> dict[str, Holding]:
         """By tenant; four queries, however many are asked for."""

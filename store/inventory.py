@@ -12,7 +12,7 @@ from store.errors import Damaged, TooNew
 from store.known import Known
 from store.places import Places
 from store.table_manifest import MANIFEST, read_manifest
-from store.traffic_files import TRAFFIC, check_traffic
+from store.traffic_files import check_traffic, is_traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def examine(kept: Kept) -> Fault | None:
             return Fault(kept.name, f"{kept.path} is a symbolic link.")
         if kept.sums is not None and sums.sha256_of(kept.path) not in kept.sums:
             return Fault(kept.name, f"{kept.path} does not match its checksum.")
-        if kept.path.name == TRAFFIC:
+        if is_traffic(kept.path):
             check_traffic(kept.path)
     except FileNotFoundError:
         return Fault(kept.name, f"{kept.path} is missing.")
@@ -67,7 +67,7 @@ def examine(kept: Kept) -> Fault | None:
 
 
 def _kept(places: Places, path: Path, may: tuple[str, ...] | None) -> Kept:
-    hint = path.name == TRAFFIC or path.parent.name == "training"
+    hint = is_traffic(path) or path.parent.name == "training"
     return Kept(places.name(path), path, may, hint)
 
 

@@ -31,8 +31,11 @@ def known_to(db: Database) -> Known:
         def rows(table: str, sql: str) -> list[tuple[str, ...]]:
             return list(db.execute(sql).fetchall()) if table in tables else []
 
-        encoders = rows("domains", "select encoder from domains where encoder is not null")
-        epochs = rows("domains", "select name, epoch from domains where epoch > 0")
+        # Before backbones were told apart, a domain's own row said what it knew.
+        told = "knowledge" if "knowledge" in tables else "domains"
+        name = "domain" if told == "knowledge" else "name"
+        encoders = rows(told, f"select encoder from {told} where encoder is not null")
+        epochs = rows(told, f"select {name}, epoch from {told} where epoch > 0")
         corpora = rows("domains", "select name from domains where corpus_bytes > 0")
         datasets = rows("datasets", "select path_name, sha256 from datasets")
         backbones = rows("backbones", "select sha256, name from backbones")

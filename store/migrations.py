@@ -311,3 +311,43 @@ def m012_keys_of_tenants_and_of_the_operator(db: Database) -> None:
                 }
             )
     db.execute("update tenants set key_digest = ''")
+
+
+@MIGRATIONS()
+def m013_what_a_domain_knows_for_each_backbone(db: Database) -> None:
+    columns = {
+        "domain": str,
+        "backbone": str,
+        "epoch": int,
+        "state": str,
+        "encoder": str,
+        "params": str,
+    }
+    db.table("knowledge").create(
+        columns,
+        pk=("domain", "backbone"),
+        not_null=set(columns) - {"encoder"},
+        foreign_keys=[("domain", "domains", "name")],
+        strict=True,
+    )
+    # Of which backbone that is, tables and encoders say; an engine that reads them enters it.
+    db.execute("""
+        insert into knowledge
+        select name, '', epoch, state, encoder, params from domains
+        where epoch > 0 or encoder is not null or params != '{}'
+    """)
+    for moved in ("epoch", "state", "encoder", "params"):
+        db.execute(f"alter table domains drop column {moved}")
+    db.table("epochs").add_column("backbone", str, not_null_default="")
+
+
+@MIGRATIONS()
+def m014_backbone_of_a_vplm(db: Database) -> None:
+    db.table("vplms").add_column("backbone", str, not_null_default="")
+    # Until here it was said by what its adapter was made for, and by that alone.
+    db.execute("""
+        update vplms set backbone = coalesce(
+            (select json_extract(metadata, '$.backbone_sha256') from adapters
+             where id = vplms.adapter and json_valid(metadata)), '')
+    """)
+    db.table("vplms").create_index(["backbone"])

@@ -35,10 +35,12 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True)
 class DomainRow:
-    """A node of the domain tree; the root alone has no parent.
+    """A node of the domain tree, and what it knows for one backbone; the root alone has no parent.
 
-    `encoder` is the blob id of the node's own n-gram encoder, None where it inherits; `params`
-    are those of the last rebuild, `policy` says when the next one comes by itself.
+    `epoch`, `state`, `encoder` and `params` are that backbone's: `encoder` is the blob id of the
+    node's own n-gram encoder, None where it inherits; `params` are those of the last rebuild.
+    `policy` says when the next one comes by itself. Epochs of a node are numbered together,
+    whatever backbone they are for.
     """
 
     name: str
@@ -51,6 +53,9 @@ class DomainRow:
     params: dict[str, Any]
     created_at: float
     policy: dict[str, Any] = field(default_factory=dict)
+    backbone: str = ""
+    """Sha256 of its weights. "": nobody has said yet whose it is, as in a catalogue from before
+    backbones were told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +76,16 @@ class EpochRow:
     hits: int = 0
     lookups: int = 0
     replaced_at: float | None = None
+    backbone: str = ""
+    """As of a DomainRow."""
 
 
 @dataclass(frozen=True, slots=True)
 class VplmRow:
     """`adapter` is the id of its blob; `version` is 1 at creation, publishing adds one; `miss` is
     what happens to n-grams that no table holds, None where the engine decides; `last_used` is when
-    it was last asked, as of the last time that was written down; `task` is what it answers."""
+    it was last asked, as of the last time that was written down; `task` is what it answers;
+    `backbone` is the sha256 of the weights that its adapters are made for."""
 
     tenant: str
     name: str
@@ -94,6 +102,7 @@ class VplmRow:
     miss: str | None = None
     last_used: float | None = None
     task: str = "classify"
+    backbone: str = ""
 
     @property
     def id(self) -> str:

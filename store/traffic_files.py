@@ -1,6 +1,7 @@
-"""What the traffic of a domain asked for, in one file beside the domain's tables.
+"""What the traffic of a domain asked for, in one file for each backbone beside the domain's tables.
 
-    <root>/<domain>/traffic.npz
+    <root>/<domain>/traffic-<the backbone's sha256, 16 digits>.npz
+    <root>/<domain>/traffic.npz    from before backbones were told apart
 
 It is a hint for the next rebuild, never truth: whoever reads it can do without. Its last line is
 the sha256 of what comes before.
@@ -22,7 +23,9 @@ from store import files
 from store.errors import Damaged
 from store.files import Chunk
 
-TRAFFIC = "traffic.npz"
+_STEM, _SUFFIX = "traffic", ".npz"
+_ALL = f"*/{_STEM}*{_SUFFIX}"
+_DIGITS = 16
 _MARK = b"\nsha256 "
 _TRAILER = len(_MARK) + 64
 _END, _END_MARK = 22, b"PK\5\6"
@@ -31,15 +34,19 @@ _UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, BadZipFile
 
 
 class TrafficFiles:
-    """The traffic of the domains below `root`, which is the tables' root."""
+    """The traffic of the domains below `root`, which is the tables' root, as one backbone's token
+    ids count it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, backbone: str = "") -> None:
+        """`backbone` is the sha256 of its weights; without one, whoever counted before backbones
+        were told apart."""
         self._root = root
+        self._name = f"{_STEM}-{backbone[:_DIGITS]}{_SUFFIX}" if backbone else f"{_STEM}{_SUFFIX}"
         files.make_folder(root)
 
     def path(self, domain: str) -> Path:
         """Where the file is, or would be."""
-        return self._root / files.check_name("domain", domain) / TRAFFIC
+        return self._root / files.check_name("domain", domain) / self._name
 
     def put(self, domain: str, arrays: Mapping[str, NDArray[np.generic]]) -> int:
         """Store `arrays` by name in place of what was there, all or nothing; its bytes."""
@@ -66,15 +73,31 @@ class TrafficFiles:
         if path.parent.is_dir():
             files.remove_file(path)
 
+    def take(self, domain: str, other: TrafficFiles) -> None:
+        """The domain's file among `other` is this backbone's from now on, if it has none yet."""
+        given, own = other.path(domain), self.path(domain)
+        if given.is_file() and not own.exists():
+            given.rename(own)
+
+    def measure(self) -> files.Measured:
+        """All there are, whatever backbone they are of."""
+        return sum(map(files.measure, self._root.glob(_ALL)), files.Measured())
+
     def sweep(self, keep: set[str]) -> int:
-        """Remove the files of domains that are not in `keep`; how many went. For start-up."""
+        """Remove the files of domains that are not in `keep`, whatever backbone they are of; how
+        many went. For start-up."""
         swept = 0
-        for path in list(self._root.glob(f"*/{TRAFFIC}")):
+        for path in list(self._root.glob(_ALL)):
             if path.parent.name not in keep:
                 with files.disk_errors(path):
                     path.unlink()
                 swept += 1
         return swept
+
+
+def is_traffic(path: Path) -> bool:
+    """Whether the file is one of these, going by its name."""
+    return path.name.startswith(_STEM) and path.suffix == _SUFFIX
 
 
 def check_traffic(path: Path) -> None:

@@ -30,6 +30,7 @@ VPLMS = TableKind(
         "domain": "domain",
         "mode": "mode",
         "task": "task",
+        "backbone": "backbone",
         "rank": "rank",
         "version": "version",
         "pinned": "pinned",
@@ -153,11 +154,13 @@ class VplmRows:
             missing = absent(db, ADAPTERS, [adapter])
             if missing is not None:
                 raise missing
+            made = self._adapters.read(db, (adapter,))
             changes = {
                 "adapter": adapter,
                 "accuracy": accuracy,
                 "version": row.version + 1,
-                "rank": self._adapters.read(db, (adapter,)).rank,
+                "rank": made.rank,
+                "backbone": made.metadata.get("backbone_sha256", ""),
             }
             now = self._rows.change(db, _key(vplm), changes)
             version = VersionRow(
@@ -167,9 +170,18 @@ class VplmRows:
             self._versions.keep(db, now.tenant, now.name, keep)
             return now
 
-    def count(self, tenant: str | None = None, *, domain: str | None = None) -> int:
-        of_domain: list[Filter] = [] if domain is None else [("domain = ?", domain)]
-        return self._rows.count(_of(tenant) + of_domain)
+    def count(
+        self,
+        tenant: str | None = None,
+        *,
+        domain: str | None = None,
+        kind: str | None = None,
+        backbone: str | None = None,
+    ) -> int:
+        wanted: list[Filter] = [] if domain is None else [("domain = ?", domain)]
+        wanted += [] if kind is None else [("kind = ?", kind)]
+        wanted += [] if backbone is None else [("backbone = ?", backbone)]
+        return self._rows.count(_of(tenant) + wanted)
 
     def users_of(self, adapters: Sequence[str]) -> dict[str, list[str]]:
         """Ids of the vPLMs that answer with each of these adapters."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.bench.own_engine import Running
 from engine.client import Client, HmiError, Paths
-from engine.config import Settings
+from engine.config import DEFAULT_SPLIT
 from engine.knowledge.encoder_file import save_hplm
 from engine.knowledge.hplm import Hplm
 from engine.model.backbone import load_backbone
@@ -86,7 +86,7 @@ def _ready(client: Client) -> bool:
 
 def small_engine(home: Path, checkpoint: Path) -> Engine:
     """One on the backbone in `checkpoint`, with an encoder that nobody trained."""
-    backbone = load_backbone(checkpoint, split=Settings(paths=Paths.find(home)).split)
+    backbone = load_backbone(checkpoint, split=DEFAULT_SPLIT)
     encoder = home / "encoder.safetensors"
     save_hplm(Hplm.untrained(backbone), encoder, {})
     choices = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.client import Damaged, NotFound, Unavailable
-from engine.config import Paths, Settings
+from engine.config import DEFAULT_SPLIT
 from engine.knowledge.encoder_file import save_hplm
 from engine.knowledge.hplm import Hplm
 from engine.model.backbone import load_backbone
@@ -107,7 +107,7 @@ def test_in_a_short_turmoil_nobody_gets_a_wrong_answer_and_nothing_is_left_behin
     tmp_path: Path,
 ) -> None:
     checkpoint = write_checkpoint(tmp_path, layers=6)
-    backbone = load_backbone(checkpoint, split=Settings(paths=Paths.find(tmp_path)).split)
+    backbone = load_backbone(checkpoint, split=DEFAULT_SPLIT)
     encoder = tmp_path / "encoder.safetensors"
     save_hplm(Hplm.untrained(backbone), encoder, {})
     model = ("--backbone", str(checkpoint), "--encoder", str(encoder), "--device", "cpu")

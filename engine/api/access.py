@@ -119,6 +119,7 @@ ACCESS: Mapping[str, Access] = {
     "embeddings": INFER,
     "completions": INFER,
     "models": TENANTS,
+    "model": TENANTS,
 }
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import anyio
 from starlette.responses import StreamingResponse
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 from engine.api.port import Port
 from engine.schema import Event, Job
@@ -23,14 +23,31 @@ T = TypeVar("T")
 
 
 class EventStream(StreamingResponse):
-    """A text/event-stream of `frames`, closed for certain when the client has gone."""
+    """A text/event-stream of `frames`, closed for certain when the client has gone.
+
+    `source` is what frames are made of, if it has been begun before them: it is closed even where
+    the client was gone before the first frame, which closes no generator that never ran.
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, frames: AsyncGenerator[str, None], heartbeat: float = HEARTBEAT_S) -> None:
+    def __init__(
+        self,
+        frames: AsyncGenerator[str, None],
+        heartbeat: float = HEARTBEAT_S,
+        source: AsyncGenerator[object, None] | None = None,
+    ) -> None:
         self._beating = _with_heartbeats(frames, heartbeat)
+        self._source = source
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         super().__init__(self._beating, headers=headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self._source is not None:
+                await self._source.aclose()
 
     async def stream_response(self, send: Send) -> None:
         async with aclosing(self._beating):

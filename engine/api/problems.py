@@ -43,10 +43,12 @@ class ProblemDocument(BaseModel):
     detail: str
     code: str
     remedy: str
+    message: str
+    """Detail and remedy in one, where OpenAI's clients look for what they show."""
     errors: list[FieldProblem] | None = None
     """Of a 422: what is wrong with which field."""
     retry_after: float | None = None
-    """Of a 429: seconds."""
+    """Of a 429, or of a 503 that will pass: seconds."""
     line: int | None = None
     """Of a refused text: the line, from 1, that is the reason."""
 
@@ -83,13 +85,17 @@ def response(error: BaseException) -> Response:
         detail=problem.detail,
         code=problem.code,
         remedy=problem.remedy,
+        message=str(problem),
     )
     headers: dict[str, str] = {}
     if isinstance(problem, errors.BadInput):
         document.line = problem.line
-    if isinstance(problem, errors.QueueFull):
+    if isinstance(problem, errors.QueueFull | errors.NotLoaded):
         document.retry_after = problem.retry_after
         headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
+    if isinstance(problem, errors.QuotaReached):
+        # OpenAI's clients ask again after any 429 unless they are told that it is no use.
+        headers["X-Should-Retry"] = "false"
     if isinstance(problem, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, RequestValidationError) and problem.status == errors.BadInput.status:

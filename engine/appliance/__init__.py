@@ -13,8 +13,9 @@ from engine.appliance.generating import GenerationCalls
 from engine.appliance.hub import HubCalls
 from engine.appliance.inference import InferenceCalls
 from engine.appliance.opening import Opening
+from engine.appliance.serving_stack import ServingStack
 from engine.appliance.starters import StarterCalls
-from engine.appliance.status import StatusCalls, queue_of, tiers_of
+from engine.appliance.status import StatusCalls, loaded_of, queue_of, tiers_of
 from engine.appliance.storage import StorageCalls
 from engine.appliance.tenants import TenantCalls
 from engine.appliance.trainings import Trainings
@@ -87,17 +88,21 @@ class Appliance(
         self.events.emit("engine", {"state": "ready"})
 
     def _watch(self, core: Core) -> None:
-        limit = self.settings.watchdog_s
-        if limit:
-            self._watchdog = Watchdog(
-                core.pipeline.pulse,
-                lambda: core.queue.size()[0],
-                core.pipeline.dead,
-                limit,
-                lambda: self.on_beat(),
-                self._tell_hung,
-            )
-            self._watchdog.start()
+        if self.settings.watchdog_s:
+            self._watchdog = self._watched(core.stack, lambda: self.on_beat())
+            core.watch = lambda stack: self._watched(stack, lambda: None).stop
+
+    def _watched(self, stack: ServingStack, on_beat: Callable[[], None]) -> Watchdog:
+        watchdog = Watchdog(
+            stack.pipeline.pulse,
+            lambda: stack.queue.size()[0],
+            stack.pipeline.dead,
+            self.settings.watchdog_s,
+            on_beat,
+            self._tell_hung,
+        )
+        watchdog.start()
+        return watchdog
 
     def _stop_watching(self) -> None:
         watchdog, self._watchdog = self._watchdog, None
@@ -113,7 +118,7 @@ class Appliance(
         """The engine is to end: what waits for a batch is refused, with 503."""
         self._stop_watching()
         if self._open is not None:
-            self._open.pipeline.refuse_waiting()
+            self._open.backbones.refuse_waiting()
 
     def close(self) -> None:
         """Stop serving and let go of everything. Nothing happens if it never started."""
@@ -131,4 +136,4 @@ class Appliance(
     def render_metrics(self) -> bytes:
         """The Prometheus exposition."""
         core = self._core
-        return self.metrics.render(queue_of(core), tiers_of(core))
+        return self.metrics.render(queue_of(core), tiers_of(core), loaded_of(core))

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.known_backbones import KnownBackbone
+from engine.appliance.made_for import backbone_with, tier_of
 from engine.appliance.models import task_name
 from engine.appliance.provenance import provenance_metadata, provenance_of
 from engine.appliance.received import received, unpacked
@@ -53,11 +55,13 @@ class AdapterCalls(Calls):
         core = self._core
         arrays, about = unpacked(received(chunks))
         try:
-            weights = BlobSource(core.blobs, core.backbone).checked(arrays, about, "in the file")
+            made_for = core.known.get(about.get("backbone_sha256", ""))
+            weights = BlobSource(core.blobs, made_for).checked(arrays, about, "in the file")
         except HmiError as error:
             raise BadInput(
                 error.detail,
-                remedy="Send a file that hmi adapter export wrote, for the same backbone.",
+                remedy="Send a file that hmi adapter export wrote, for a backbone that is here: "
+                "hmi backbone ls lists those.",
                 code=error.code,
             ) from error
         return self._take(weights, arrays, about, about.get("created_by", ""))
@@ -65,9 +69,10 @@ class AdapterCalls(Calls):
     def verify_adapter(self, id: str) -> AdapterCheck:
         """Read its file, hash it again and look whether it could serve."""
         core = self._core
-        core.catalogue.adapters.get(id)
+        row = core.catalogue.adapters.get(id)
         try:
-            BlobSource(core.blobs, core.backbone).read(id)
+            sha256 = row.metadata.get("backbone_sha256", "")
+            BlobSource(core.blobs, backbone_with(core, sha256)).read(id)
         except (HmiError, StoreError) as error:
             return AdapterCheck(id=id, ok=False, detail=f"{error.detail} {error.remedy}".strip())
         return AdapterCheck(id=id, ok=True, detail="")
@@ -88,7 +93,7 @@ class AdapterCalls(Calls):
         """Keep an adapter that came from elsewhere; one that is here already stays as it is.
         BadInput if the arena has no slot for its shape."""
         core = self._core
-        self._check_shape(weights.shape)
+        self._check_shape(weights.shape, core.known.get(about.get("backbone_sha256", "")))
         with core.changing, core.blobs.keeping():
             info = core.blobs.put(arrays, about)
             try:
@@ -122,8 +127,8 @@ class AdapterCalls(Calls):
                 raise
         return self._told([row])[0]
 
-    def _check_shape(self, shape: AdapterShape) -> None:
-        fits = self._core.adapter_shape
+    def _check_shape(self, shape: AdapterShape, made_for: KnownBackbone) -> None:
+        fits = made_for.adapter_shape
         if (shape.layers, shape.hidden) != (fits.layers, fits.hidden):
             raise BadInput(
                 f"The adapter is for {shape.layers} upper layers of {shape.hidden}; here are "
@@ -143,9 +148,12 @@ class AdapterCalls(Calls):
         catalogue, ids = self._core.catalogue, [row.id for row in rows]
         users = catalogue.vplms.users_of(ids)
         versions, starters = catalogue.versions.users_of(ids), catalogue.starters.users_of(ids)
-        tier = self._core.tiers.tier
+
+        def tier(row: AdapterRow) -> TierName:
+            return tier_of(self._core, row.id, row.metadata.get("backbone_sha256", ""))
+
         return [
-            _adapter(row, tier(row.id), users[row.id], versions[row.id] + starters[row.id])
+            _adapter(row, tier(row), users[row.id], versions[row.id] + starters[row.id])
             for row in rows
         ]
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.appliance.calls import Calls
+from engine.appliance.serving_stack import ServingStack
 from engine.errors import BadInput, HmiError, QueueFull
+from engine.model.backbone import Backbone
 from engine.model.reading import Reading, Text, read_texts, read_words
 from engine.serving.work import Mode, Outcome, ServedModel, TaskName, Ticket, Work
 from store.errors import StoreError
@@ -39,9 +41,10 @@ _NOUNS: dict[TaskName, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that was answered: by what, and what of each text."""
+    """A request that was answered: by what, on which backbone, and what of each text."""
 
     model: ServedModel
+    backbone: Backbone
     mode: Mode
     ticket: Ticket
     readings: list[Reading]
@@ -68,12 +71,16 @@ class Asking(Calls):
         model = core.models.take(vplm)
         check_task(model, tasks, texts)
         with self._counted(model, len(texts), began) as tokens:
-            readings = await self._read(model.task, texts)
             while True:
                 chosen: Mode = mode or model.mode
-                ticket = Ticket(len(texts), core.tiers.tier(model.adapter))
                 try:
-                    outcomes = await self._ask(model, chosen, readings, ticket, explain)
+                    async with core.backbones.asked(model.backbone) as stack:
+                        # By that backbone's tokenizer: another's ids would be other words.
+                        readings = await _read(stack.backbone, model.task, texts)
+                        ticket = Ticket(len(texts), stack.tiers.tier(model.adapter))
+                        outcomes = await ask_stack(
+                            stack, model, chosen, readings, ticket, explain=explain
+                        )
                     break
                 except (HmiError, StoreError):
                     # It may have been retrained or moved while the request waited, and what it
@@ -83,52 +90,9 @@ class Asking(Calls):
                         raise
                     model = now
                     check_task(model, tasks, texts)
-            found = Asked(model, chosen, ticket, readings, outcomes)
+            found = Asked(model, stack.backbone, chosen, ticket, readings, outcomes)
             tokens.append(found.tokens)
         return found
-
-    async def _ask(
-        self,
-        model: ServedModel,
-        mode: Mode,
-        readings: list[Reading],
-        ticket: Ticket,
-        explain: bool,
-    ) -> list[Outcome]:
-        works = [
-            Work(
-                model,
-                mode,
-                reading.ids,
-                ticket,
-                i,
-                explain=explain,
-                second=reading.second,
-                words=reading.words,
-            )
-            for i, reading in enumerate(readings)
-        ]
-        core = self._core
-        # Before it is queued: its adapter is on the way when a batch is made up.
-        core.tiers.want(model.adapter)
-        try:
-            core.queue.offer(works)
-            # Cancelling this call (the client is gone) cancels the ticket, which frees its place.
-            return await asyncio.wrap_future(ticket.future)
-        finally:
-            core.tiers.unwant(model.adapter)
-
-    async def _read(self, task: TaskName, texts: Sequence[Text]) -> list[Reading]:
-        backbone = self._core.backbone
-
-        def read() -> list[Reading]:
-            if task == "tokens":
-                return read_words(backbone, [text for text in texts if isinstance(text, str)])
-            return read_texts(backbone, texts)
-
-        if sum(len(t) if isinstance(t, str) else len(t[0]) + len(t[1]) for t in texts) < _OFF_LOOP:
-            return read()
-        return await asyncio.to_thread(read)
 
     @contextlib.contextmanager
     def _counted(self, model: ServedModel, texts: int, began: float) -> Iterator[list[int]]:
@@ -158,6 +122,50 @@ class Asking(Calls):
         finally:
             seconds = time.perf_counter() - began
             core.metrics.observe_request(model.tenant, outcome, seconds, texts, sum(tokens))
+
+
+async def ask_stack(
+    stack: ServingStack,
+    model: ServedModel,
+    mode: Mode,
+    readings: list[Reading],
+    ticket: Ticket,
+    *,
+    explain: bool,
+) -> list[Outcome]:
+    """The outcomes of `readings`, which the stack's own tokenizer made."""
+    works = [
+        Work(
+            model,
+            mode,
+            reading.ids,
+            ticket,
+            i,
+            explain=explain,
+            second=reading.second,
+            words=reading.words,
+        )
+        for i, reading in enumerate(readings)
+    ]
+    # Before it is queued: its adapter is on the way when a batch is made up.
+    stack.tiers.want(model.adapter)
+    try:
+        stack.queue.offer(works)
+        # Cancelling this call (the client is gone) cancels the ticket, which frees its place.
+        return await asyncio.wrap_future(ticket.future)
+    finally:
+        stack.tiers.unwant(model.adapter)
+
+
+async def _read(backbone: Backbone, task: TaskName, texts: Sequence[Text]) -> list[Reading]:
+    def read() -> list[Reading]:
+        if task == "tokens":
+            return read_words(backbone, [text for text in texts if isinstance(text, str)])
+        return read_texts(backbone, texts)
+
+    if sum(len(t) if isinstance(t, str) else len(t[0]) + len(t[1]) for t in texts) < _OFF_LOOP:
+        return read()
+    return await asyncio.to_thread(read)
 
 
 def check_task(model: ServedModel, tasks: tuple[TaskName, ...], texts: Sequence[Text]) -> None:

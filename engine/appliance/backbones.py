@@ -9,13 +9,16 @@ from pathlib import Path
 
 from engine.appliance.calls import Calls
 from engine.appliance.core import Core
-from engine.appliance.starting import Reference
-from engine.errors import BadInput, Conflict, NotFound
+from engine.appliance.encoder_training import checkpoint_of
+from engine.appliance.known_backbones import KnownBackbone
+from engine.appliance.memory import owners_of
+from engine.appliance.reference import Reference
+from engine.errors import BadInput, Conflict
 from engine.model.backbone import load_backbone
-from engine.model.checkpoint import WEIGHTS, Checkpoint, open_checkpoint
-from engine.schema import Backbone, BackboneImport, BackboneList
+from engine.model.checkpoint import WEIGHTS, open_checkpoint
+from engine.schema import Backbone, BackboneImport, BackboneList, BackboneState
 from engine.schema.base import NAME_PATTERN
-from store.errors import StoreError
+from store import sums
 from store.rows import BackboneRow
 
 _FILES = (
@@ -34,23 +37,15 @@ _FILES = (
 
 class BackboneCalls(Calls):
     def backbones(self) -> BackboneList:
-        """The one that serves first."""
-        core, tables = self._core, _tables(self._core)
-        rows = core.catalogue.backbones.all()
-        known = [_imported(core, row, tables) for row in rows]
-        if all(not each.serving for each in known):
-            known.append(_own(core, core.backbone.checkpoint, tables))
-        bundled = _bundled()
-        if bundled is not None and bundled.sha256 not in {each.sha256 for each in known}:
-            known.append(_own(core, bundled, tables))
+        """The engine's own first."""
+        core = self._core
+        tables = _tables(core)
+        known = [_told(core, each, tables) for each in core.known.all()]
         return BackboneList(data=sorted(known, key=lambda each: (not each.serving, each.id)))
 
     def backbone(self, id: str) -> Backbone:
-        at = Reference.of(id)
-        for each in self.backbones().data:
-            if each.name == at.name and at.version in (None, each.version):
-                return each
-        raise NotFound(f'There is no backbone "{id}".', remedy="hmi backbone ls lists them.")
+        core = self._core
+        return _told(core, core.known.named(id), _tables(core))
 
     def import_backbone(self, request: BackboneImport) -> Backbone:
         """Copy a checkpoint into the store, once it has been loaded whole.
@@ -91,26 +86,49 @@ class BackboneCalls(Calls):
             except BaseException:
                 core.backbone_files.remove(row.sha256)
                 raise
-        return _imported(core, entered, _tables(core))
+            core.known.look()
+        return self.backbone(entered.id)
 
     def remove_backbone(self, id: str) -> None:
-        """Conflict while it serves, or vPLMs have adapters for it."""
+        """Conflict while it is the engine's own, vPLMs have it, or starting points are made for it;
+        one that is loaded is let go of."""
         core = self._core
         at = Reference.of(id)
         with core.changing:
             row = core.catalogue.backbones.get(at.name, at.version)
             users = core.catalogue.backbones.users(row.sha256)
-            if row.sha256 == core.backbone.checkpoint.sha256:
+            starters = core.catalogue.backbones.starters(row.sha256)
+            if row.sha256 == core.backbones.own.sha256:
                 raise Conflict(
-                    f'Backbone "{row.id}" serves.', remedy="Start the engine with another first."
+                    f'Backbone "{row.id}" serves as the engine\'s own.',
+                    remedy="Start the engine with another first.",
                 )
             if users:
                 raise Conflict(
                     f'{users} vPLMs have adapters for backbone "{row.id}".',
-                    remedy="Remove those vPLMs first; hmi vplm show says what one is made of.",
+                    remedy="Remove those vPLMs first; hmi vplm ls shows which they are.",
                 )
+            if starters:
+                raise Conflict(
+                    f'{starters} starting points are made for backbone "{row.id}".',
+                    remedy="Remove those first (hmi starter rm).",
+                )
+            core.backbones.drop(row.sha256)
             core.catalogue.backbones.remove(row)
+            core.known.look()
             core.backbone_files.remove(row.sha256)
+            self._forget_tables(row.sha256)
+
+    def _forget_tables(self, sha256: str) -> None:
+        """What domains know for a backbone that is gone. A crash leaves files that are swept."""
+        core = self._core
+        for known in core.catalogue.domains.forget(sha256):
+            core.shelves.traffic(sha256).remove(known.name)
+            sums.remove(checkpoint_of(core, known.name, sha256))
+            if known.epoch:
+                core.tables.remove(known.name, known.epoch)
+            if known.encoder is not None:
+                core.forget_blob(known.encoder)
 
 
 def _has(folder: Path, name: str) -> bool:
@@ -129,62 +147,35 @@ def _name_of(folder: Path) -> str:
 def _tables(core: Core) -> dict[str, list[str]]:
     """The domains that have a table, by the sha256 of the backbone that it was made for."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for row in core.catalogue.domains.all():
-        if not row.epoch:
-            continue
-        try:
-            meta = core.tables.open(row.name, row.epoch).manifest.meta
-        except StoreError:
-            # It is damaged, and said to be elsewhere.
-            continue
-        found[str(meta.get("backbone_sha256", ""))].append(row.name)
+    for row in core.catalogue.domains.known():
+        if row.epoch:
+            found[row.backbone].append(row.name)
     return found
 
 
-def _imported(core: Core, row: BackboneRow, tables: dict[str, list[str]]) -> Backbone:
+def _told(core: Core, known: KnownBackbone, tables: dict[str, list[str]]) -> Backbone:
+    stack = core.backbones.get(known.sha256)
+    state: BackboneState = "unloaded"
+    if stack is not None:
+        state = "own" if stack.own else "loaded"
+    elif core.backbones.loading(known.sha256):
+        state = "loading"
     return Backbone(
-        id=row.id,
-        name=row.name,
-        version=row.version,
-        origin="imported",
-        family=row.family,
-        sha256=row.sha256,
-        layers=row.layers,
-        split=row.split,
-        hidden=row.hidden,
-        bytes=row.bytes,
-        folder=str(core.backbone_files.folder(row.sha256, row.name)),
-        serving=row.sha256 == core.backbone.checkpoint.sha256,
-        vplms=core.catalogue.backbones.users(row.sha256),
-        domains=tables.get(row.sha256, []),
-        imported_at=row.imported_at,
-    )
-
-
-def _bundled() -> Checkpoint | None:
-    try:
-        return open_checkpoint(None)
-    except (NotFound, StoreError):
-        return None
-
-
-def _own(core: Core, checkpoint: Checkpoint, tables: dict[str, list[str]]) -> Backbone:
-    """One that is not in the store: the bundled one, or what --backbone named by its folder."""
-    serving = checkpoint.sha256 == core.backbone.checkpoint.sha256
-    config = checkpoint.config
-    return Backbone(
-        id=checkpoint.name,
-        name=checkpoint.name,
-        version=None,
-        origin="folder" if core.settings.backbone is not None and serving else "bundled",
-        family=str(config["model_type"]),
-        sha256=checkpoint.sha256,
-        layers=int(config.get("num_hidden_layers") or config["n_layer"]),
-        split=core.backbone.split if serving else core.settings.split,
-        hidden=int(config.get("hidden_size") or config["n_embd"]),
-        bytes=(checkpoint.folder / WEIGHTS).stat().st_size,
-        folder=str(checkpoint.folder),
-        serving=serving,
-        vplms=core.catalogue.backbones.users(checkpoint.sha256),
-        domains=tables.get(checkpoint.sha256, []),
+        id=known.id,
+        name=known.name,
+        version=known.version,
+        origin=known.origin,
+        family=known.family,
+        sha256=known.sha256,
+        layers=known.layers,
+        split=known.split,
+        hidden=known.hidden,
+        bytes=known.bytes,
+        folder=str(known.folder),
+        serving=state == "own",
+        state=state,
+        memory_bytes=0 if stack is None else sum(owners_of(stack).values()),
+        vplms=core.catalogue.backbones.users(known.sha256),
+        domains=tables.get(known.sha256, []),
+        imported_at=known.imported_at,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from engine.knowledge.retrieved import Lookups
 from engine.memory.counters import Move
 from engine.serving.generation.rounds import RoundRecord
 from engine.serving.record import BatchRecord
@@ -59,10 +60,7 @@ class Chronicle:
         starts = stage_starts(record.oldest, stages, record.began)
         self._trace(record, stages, starts)
         self._metrics.observe_batch(stages, record.texts)
-        for domain, found in record.lookups:
-            self._metrics.observe_lookups(
-                domain, found.hits, found.computed, found.cached, found.backed_off
-            )
+        self._looked_up(record.lookups)
         self._totals["batches"] += 1
         self._swapped()
         self._events.emit(
@@ -104,6 +102,7 @@ class Chronicle:
             )
         )
         self._metrics.observe_round(record.prefill, record.decode, seconds)
+        self._looked_up(record.lookups)
 
     def job(self, row: JobRow, context: JobContext) -> None:
         """A job has changed."""
@@ -122,6 +121,12 @@ class Chronicle:
                 "message": context.message,
             },
         )
+
+    def _looked_up(self, lookups: Iterable[tuple[str, Lookups]]) -> None:
+        for domain, found in lookups:
+            self._metrics.observe_lookups(
+                domain, found.hits, found.computed, found.cached, found.backed_off
+            )
 
     def _trace(
         self, record: BatchRecord, stages: dict[Stage, float], starts: dict[Stage, float]

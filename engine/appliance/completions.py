@@ -83,9 +83,12 @@ class TokenReport:
             text_offset=offsets,
         )
 
-    def _top(self, one: Drawn) -> dict[str, float] | None:
-        """By text, as OpenAI has it: of two tokens with one text the likelier counts."""
+    def _top(self, one: Drawn) -> dict[str, float]:
+        """By text, as OpenAI has it: the likeliest and, if it is none of them, the drawn token; of
+        two tokens with one text the likelier counts."""
         found: dict[str, float] = {}
         for token, logprob in one.top:
             found.setdefault(self.tokens.shown(token), logprob)
-        return found or None
+        if one.logprob is not None:
+            found.setdefault(self.tokens.shown(one.token), one.logprob)
+        return found

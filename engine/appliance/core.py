@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from engine.appliance.chronicle import Chronicle
 from engine.appliance.epochs import EpochBook
+from engine.appliance.further import load_further, open_further
 from engine.appliance.generator_stack import load_generators, no_generators
 from engine.appliance.inspection import TableInspection
 from engine.appliance.key_ring import KeyRing
+from engine.appliance.known_backbones import KnownBackbones
+from engine.appliance.made_for import name_of
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
+from engine.appliance.serving_stack import ServingStack, Surroundings
 from engine.appliance.stack import Shelves, Stack
+from engine.appliance.stacks import Stacks, Upkeep
 from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
 from engine.appliance.usage import Usage
-from engine.config import Settings
-from engine.knowledge.retrieve import Knowledge, MissPolicy
+from engine.config import DEFAULT_SPLIT, Settings
 from engine.knowledge.row_cache import RowCache
 from engine.knowledge.traffic_file import TrafficLedger
 from engine.knowledge.tree import DomainTree
@@ -31,8 +37,8 @@ from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, pick_device
+from engine.schema import Kind
 from engine.serving.admission import Admission
-from engine.serving.draft import BatchLimits
 from engine.serving.pipeline import Pipeline
 from engine.serving.scheduler import Scheduler
 from engine.serving.threads import ThreadShare
@@ -55,8 +61,6 @@ from store.traffic_files import TrafficFiles
 
 log = logging.getLogger(__name__)
 
-_IN_FLIGHT = 2
-"""A batch may take up so large a share of the slots: the next one needs some too."""
 _IDLE_RATE = 1.0
 """Requests a second under which the engine counts as idle."""
 
@@ -80,30 +84,66 @@ class Core:
         self.backbone_files = BackboneFiles(paths.backbones)
         self.tables = TableFiles(paths.tables)
         self.traffic_files = TrafficFiles(paths.tables)
+        """Whatever backbone it is of."""
         self.corpora = CorpusFiles(paths.corpora)
         self.datasets = DatasetFiles(paths.datasets)
         self.mended = mend(self.catalogue)
         """Domains that hung from nothing or in a ring, and hang below the root since the start."""
         phase("sweeping what an earlier engine left unfinished")
         sweep_debris(self)
-        device = pick_device(settings.device)
-        overlap = settings.pipeline == "on"
+        self.device = device = pick_device(settings.device)
+        self.changing = threading.RLock()
+        """Held by calls that change what vPLMs there are."""
         self.threads = ThreadShare.divided(
-            settings.threads, os.cpu_count() or 1, overlap=overlap, device=device
+            settings.threads,
+            os.cpu_count() or 1,
+            overlap=settings.pipeline == "on",
+            device=device,
         )
         self.threads.apply()
-        shelves = Shelves(self.blobs, self.tables, self.traffic_files, self.catalogue.domains.all)
-        self.stack = Stack.load(self._chosen_backbone(), settings, shelves, device, phase)
-        phase("starting the pipeline")
-        self.epochs = EpochBook(self.catalogue, lambda: self.tree.traffic)
-        arena = self.tiers.arena
         self.tenants = TenantBook(self.catalogue)
+        self.shelves = shelves = Shelves(
+            self.catalogue, self.blobs, self.tables, partial(TrafficFiles, paths.tables)
+        )
+        self.around = around = Surroundings(
+            self.threads,
+            self.tenants.weight,
+            # Nothing is served before the engine is open.
+            lambda record: self.chronicle.batch(record),
+            lambda move: self.chronicle.move(move),
+            itertools.count(1),
+        )
+        folder, split = self._chosen_backbone()
+        own = ServingStack.load(folder, split, settings, shelves, around, device, phase)
+        self.known = KnownBackbones(
+            own.backbone,
+            self.catalogue.backbones,
+            self.backbone_files,
+            given=settings.backbone is not None,
+        )
+        """The backbones that vPLMs may have."""
+        self.watch: Callable[[ServingStack], Callable[[], None]] = lambda _: lambda: None
+        """Begins to watch the pipeline of a further backbone; called again, what it gives ends
+        that."""
+        self.backbones = Stacks(
+            own,
+            Upkeep(
+                settings.further_backbones,
+                settings.further_idle_s,
+                partial(load_further, self),
+                partial(open_further, self),
+                lambda sha256: bool(self.catalogue.backbones.pinned(sha256)),
+                partial(name_of, self),
+                self.known.get,
+                self.changing,
+            ),
+        )
+        phase("starting the pipeline")
         self.generators = load_generators(
             settings,
             shelves,
             device,
             self.tenants.weight,
-            # Nothing is generated before the engine is open.
             lambda record: self.chronicle.round(record),
             phase,
         )
@@ -115,31 +155,8 @@ class Core:
         self.admission = Admission(self.tenants.terms)
         self.refused: Counter[str] = Counter()
         """Requests refused with 429 since start, by reason."""
-        self.queue = Scheduler(
-            settings.queue_tokens,
-            standing=self.tiers.standing,
-            weight=self.tenants.weight,
-            slo_ms=settings.slo_ms,
-        )
-        self.tiers.on_ready = self.queue.wake
-        swaps = SwapNews(self.tiers, events)
-        self.chronicle = Chronicle(
-            events, metrics, self.totals, lambda: self.queue.size()[0], swaps.tell
-        )
-        self.tiers.on_move = self.chronicle.move
-        miss: MissPolicy = "backoff" if settings.miss == "backoff" else "compute"
-        self.pipeline = Pipeline(
-            self.backbone,
-            self.tree,
-            self.tiers,
-            self.queue,
-            BatchLimits(settings.batch_tokens, max(1, arena.slots // _IN_FLIGHT)),
-            miss,
-            self.threads,
-            self.chronicle.batch,
-            "exact" if settings.damaged == "exact" else "refuse",
-            overlap=overlap,
-        )
+        swaps = SwapNews(self.backbones, events)
+        self.chronicle = Chronicle(events, metrics, self.totals, self.backbones.waiting, swaps.tell)
         self.jobs = Jobs(
             self.catalogue.jobs,
             self.threads,
@@ -151,19 +168,48 @@ class Core:
         self._lately: deque[tuple[float, int]] = deque()
         self.gpu = GpuSampler(device.index or 0)
         self.host = HostSampler()
-        self.changing = threading.RLock()
-        """Held by calls that change what vPLMs there are."""
         self.gpu.start()
-        self.pipeline.start()
+        own.pipeline.start()
         log.info(
             "ready: %s on %s in %s, %d vPLMs, %d adapter slots, %d threads",
             self.backbone.checkpoint.name,
             device,
             str(self.backbone.dtype).removeprefix("torch."),
             self.catalogue.vplms.count(),
-            arena.slots,
+            self.tiers.arena.slots,
             self.threads.total,
         )
+
+    def stacks(self) -> list[Stack]:
+        """All that are loaded: the engine's own, others of its classifiers, the generators'."""
+        generators = [] if self.generators is None else [self.generators.stack]
+        return [*self.backbones.loaded(), *generators]
+
+    def stack_for(self, kind: Kind) -> Stack:
+        """As `stack_of`, by the kind of vPLM."""
+        return self.stack_of("generate" if kind == "generator" else "classify")
+
+    def stack_of(self, task: str) -> Stack:
+        """The engine's own of the backbones that vPLMs of that task are made for. Unavailable if
+        nothing here can generate."""
+        if task != "generate":
+            return self.stack
+        if self.generators is None:
+            raise no_generators()
+        return self.generators.stack
+
+    @property
+    def stack(self) -> ServingStack:
+        """The engine's own."""
+        return self.backbones.own
+
+    @property
+    def queue(self) -> Scheduler:
+        return self.stack.queue
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.stack.pipeline
 
     @property
     def backbone(self) -> Backbone:
@@ -182,6 +228,10 @@ class Core:
         return self.stack.ledger
 
     @property
+    def epochs(self) -> EpochBook:
+        return self.stack.epochs
+
+    @property
     def inspection(self) -> TableInspection:
         return self.stack.inspection
 
@@ -193,23 +243,21 @@ class Core:
     def tiers(self) -> AdapterTiers:
         return self.stack.tiers
 
-    def tiers_of(self, task: str) -> AdapterTiers:
-        """Where adapters of vPLMs of that task are; the classifiers' for generators that no
-        decoder is there for, which nobody can ask."""
-        if task == "generate" and self.generators is not None:
-            return self.generators.tiers
-        return self.tiers
+    def tiers_of(self, backbone: str) -> AdapterTiers | None:
+        """Where adapters for the backbone with that sha256 are; None while it is not loaded."""
+        if self.generators is not None and backbone == self.generators.stack.sha256:
+            return self.generators.stack.tiers
+        stack = self.backbones.get(backbone)
+        return None if stack is None else stack.tiers
 
     def close(self) -> None:
         """Stop serving, then jobs, then let go of the store."""
-        self.pipeline.stop()
+        self.backbones.stop()
         if self.generators is not None:
             self.generators.close()
-        self.tiers.close()
         self.jobs.stop()
-        self.ledger.save()
         self._write_usage()
-        self.inspection.stop()
+        self.backbones.close()
         self.gpu.close()
         self.catalogue.close()
 
@@ -239,53 +287,32 @@ class Core:
         with contextlib.suppress(NotFound):
             self.blobs.delete(adapter, self.catalogue.knows_blob)
 
-    def backbone_of(self, task: str) -> Backbone:
-        """What vPLMs of that task are made for; the classifiers' where there is no decoder."""
-        if task == "generate" and self.generators is not None:
-            return self.generators.decoder
-        return self.backbone
-
-    def shape_of(self, task: str) -> AdapterShape:
-        """Of adapters for that task. Unavailable if nothing here can generate."""
-        if task != "generate":
-            return self.adapter_shape
-        if self.generators is None:
-            raise no_generators()
-        return self.generators.adapter_shape
-
-    def knowledge_of(self, task: str, domain: str) -> Knowledge:
-        """What a vPLM of that task uses in `domain` now. NotFound; Unavailable as of shape_of."""
-        if task != "generate":
-            return self.tree.take(domain)
-        if self.generators is None:
-            raise no_generators()
-        return self.generators.knowledge
-
     def _all_tiers(self) -> list[AdapterTiers]:
-        return [self.tiers, *([] if self.generators is None else [self.generators.tiers])]
+        return [stack.tiers for stack in self.stacks()]
 
-    def _chosen_backbone(self) -> Path | None:
-        """The folder that --backbone names, or that of the imported one that it names."""
-        chosen = self.settings.backbone
+    def _chosen_backbone(self) -> tuple[Path | None, int]:
+        """The folder that --backbone names, or that of the imported one that it names, and how many
+        of its layers come from tables."""
+        chosen, split = self.settings.backbone, self.settings.split
         if chosen is None or chosen.is_dir():
-            return chosen
+            return chosen, split or DEFAULT_SPLIT
         name, _, version = str(chosen).partition(":")
         for row in self.catalogue.backbones.all():
             if row.name == name and version in ("", str(row.version)):
                 self.backbone_files.check(row.sha256, row.name)
-                return self.backbone_files.folder(row.sha256, row.name)
-        return chosen
+                return self.backbone_files.folder(row.sha256, row.name), split or row.split
+        return chosen, split or DEFAULT_SPLIT
 
     def _write_usage(self) -> None:
-        try:
-            self.usage.save()
-            self.epochs.save()
-        except StoreError as error:
-            log.error("what tenants asked lately cannot be written down: %s", error)
+        for save in (*(stack.save for stack in self.stacks()), self.usage.save):
+            try:
+                save()
+            except StoreError as error:
+                log.error("what was asked lately cannot be written down: %s", error)
 
     def idle(self) -> bool:
         """Whether there is hardly any traffic right now."""
-        quiet = self.queue.size()[0] == 0 and not self._generating()
+        quiet = self.backbones.waiting() == 0 and not self._generating()
         return quiet and self.metrics.rates().requests_per_s < _IDLE_RATE
 
     def busy(self) -> bool:
@@ -294,7 +321,7 @@ class Core:
         self._lately.append((now, batches))
         while now - self._lately[0][0] > 1.0:
             self._lately.popleft()
-        if self.queue.size()[0] > 0 or self._generating():
+        if self.backbones.waiting() > 0 or self._generating():
             return True
         return batches - self._lately[0][1] > _IDLE_RATE
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from engine.appliance.core import Core
+from engine.appliance.stack import Stack
 from engine.appliance.updates import policy_of
 from engine.model.ngrams import ABSENT, in_text_order, unpack
 from engine.schema import (
@@ -12,16 +13,17 @@ from engine.schema import (
     DomainEpoch,
     DomainEpochs,
     DomainState,
+    Kind,
     NgramEntry,
     NgramPage,
 )
 from store.rows import DomainRow
 
 
-def domain_of(core: Core, row: DomainRow, depth: int) -> Domain:
+def domain_of(core: Core, stack: Stack, kind: Kind, row: DomainRow, depth: int) -> Domain:
     """A node as the API shows it. NotFound if it is in the catalogue alone."""
-    knowledge = core.tree.take(row.name)
-    own, traffic = core.tree.own(row.name), knowledge.traffic
+    knowledge = stack.tree.take(row.name)
+    own, traffic = stack.tree.own(row.name), knowledge.traffic
     seen = traffic.hits + traffic.misses
     return Domain(
         name=row.name,
@@ -37,7 +39,7 @@ def domain_of(core: Core, row: DomainRow, depth: int) -> Domain:
         corpus_bytes=row.corpus_bytes,
         corpus_lines=row.corpus_lines,
         encoder="inherited" if row.encoder is None else "own",
-        state=_state(core, row, damaged=knowledge.damage is not None),
+        state=_state(stack, row, damaged=knowledge.damage is not None),
         vplms=core.catalogue.vplms.count(domain=row.name),
         created_at=row.created_at,
         damage=None if knowledge.damage is None else knowledge.damage.detail,
@@ -47,13 +49,13 @@ def domain_of(core: Core, row: DomainRow, depth: int) -> Domain:
         computed=traffic.computed,
         cached=traffic.cached,
         backed_off=traffic.backed_off,
-        published_at=core.epochs.published_at(row.name),
+        published_at=stack.epochs.published_at(row.name),
+        kind=kind,
     )
 
 
-def epochs_of(core: Core, name: str) -> DomainEpochs:
-    """What is kept of a node's epochs. NotFound."""
-    core.catalogue.domains.get(name)
+def epochs_of(stack: Stack, name: str) -> DomainEpochs:
+    """What is kept of a node's epochs."""
     return DomainEpochs(
         data=[
             DomainEpoch(
@@ -70,33 +72,33 @@ def epochs_of(core: Core, name: str) -> DomainEpochs:
                 published_at=row.published_at,
                 replaced_at=row.replaced_at,
             )
-            for row in core.epochs.of(name)
+            for row in stack.epochs.of(name)
         ]
     )
 
 
-def _state(core: Core, row: DomainRow, *, damaged: bool) -> DomainState:
+def _state(stack: Stack, row: DomainRow, *, damaged: bool) -> DomainState:
     if damaged:
         return "damaged"
-    return "stale" if core.tree.stale(row.name) else cast("DomainState", row.state)
+    return "stale" if stack.tree.stale(row.name) else cast("DomainState", row.state)
 
 
-def _spell(core: Core, ids: list[int]) -> str:
+def _spell(stack: Stack, ids: list[int]) -> str:
     """An n-gram as text; a boundary is shown as a bar, an absent slot not at all."""
-    boundary = core.tree.general.encoder.boundary
+    boundary = stack.tree.general.encoder.boundary
     words = [
-        "|" if i == boundary else str(core.backbone.tokenizer.convert_ids_to_tokens(i))
+        "|" if i == boundary else str(stack.backbone.tokenizer.convert_ids_to_tokens(i))
         for i in ids
         if i != ABSENT
     ]
     return " ".join(words)
 
 
-def ngram_page(core: Core, name: str, q: str, limit: int) -> NgramPage:
+def ngram_page(stack: Stack, name: str, q: str, limit: int) -> NgramPage:
     """The most used n-grams that a lookup in a node sees, those whose text holds `q`."""
-    view = core.tree.take(name).view
+    view = stack.tree.take(name).view
     keys, counts, hits, rows = view.used()
-    grams = in_text_order(unpack(keys), causal=core.backbone.shape.causal)
+    grams = in_text_order(unpack(keys), causal=stack.backbone.shape.causal)
     wanted = q.casefold()
     data: list[NgramEntry] = []
     total = 0
@@ -105,7 +107,7 @@ def ngram_page(core: Core, name: str, q: str, limit: int) -> NgramPage:
         if not wanted and len(data) == limit:
             total = len(keys)
             break
-        text = _spell(core, grams[i].tolist())
+        text = _spell(stack, grams[i].tolist())
         if wanted not in text.casefold():
             continue
         total += 1

@@ -12,10 +12,12 @@ import numpy as np
 import torch
 
 from engine.appliance.core import Core
+from engine.appliance.stack import Stack
 from engine.knowledge.distil import Distillation, DistilPlan, DistilProgress
 from engine.knowledge.distil_checkpoint import Origin, resume, save_checkpoint
 from engine.knowledge.encoder_file import load_hplm, pack_hplm
 from engine.knowledge.hplm import Hplm
+from engine.knowledge.tree import DomainTree
 from engine.model.backbone import Backbone
 from engine.model.decoder import load_teacher
 from engine.schema import RebuildRequest
@@ -23,6 +25,7 @@ from engine.training.job import JobContext
 from store.rows import DomainRow
 
 CHECKPOINT_S = 60.0
+_DIGITS = 16
 FROM_THE_BACKBONE, FROM_A_TRAINED_ONE = 2e-3, 1e-3
 """Learning rates. What has been trained before would lose more than it gains from the first."""
 
@@ -38,6 +41,7 @@ class TrainedEncoder:
 
 def train_encoder(
     core: Core,
+    stack: Stack,
     row: DomainRow,
     request: RebuildRequest,
     context: JobContext,
@@ -49,15 +53,16 @@ def train_encoder(
     and BadInput. However it ends it leaves a checkpoint, for the caller to remove once the encoder
     is in use.
     """
-    backbone = load_teacher(core.backbone)
-    hplm, fresh = _pupil(core, backbone, row, request)
+    backbone = load_teacher(stack.backbone)
+    hplm, fresh = _pupil(stack.tree, backbone, row, request)
     lr = FROM_THE_BACKBONE if fresh else FROM_A_TRAINED_ONE
     plan = DistilPlan(minutes=request.train_minutes, lr=lr, seed=request.seed)
+    plan = plan.suited_to(backbone)
     corpus = core.corpora.sha256(row.name)
     origin = Origin(corpus, hplm.encoder.fingerprint() + hplm.bridge.fingerprint(), plan)
     progress(0.0, "reading the corpus")
     run = Distillation(hplm, backbone, core.corpora.lines(row.name), plan)
-    path = checkpoint_of(core, row.name)
+    path = checkpoint_of(core, row.name, row.backbone)
     if resume(run, path, origin):
         progress(run.share, f"going on where it stopped, after {run.tokens:,} tokens")
     saved = time.perf_counter()
@@ -109,7 +114,7 @@ def train_encoder(
     if end.perplexity is not None and end.exact_perplexity is not None:
         result["perplexity"] = round(end.perplexity, 3)
         result["exact_perplexity"] = round(end.exact_perplexity, 3)
-    return TrainedEncoder(_served(core, info.id), info.id, result)
+    return TrainedEncoder(_served(core, stack.backbone, info.id), info.id, result)
 
 
 def _foretold(now: DistilProgress) -> str:
@@ -119,29 +124,31 @@ def _foretold(now: DistilProgress) -> str:
     return f", perplexity {now.perplexity:.2f} (exact {now.exact_perplexity:.2f})"
 
 
-def checkpoint_of(core: Core, domain: str) -> Path:
-    """Where a domain's half-trained encoder is, if there is one."""
-    return core.settings.paths.training / f"{domain}.safetensors"
+def checkpoint_of(core: Core, domain: str, backbone: str) -> Path:
+    """Where a domain's half-trained encoder for a backbone is, if there is one."""
+    # A domain's name has no tilde.
+    return core.settings.paths.training / f"{domain}~{backbone[:_DIGITS]}.safetensors"
 
 
-def _served(core: Core, blob: str) -> Hplm:
+def _served(core: Core, backbone: Backbone, blob: str) -> Hplm:
     """Read back what was stored: a row must be the same before and after a restart."""
-    return load_hplm(core.blobs.path(blob), core.backbone).to(core.backbone.device)
+    return load_hplm(core.blobs.path(blob), backbone).to(backbone.device)
 
 
 def _pupil(
-    core: Core, backbone: Backbone, row: DomainRow, request: RebuildRequest
+    tree: DomainTree, backbone: Backbone, row: DomainRow, request: RebuildRequest
 ) -> tuple[Hplm, bool]:
     """A copy to train: of what the node uses now, or from scratch; whether nobody trained it.
 
-    From scratch is from the backbone for the root, and from the parent's for another node.
+    From scratch is from the backbone for the root, or where there is no general encoder, and from
+    the parent's for another node.
     """
     scratch = request.train_from == "scratch"
-    if row.parent is None:
-        damage = core.tree.take(row.name).damage
-        if scratch or (damage is not None and damage.code == "no_encoder"):
-            return Hplm.untrained(backbone), True
-    start = core.tree.take(row.parent if scratch and row.parent is not None else row.name)
+    damage = tree.take(row.name).damage
+    nothing = damage is not None and damage.code == "no_encoder"
+    if nothing or (scratch and row.parent is None):
+        return Hplm.untrained(backbone), True
+    start = tree.take(row.parent if scratch and row.parent is not None else row.name)
     pupil = Hplm.untrained(backbone, start.encoder.form.widths, start.bridge.widths)
     pupil.encoder.load(start.encoder.state_dict())
     pupil.bridge.load(start.bridge.state_dict())

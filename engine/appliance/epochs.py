@@ -18,26 +18,30 @@ class EpochBook:
     """Adds the lookups since it last looked to the epoch that serves. Traffic counts from the
     engine's start, so what is written down is the difference."""
 
-    def __init__(self, catalogue: Catalogue, traffic: Callable[[], dict[str, Traffic]]) -> None:
+    def __init__(
+        self, catalogue: Catalogue, backbone: str, traffic: Callable[[], dict[str, Traffic]]
+    ) -> None:
+        """The epochs for one backbone, by its sha256."""
         self._catalogue = catalogue
+        self._backbone = backbone
         self._traffic = traffic
         self._counted: dict[str, Counted] = {}
-        self._published = catalogue.epochs.published()
+        self._published = catalogue.epochs.published(backbone)
         self._changing = threading.Lock()
 
     def published_at(self, domain: str) -> float | None:
         """When the epoch that serves was published; None if that is not known."""
         return self._published.get(domain)
 
-    def publish(self, row: EpochRow) -> None:
-        """The domain serves from `row` now; lookups until here were its predecessor's."""
-        self._settle(row.domain, row.epoch - 1)
+    def publish(self, row: EpochRow, before: int) -> None:
+        """The domain serves from `row` now; lookups until here were those of the epoch `before`."""
+        self._settle(row.domain, before)
         self._catalogue.epochs.publish(row)
         self._published[row.domain] = row.published_at
 
     def of(self, domain: str) -> list[EpochRow]:
         """The newest first, the one that serves with its lookups until now."""
-        rows = self._catalogue.epochs.of(domain)
+        rows = self._catalogue.epochs.of(domain, self._backbone)
         if not rows or rows[0].replaced_at is not None:
             return rows
         hits, misses = self._since(domain)
@@ -46,7 +50,7 @@ class EpochBook:
 
     def save(self) -> None:
         """Write down the lookups of every domain's epoch."""
-        for row in self._catalogue.domains.all():
+        for row in self._catalogue.domains.all(self._backbone):
             if row.epoch:
                 self._settle(row.name, row.epoch)
 

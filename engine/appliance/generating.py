@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from engine.appliance.asking import Asking, check_task
@@ -13,6 +13,7 @@ from engine.appliance.completions import TokenReport, fit_prompt, settings_of
 from engine.appliance.generator_stack import GeneratorStack, no_generators
 from engine.errors import BadInput
 from engine.knowledge.retrieved import Lookups
+from engine.schema import TokenOrigin
 from engine.schema.completions import (
     Completion,
     CompletionChoice,
@@ -22,7 +23,7 @@ from engine.schema.completions import (
     CompletionUsage,
 )
 from engine.serving.generation.continuation import Ending
-from engine.serving.generation.order import Ended, Order, Said
+from engine.serving.generation.order import Ended, Order, Said, Way
 from engine.serving.work import Mode, ServedModel
 
 _OFF_LOOP = 2_000
@@ -80,8 +81,8 @@ class GenerationCalls(Asking):
         core, began = self._core, time.perf_counter()
         model = core.models.take(request.model)
         check_task(model, ("generate",), ())
-        stack = core.generators
-        if stack is None:
+        generators = core.generators
+        if generators is None:
             raise no_generators()
         name, created = f"cmpl-{secrets.token_hex(12)}", int(time.time())
 
@@ -89,13 +90,19 @@ class GenerationCalls(Asking):
             return CompletionChunk(id=name, created=created, model=model.id, choices=list(choices))
 
         with self._counted(model, len(request.prompts) * request.n, began) as counted:
-            prompts = await _prompts(stack, request)
-            orders = _orders(stack, model, request, prompts, _Ear())
-            reports = [TokenReport(stack.generator.tokens) for _ in orders]
+            prompts = await _prompts(generators, request)
+            mode: Mode = request.mode or model.mode
+
+            def way() -> Way:
+                # Its domain may have been removed, or it moved, while the request waited.
+                return generators.way(mode, core.models.take(model.id).domain)
+
+            orders = _orders(generators, model, request, prompts, _Ear(), way)
+            reports = [TokenReport(generators.generator.tokens) for _ in orders]
             begun: set[int] = set()
             ends: list[Ended] = []
             said_tokens = 0
-            async with aclosing(_heard(stack, orders)) as heard:
+            async with aclosing(_heard(generators, orders)) as heard:
                 async for index, said in heard:
                     text = said.piece.text
                     said_tokens += 1
@@ -103,7 +110,7 @@ class GenerationCalls(Asking):
                         begun.add(index)
                         core.metrics.observe_first_token(time.perf_counter() - began)
                         if request.echo:
-                            text = stack.generator.tokens.text(orders[index].prompt) + text
+                            text = generators.generator.tokens.text(orders[index].prompt) + text
                     if said.ended is not None:
                         ends.append(said.ended)
                     report = None
@@ -111,7 +118,11 @@ class GenerationCalls(Asking):
                         report = reports[index].of([said.drawn])
                     yield chunk(
                         CompletionChoice(
-                            index=index, text=text, logprobs=report, finish_reason=said.piece.finish
+                            index=index,
+                            text=text,
+                            logprobs=report,
+                            finish_reason=said.piece.finish,
+                            origins=_told(generators, said) if request.explain else None,
                         )
                     )
             read = sum(map(len, prompts))
@@ -151,6 +162,7 @@ def _orders(
     request: CompletionRequest,
     prompts: list[list[int]],
     ear: _Ear,
+    way: Callable[[], Way],
 ) -> list[Order]:
     """n of each prompt, in order. BadInput for what this model cannot do."""
     if request.echo and request.logprobs is not None:
@@ -160,7 +172,6 @@ def _orders(
             code="not_supported",
         )
     seed = secrets.randbits(63) if request.seed is None else request.seed
-    mode: Mode = request.mode or model.mode
     decoder, orders = stack.decoder, []
     for prompt in prompts:
         ending = Ending(
@@ -179,8 +190,9 @@ def _orders(
                     settings,
                     ending,
                     ear,
-                    lambda: stack.way(mode),
+                    way,
                     model.adapter,
+                    request.explain,
                 )
             )
     return orders
@@ -232,13 +244,26 @@ def _joined(parts: list[CompletionChoice]) -> CompletionChoice:
     if reports:
         report = reports[0].model_copy(
             update={
-                name: [each for one in reports for each in getattr(one, name) or [None]]
+                name: [each for one in reports for each in getattr(one, name)]
                 for name in ("tokens", "token_logprobs", "top_logprobs", "text_offset")
             }
         )
+    origins = None
+    if parts[0].origins is not None:
+        origins = [origin for part in parts for origin in part.origins or ()]
     return CompletionChoice(
         index=parts[0].index,
         text="".join(part.text for part in parts),
         logprobs=report,
         finish_reason=parts[-1].finish_reason,
+        origins=origins,
     )
+
+
+def _told(generators: GeneratorStack, said: Said) -> list[TokenOrigin]:
+    """Where the rows came from that were looked up for a token."""
+    shown = generators.generator.tokens.shown
+    return [
+        TokenOrigin(text=shown(token), source=origin.source, node=origin.node)
+        for token, origin in said.read
+    ]

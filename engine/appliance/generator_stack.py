@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from engine.appliance.source import BlobSource
-from engine.appliance.stack import ARENA_RANK, Shelves
+from engine.appliance.stack import Shelves, Stack
 from engine.config import Settings, assets_dir
 from engine.errors import Unavailable
-from engine.knowledge.encoder_file import general_hplm
-from engine.knowledge.retrieve import Knowledge
-from engine.knowledge.row_cache import RowCache
-from engine.knowledge.view import TableView
-from engine.memory.arena import AdapterArena
-from engine.memory.tiers import AdapterTiers
-from engine.model.adapters import AdapterShape
 from engine.model.backbone import pick_dtype
 from engine.model.checkpoint import WEIGHTS, open_checkpoint
 from engine.model.decoder import Decoder, load_decoder
@@ -29,32 +20,37 @@ from engine.serving.generation.order import Way
 from engine.serving.generation.rounds import RoundRecord
 from engine.serving.work import Mode
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneratorStack:
-    """A loaded decoder, what is known of its lower layers, its adapters' tiers, and the thread
-    that generates with them."""
+    """A decoder's stack, and the thread that generates with it."""
 
     decoder: Decoder
-    knowledge: Knowledge
-    """The general encoder's rows, computed or kept lately. Damaged: there is no such encoder, and
-    every answer is in exact mode."""
-    adapter_shape: AdapterShape
-    tiers: AdapterTiers
+    stack: Stack
+    """The decoder's own: tree, tables, traffic, adapters."""
     generator: Generator
+    in_spite: bool
+    """Whether a text is generated in exact mode where the domain's table is damaged."""
 
-    def way(self, mode: Mode) -> Way:
-        """How a text of a vPLM in `mode` is generated, and why not otherwise."""
+    def way(self, mode: Mode, domain: str) -> Way:
+        """How a text of a vPLM of `domain` in `mode` is generated, and why not otherwise.
+
+        NotFound; Unavailable if the domain's table is damaged. Without an encoder nobody could
+        use it, so everything is in exact mode then.
+        """
         if mode == "exact":
             return Way(None)
-        damage = self.knowledge.damage
-        return Way(self.knowledge) if damage is None else Way(None, damage.detail)
+        knowledge = self.stack.tree.take(domain)
+        damage = knowledge.damage
+        if damage is None:
+            return Way(knowledge)
+        if self.in_spite or damage.code == "no_encoder":
+            return Way(None, damage.detail)
+        raise Unavailable(damage.detail, remedy=damage.remedy, code=damage.code)
 
     def close(self) -> None:
         self.generator.stop()
-        self.tiers.close()
+        self.stack.close()
 
 
 def load_generators(
@@ -73,28 +69,18 @@ def load_generators(
     decoder = load_decoder(
         folder, device=device, dtype=pick_dtype(device), split=_split(folder, settings)
     )
-    hplm, damage = general_hplm(None, decoder)
-    if damage is not None:
-        log.warning("generators answer in exact mode: %s", damage.detail)
-    here, hidden = hplm.to(device), decoder.shape.hidden
-    cache = RowCache(settings.table_cache, hidden).share(1)
-    view = TableView("general", (), hidden)
-    knowledge = Knowledge("general", 0, view, here.encoder, here.bridge, damage, cache)
-    upper = decoder.shape.layers - decoder.split
-    shape = AdapterShape(upper, decoder.shape.hidden, ARENA_RANK)
-    arena = AdapterArena(shape, settings.device_cache, device, decoder.dtype)
-    tiers = AdapterTiers(BlobSource(shelves.blobs, decoder), arena, settings.host_cache)
+    stack = Stack.around(decoder, folder, None, settings, shelves, phase)
     generator = Generator(
         decoder,
         KvPool(settings.kv_cache, decoder.shape, device),
-        tiers,
+        stack.tiers,
         weight=weight,
         miss="backoff" if settings.miss == "backoff" else "compute",
         on_round=on_round,
         limit_tokens=settings.queue_tokens,
     )
     generator.start()
-    return GeneratorStack(decoder, knowledge, shape, tiers, generator)
+    return GeneratorStack(decoder, stack, generator, settings.damaged == "exact")
 
 
 def bundled_generator() -> Path | None:

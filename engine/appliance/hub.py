@@ -20,6 +20,8 @@ import torch
 from numpy.typing import NDArray
 
 from engine.appliance.adapters import AdapterCalls
+from engine.appliance.known_backbones import KnownBackbone
+from engine.appliance.made_for import backbone_with
 from engine.appliance.received import received, unpacked
 from engine.appliance.source import IMPORTED, BlobSource, adapter_metadata
 from engine.errors import BadInput
@@ -37,18 +39,19 @@ _REMEDY = "Send the folder that AdapterHub's save_adapter(..., use_safetensors=T
 class HubCalls(AdapterCalls):
     def adapterhub_folder(self, id: str) -> bytes:
         """The folder as a tar archive."""
-        core, backbone = self._core, self._core.backbone
+        core = self._core
         core.catalogue.adapters.get(id)
         arrays, about = core.blobs.get(id)
-        weights = BlobSource(core.blobs, backbone).checked(arrays, about, id)
+        made_for = backbone_with(core, about.get("backbone_sha256", ""))
+        weights = BlobSource(core.blobs, made_for).checked(arrays, about, id)
         hub = to_hub(
             weights,
-            backbone.shape,
-            backbone.split,
+            made_for,
+            made_for.split,
             name=f"hmi_{id[:12]}",
-            model_name=backbone.checkpoint.name,
+            model_name=made_for.name,
         )
-        document = {**hub.document, "backbone_sha256": backbone.checkpoint.sha256}
+        document = {**hub.document, "backbone_sha256": made_for.sha256}
         head = {part: weights.arrays()[part] for part in ("head", "head_bias")}
         over = {"format": _HEAD_FORMAT, "labels": about.get("labels", ""), "pooling": "mean"}
         return _archive(
@@ -65,28 +68,30 @@ class HubCalls(AdapterCalls):
         Its head is ours if the folder has one; else a random one over `labels`, to be trained.
         """
         core = self._core
-        backbone = core.backbone
         files = _extracted(received(chunks))
         document, tensors = _read(files)
-        claimed = document.get("backbone_sha256", backbone.checkpoint.sha256)
-        if claimed != backbone.checkpoint.sha256:
+        # AdapterHub itself names no weights: then it is taken to be for the engine's own.
+        claimed = str(document.get("backbone_sha256", core.backbones.own.sha256))
+        backbone = core.known.find(claimed)
+        if backbone is None:
             raise BadInput(
-                f"The adapter was made for another backbone ({str(claimed)[:12]}).",
-                remedy="Start the engine with that backbone.",
+                f"The adapter was made for another backbone ({claimed[:12]}), which is not here.",
+                remedy="Import that first (hmi backbone import DIR).",
                 code="adapter_mismatch",
             )
-        head, head_bias, named = self._head(files, labels)
+        head, head_bias, named = self._head(backbone, files, labels)
         hub = HubAdapter(document, tensors)
-        found = from_hub(hub, backbone.shape, backbone.split, head)
+        found = from_hub(hub, backbone, backbone.split, head)
         weights = AdapterWeights(**{**found.tensors(), "head_bias": torch.from_numpy(head_bias)})
         origin = f"adapterhub: {str(document.get('name', ''))[:64]}"
         about = adapter_metadata(backbone, weights, ROOT, named, IMPORTED) | {"origin": origin}
         return self._take(weights, weights.arrays(), about, origin)
 
+    @staticmethod
     def _head(
-        self, files: dict[str, bytes], labels: Sequence[str]
+        backbone: KnownBackbone, files: dict[str, bytes], labels: Sequence[str]
     ) -> tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]:
-        hidden = self._core.backbone.shape.hidden
+        hidden = backbone.hidden
         if HEAD in files:
             tensors, about = unpacked(files[HEAD])
             head, bias = tensors.get("head"), tensors.get("head_bias")
@@ -112,7 +117,7 @@ class HubCalls(AdapterCalls):
                 remedy="Name the labels (--labels a,b); the head is random then: train it.",
                 code="labels_missing",
             )
-        shape = self._core.adapter_shape
+        shape = backbone.adapter_shape
         fresh = random_adapter(shape, len(labels), torch.Generator().manual_seed(0))
         return fresh.head.numpy(), np.zeros(len(labels), np.float16), tuple(labels)
 

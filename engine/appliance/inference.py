@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from engine.appliance.asking import Asked, Asking
+from engine.appliance.made_for import backbone_with
 from engine.appliance.timing import timing_of, usage_of
 from engine.errors import BadInput, NotFound
 from engine.model.tagging import Tagging
@@ -89,7 +90,8 @@ class InferenceCalls(Asking):
         )
 
     async def embed(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
-        own = self._core.backbone.shape.hidden
+        core = self._core
+        own = backbone_with(core, core.models.take(request.model).backbone).hidden
         if request.dimensions not in (None, own):
             raise BadInput(
                 f"The backbone's vectors have {own} dimensions, and were not trained to be cut to "
@@ -115,9 +117,10 @@ class InferenceCalls(Asking):
             timing=timing_of(asked),
         )
 
-    def _explained(self, asked: Asked) -> list[list[TokenOrigin]]:
+    @staticmethod
+    def _explained(asked: Asked) -> list[list[TokenOrigin]]:
         """Each text's tokens with where their rows came from; none of one in exact mode."""
-        spell = self._core.backbone.tokenizer.convert_ids_to_tokens
+        spell = asked.backbone.tokenizer.convert_ids_to_tokens
         return [
             [
                 TokenOrigin(text=str(spell(token)), source=origin.source, node=origin.node)

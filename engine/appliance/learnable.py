@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from engine.appliance.core import Core
+from engine.appliance.made_for import backbone_of
 from engine.appliance.models import task_name
 from engine.appliance.quota import Allowance
 from engine.appliance.source import adapter_bytes
@@ -19,9 +20,9 @@ from store.rows import DatasetRow, VplmRow
 
 def check_learnable(core: Core, vplm: VplmRow, dataset: DatasetRow) -> None:
     """BadInput unless the dataset can train the vPLM, Unavailable for a generator where nothing
-    generates."""
+    generates, and for one whose backbone is not here."""
     name = task_name(vplm.task)
-    core.shape_of(name)
+    backbone_of(core, vplm)
     check_learns(name)
     if dataset.task != vplm.task:
         raise BadInput(
@@ -54,10 +55,10 @@ def labels_without_rows(vplm: VplmRow, dataset: DatasetRow) -> tuple[str, ...]:
 
 def check_room(core: Core, vplm: VplmRow) -> None:
     """QuotaReached if the tenant's quota has no room for what training would publish."""
-    fits = core.shape_of(vplm.task)
+    made_for = backbone_of(core, vplm)
+    fits = made_for.adapter_shape
     shape = AdapterShape(fits.layers, fits.hidden, vplm.rank)
     places = core.catalogue.adapters.get(vplm.adapter).places.split(",")
-    made_for = core.backbone_of(vplm.task)
     more = adapter_bytes(made_for, shape, places, vplm.domain, vplm.labels, "train")
     freed = sum(core.catalogue.adapters.bytes_of(_leaving(core, vplm)).values())
     allowance = Allowance.of(core.catalogue, vplm.tenant)

@@ -35,8 +35,8 @@ def task_name(task: str) -> TaskName:
 class ModelBook:
     """Follows the catalogue; whoever changes a vPLM there puts or drops it here."""
 
-    def __init__(self, catalogue: Catalogue, tiers: Callable[[str], AdapterTiers]) -> None:
-        """`tiers` are those of the adapters of vPLMs of a task."""
+    def __init__(self, catalogue: Catalogue, tiers: Callable[[str], AdapterTiers | None]) -> None:
+        """`tiers` are those of the adapters of vPLMs of a backbone, None while it is not loaded."""
         self._tiers = tiers
         self._models: dict[str, ServedModel] = {}
         self._lock = threading.Lock()
@@ -68,9 +68,10 @@ class ModelBook:
                 miss_of(row),
                 row.version,
                 task_name(row.task),
+                row.backbone,
             )
-        if row.pinned:
-            self._tiers(row.task).pin(row.adapter, pinned=True)
+        if row.pinned and (tiers := self._tiers(row.backbone)) is not None:
+            tiers.pin(row.adapter, pinned=True)
 
     def drop(self, vplm: str) -> None:
         """The vPLM is gone."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.appliance.core import Core
 from engine.appliance.encoder_training import checkpoint_of, train_encoder
+from engine.appliance.stack import Stack
 from engine.knowledge.build import WANTED, BuildPlan, BuildReport, build_table
 from engine.knowledge.choice import wanted_by_several
 from engine.knowledge.hplm import Hplm
@@ -36,10 +37,13 @@ _TRAINING = 0.9
 class Rebuild:
     """One run; the old epoch serves until the last step, and for ever if it fails."""
 
-    def __init__(self, core: Core, name: str, request: RebuildRequest, context: JobContext) -> None:
-        self._core, self._name = core, name
+    def __init__(
+        self, core: Core, stack: Stack, name: str, request: RebuildRequest, context: JobContext
+    ) -> None:
+        """For the backbone of `stack`."""
+        self._core, self._stack, self._name = core, stack, name
         self._request, self._context = request, context
-        self._before = core.catalogue.domains.get(name)
+        self._before = core.catalogue.domains.get(name, stack.sha256)
         self._blob: str | None = self._before.encoder
         self._general: Hplm | None = None
 
@@ -50,26 +54,26 @@ class Rebuild:
 
     def run(self) -> dict[str, Any]:
         """Do it; the job's result. Raises Cancelled, BadInput or StoreError."""
-        core, name, before = self._core, self._name, self._before
-        core.catalogue.domains.change(name, state="rebuilding")
+        core, stack, name, before = self._core, self._stack, self._name, self._before
+        core.catalogue.domains.change(name, stack.sha256, state="rebuilding")
+        epoch = core.catalogue.domains.next_epoch(name)
         try:
             result: dict[str, Any] = {}
-            encoder = core.tree.take(name).encoder
+            encoder = stack.tree.take(name).encoder
             if self._request.train_minutes > 0:
                 encoder, result = self._train()
-            epoch = before.epoch + 1
             report = self._build(epoch, encoder)
             self._publish(epoch)
             self._enter(report, epoch)
         except BaseException:
-            self._undo()
+            self._undo(epoch)
             raise
         core.tables.remove(name, before.epoch)
         if self._request.train_minutes > 0:
-            sums.remove(checkpoint_of(core, name))
+            sums.remove(checkpoint_of(core, name, stack.sha256))
         if before.encoder is not None and before.encoder != self._blob:
             core.forget_blob(before.encoder)
-        core.ledger.save(name)
+        stack.ledger.save(name)
         core.events.emit("epoch", {"domain": name, "epoch": epoch, "entries": report.entries})
         self._context.message = f"epoch {epoch}: {_told(report)}"
         shares = {key: round(getattr(report, key), 4) for key in ("coverage_before", "coverage")}
@@ -77,7 +81,12 @@ class Rebuild:
 
     def _train(self) -> tuple[NgramEncoder, dict[str, Any]]:
         trained = train_encoder(
-            self._core, self._before, self._request, self._context, self._progress(0.0, _TRAINING)
+            self._core,
+            self._stack,
+            self._before,
+            self._request,
+            self._context,
+            self._progress(0.0, _TRAINING),
         )
         self._blob = trained.blob
         if self._before.parent is None:
@@ -85,16 +94,16 @@ class Rebuild:
         return trained.hplm.encoder, trained.result
 
     def _build(self, epoch: int, encoder: NgramEncoder) -> BuildReport:
-        core, name, request = self._core, self._name, self._request
-        parent = core.tree.inherited(name)
-        hidden = core.backbone.shape.hidden
+        core, stack, name, request = self._core, self._stack, self._name, self._request
+        parent = stack.tree.inherited(name)
+        hidden = stack.backbone.shape.hidden
         start = _TRAINING if request.train_minutes > 0 else 0.0
         with core.tables.writer(name, epoch, (row_bytes(hidden),), "int8") as writer:
             report = build_table(
                 writer,
                 core.corpora.lines(name) if core.corpora.exists(name) else (),
                 self._before.corpus_lines,
-                core.backbone,
+                stack.backbone,
                 encoder,
                 TableView(name, (), hidden) if parent is None else parent.view,
                 self._plan(),
@@ -106,7 +115,7 @@ class Rebuild:
         return report
 
     def _plan(self) -> BuildPlan:
-        request, now = self._request, self._core.tree.take(self._name)
+        request, now = self._request, self._stack.tree.take(self._name)
         return BuildPlan(
             alpha=request.alpha,
             budget=request.budget_bytes,
@@ -114,29 +123,30 @@ class Rebuild:
             traffic_weight=request.traffic_weight,
             asked=now.traffic.asked(now.view),
             before=now.view,
-            shared=wanted_by_several(wanted_below(self._core, self._name)),
+            shared=wanted_by_several(wanted_below(self._core, self._stack, self._name)),
         )
 
     def _publish(self, epoch: int) -> None:
-        core, name = self._core, self._name
+        core, stack, name = self._core, self._stack, self._name
         with core.changing:
             row: DomainRow = core.catalogue.domains.change(
                 name,
+                stack.sha256,
                 epoch=epoch,
                 state="ready",
                 encoder=self._blob,
                 params=self._before.params | self._request.model_dump(),
             )
             began = time.perf_counter()
-            core.tree.put(row, self._general)
+            stack.tree.put(row, self._general)
             seconds = time.perf_counter() - began
             core.chronicle.spans.record(Span("epoch", f"{name} {epoch}", began, seconds))
             core.events.emit("publish", {"domain": name, "seconds": round(seconds, 6)})
 
     def _enter(self, report: BuildReport, epoch: int) -> None:
         """Note what was published, for whoever compares it with what comes after."""
-        core, name = self._core, self._name
-        own = core.tree.own(name)
+        stack, name = self._stack, self._name
+        own = stack.tree.own(name)
         row = EpochRow(
             domain=name,
             epoch=epoch,
@@ -147,22 +157,23 @@ class Rebuild:
             encoder=self._blob,
             seconds=report.seconds,
             published_at=time.time(),
+            backbone=stack.sha256,
         )
         try:
-            core.epochs.publish(row)
+            stack.epochs.publish(row, self._before.epoch)
         except StoreError as error:
             # The epoch serves; that nobody can compare it later undoes nothing.
             log.warning("epoch %d of %s is published but not noted: %s", epoch, name, error)
 
-    def _undo(self) -> None:
+    def _undo(self, epoch: int) -> None:
         """Leave nothing of an epoch that was not published. One that was, stays: what failed
         after it is tried again at the next start."""
         core, name, before = self._core, self._name, self._before
         with contextlib.suppress(StoreError), core.changing:
-            if core.catalogue.domains.get(name).epoch != before.epoch:
+            if core.catalogue.domains.get(name, before.backbone).epoch != before.epoch:
                 return
-            core.catalogue.domains.change(name, state=before.state)
-            core.tables.remove(name, before.epoch + 1)
+            core.catalogue.domains.change(name, before.backbone, state=before.state)
+            core.tables.remove(name, epoch)
             if self._blob is not None and self._blob != before.encoder:
                 core.forget_blob(self._blob)
 
@@ -173,10 +184,10 @@ class Rebuild:
         return update
 
 
-def wanted_below(core: Core, name: str) -> list[Keys]:
+def wanted_below(core: Core, stack: Stack, name: str) -> list[Keys]:
     """What each child that has a table and the node's own encoder would store if it stood alone."""
     found: list[Keys] = []
-    for row in core.catalogue.domains.all():
+    for row in core.catalogue.domains.all(stack.sha256):
         if row.parent == name and row.encoder is None and row.epoch:
             # A child whose table is damaged, or changes right now, has its say next time.
             with contextlib.suppress(StoreError):

@@ -9,10 +9,12 @@ from itertools import islice
 import numpy as np
 
 from engine.appliance.core import Core
+from engine.appliance.stack import Stack
 from engine.knowledge.build import compute_rows, entry_bytes
 from engine.knowledge.choice import choose, merge
 from engine.knowledge.counts import count_ngrams
 from engine.knowledge.retrieve import Knowledge
+from engine.model.backbone import Backbone
 from engine.model.ngrams import Keys
 from engine.schema import RebuildCost, RebuildRequest
 
@@ -23,18 +25,18 @@ _ROWS = 256
 _NO_LIMIT = 1 << 50
 
 
-def rebuild_cost(core: Core, name: str, request: RebuildRequest) -> RebuildCost:
+def rebuild_cost(core: Core, stack: Stack, name: str, request: RebuildRequest) -> RebuildCost:
     """About the seconds, entries and bytes: a sample's, grown by the power by which it grew."""
-    row = core.catalogue.domains.get(name)
-    knowledge = core.tree.take(name)
+    row = core.catalogue.domains.get(name, stack.sha256)
+    knowledge = stack.tree.take(name)
     asked = knowledge.traffic.asked(knowledge.view)
-    one = entry_bytes(core.backbone.shape.hidden)
+    one = entry_bytes(stack.backbone.shape.hidden)
     exists = core.corpora.exists(name)
     lines = list(islice(core.corpora.lines(name), _SAMPLE)) if exists else []
     began = time.perf_counter()
-    keys, tokens = _chosen(core, lines, knowledge, request.alpha)
+    keys, tokens = _chosen(stack.backbone, lines, knowledge, request.alpha)
     counting = time.perf_counter() - began
-    half, _ = _chosen(core, lines[: len(lines) // 2], knowledge, request.alpha)
+    half, _ = _chosen(stack.backbone, lines[: len(lines) // 2], knowledge, request.alpha)
     began = time.perf_counter()
     if len(keys):
         compute_rows(knowledge.encoder, keys[:_ROWS])
@@ -46,7 +48,8 @@ def rebuild_cost(core: Core, name: str, request: RebuildRequest) -> RebuildCost:
     entries = min(wanted, request.budget_bytes // one)
     return RebuildCost(
         domain=name,
-        epoch=row.epoch + 1,
+        kind=stack.kind,
+        epoch=core.catalogue.domains.next_epoch(name),
         tokens=round(tokens * scale),
         lookups=asked.lookups,
         entries=entries,
@@ -54,13 +57,15 @@ def rebuild_cost(core: Core, name: str, request: RebuildRequest) -> RebuildCost:
         seconds=counting * scale + entries * a_row,
         train_seconds=request.train_minutes * 60,
         disk_free_bytes=core.host.sample({}, 1, core.settings.paths.data).disk_free_bytes,
-        warnings=_warnings(core, name, request, entries * one),
+        warnings=_warnings(core, stack, name, request, entries * one),
     )
 
 
-def _chosen(core: Core, lines: list[str], knowledge: Knowledge, alpha: float) -> tuple[Keys, int]:
+def _chosen(
+    backbone: Backbone, lines: list[str], knowledge: Knowledge, alpha: float
+) -> tuple[Keys, int]:
     """What a table of `lines` alone would hold, and how many tokens they have."""
-    found = count_ngrams(core.backbone, lines, knowledge.encoder.boundary)
+    found = count_ngrams(backbone, lines, knowledge.encoder.boundary)
     demand = merge(found)
     nothing = np.zeros(len(demand.keys), dtype=np.bool_)
     return choose(demand, nothing, alpha, _NO_LIMIT, 1).keys, found.tokens
@@ -77,14 +82,16 @@ def _grown(half: int, whole: int, scale: float) -> int:
     return round(whole * math.pow(scale, power))
 
 
-def _warnings(core: Core, name: str, request: RebuildRequest, needed: int) -> list[str]:
+def _warnings(
+    core: Core, stack: Stack, name: str, request: RebuildRequest, needed: int
+) -> list[str]:
     told: list[str] = []
     if not core.corpora.exists(name):
         told.append("It has no corpus: the table is made of its traffic alone.")
-    below = sorted(_inheriting(core, name))
+    below = sorted(_inheriting(core, stack, name))
     if request.train_minutes > 0 and below:
         told.append(f"Tables that inherit its encoder are stale until rebuilt: {', '.join(below)}.")
-    trained = core.catalogue.vplms.count(domain=name)
+    trained = core.catalogue.vplms.count(domain=name, backbone=stack.sha256)
     if request.train_minutes > 0 and trained:
         told.append(f"Its {trained:,} vPLMs should be trained again afterwards.")
     free = core.host.sample({}, 1, core.settings.paths.data).disk_free_bytes
@@ -93,9 +100,9 @@ def _warnings(core: Core, name: str, request: RebuildRequest, needed: int) -> li
     return told
 
 
-def _inheriting(core: Core, name: str) -> list[str]:
+def _inheriting(core: Core, stack: Stack, name: str) -> list[str]:
     """Domains below that use the node's encoder, and have a table."""
-    rows = core.catalogue.domains.all()
+    rows = core.catalogue.domains.all(stack.sha256)
     users = {name}
     for row in rows:
         # A parent comes before its children.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,7 +19,6 @@ from engine.model.adapters import (
     places_of,
     random_adapter,
 )
-from engine.model.backbone import Backbone
 from engine.schema import Provenance
 from store.blobs import BlobInfo, BlobStore
 from store.errors import NotFound
@@ -29,10 +29,19 @@ IMPORTED = "import"
 """What made an adapter that came as a file."""
 
 
+class MadeFor(Protocol):
+    """The backbone of an adapter, loaded or not; `split` is k."""
+
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def split(self) -> int: ...
+
+
 class BlobSource:
     """Reads adapters whole and checks that they are what their name says."""
 
-    def __init__(self, blobs: BlobStore, backbone: Backbone) -> None:
+    def __init__(self, blobs: BlobStore, backbone: MadeFor) -> None:
         self._blobs = blobs
         self._backbone = backbone
 
@@ -66,11 +75,19 @@ class BlobSource:
                 remedy="Train the vPLM again, or restore the file from a backup.",
                 code="adapter_damaged",
             )
-        if metadata.get("backbone_sha256") != self._backbone.checkpoint.sha256:
+        if metadata.get("backbone_sha256") != self._backbone.sha256:
             raise Damaged(
                 f"Adapter {adapter} was made for another backbone "
                 f"({metadata.get('backbone_sha256', '')[:12]}).",
                 remedy="Start the engine with that backbone, or train the vPLM again.",
+                code="adapter_mismatch",
+            )
+        if metadata.get("k", str(self._backbone.split)) != str(self._backbone.split):
+            raise Damaged(
+                f"Adapter {adapter} was made above {metadata['k']} layers of its backbone, of "
+                f"which {self._backbone.split} come from tables now.",
+                remedy="Start the engine with the --split that it was made for, or train the vPLM "
+                "again.",
                 code="adapter_mismatch",
             )
         headless = metadata.get("task") in ("embedding", "generate")
@@ -80,7 +97,7 @@ class BlobSource:
 
 def store_adapters(
     blobs: BlobStore,
-    backbone: Backbone,
+    backbone: MadeFor,
     adapters: Iterable[AdapterWeights],
     *,
     domain: str,
@@ -104,7 +121,7 @@ def store_adapters(
 
     infos: list[BlobInfo] = blobs.put_many(files())
     now = time.time()
-    kept = {"domain": domain, "backbone_sha256": backbone.checkpoint.sha256, "task": task} | origin
+    kept = {"domain": domain, "backbone_sha256": backbone.sha256, "task": task} | origin
     return [
         AdapterRow(info.id, info.bytes, rank, places, count, created_by, kept, now)
         for info in infos
@@ -112,7 +129,7 @@ def store_adapters(
 
 
 def adapter_bytes(
-    backbone: Backbone,
+    backbone: MadeFor,
     shape: AdapterShape,
     places: Sequence[str],
     domain: str,
@@ -126,7 +143,7 @@ def adapter_bytes(
 
 
 def adapter_metadata(
-    backbone: Backbone,
+    backbone: MadeFor,
     weights: AdapterWeights,
     domain: str,
     labels: tuple[str, ...],
@@ -136,7 +153,7 @@ def adapter_metadata(
     """What an adapter's file says of itself (CONTRACT section 4)."""
     return {
         "format": FORMAT,
-        "backbone_sha256": backbone.checkpoint.sha256,
+        "backbone_sha256": backbone.sha256,
         "k": str(backbone.split),
         "rank": str(weights.shape.rank),
         "places": ",".join(weights.places),

@@ -1,6 +1,7 @@
 """What belongs to one backbone and no other: all whose shape, or whose rows, are its own.
 
-An engine has one of these. The rest of it (catalogue, queue, tenants, jobs) knows no shape.
+An engine has one of these for each backbone of its classifiers, with a pipeline (serving_stack),
+and one for its generators. The rest of it (catalogue, tenants, jobs) knows no shape.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
+from engine.appliance.epochs import EpochBook
 from engine.appliance.inspection import TableInspection
 from engine.appliance.source import BlobSource
 from engine.config import Settings
@@ -25,10 +25,11 @@ from engine.knowledge.tree import DomainTree
 from engine.memory.arena import AdapterArena
 from engine.memory.tiers import AdapterTiers
 from engine.model.adapters import AdapterShape
-from engine.model.backbone import Backbone, load_backbone, pick_dtype
+from engine.model.backbone import Backbone
+from engine.schema import Kind
 from store.blobs import BlobStore
+from store.catalogue import Catalogue
 from store.errors import StoreError
-from store.rows import DomainRow
 from store.tables import TableFiles
 from store.traffic_files import TrafficFiles
 
@@ -42,10 +43,11 @@ ARENA_RANK = 64
 class Shelves:
     """Where what a stack reads lies; shared by all there may be."""
 
+    catalogue: Catalogue
     blobs: BlobStore
     tables: TableFiles
-    traffic: TrafficFiles
-    domains: Callable[[], list[DomainRow]]
+    traffic: Callable[[str], TrafficFiles]
+    """Of a backbone, by its sha256."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,26 +61,35 @@ class Stack:
     row_cache: RowCache
     tree: DomainTree
     ledger: TrafficLedger
+    epochs: EpochBook
     inspection: TableInspection
     adapter_shape: AdapterShape
     tiers: AdapterTiers
 
-    @classmethod
-    def load(
-        cls,
+    @property
+    def kind(self) -> Kind:
+        """Of the vPLMs that are made for it."""
+        return "generator" if self.backbone.shape.causal else "classifier"
+
+    @property
+    def sha256(self) -> str:
+        """Of the backbone's weights: by it the catalogue knows what is this stack's."""
+        return self.backbone.checkpoint.sha256
+
+    @staticmethod
+    def around(
+        backbone: Backbone,
         folder: Path | None,
+        encoder: Path | None,
         settings: Settings,
         shelves: Shelves,
-        device: torch.device,
         phase: Callable[[str], None],
     ) -> Stack:
-        """Load everything; `phase` hears what. Raises HmiError or StoreError."""
-        phase("loading the backbone")
-        backbone = load_backbone(
-            folder, device=device, dtype=pick_dtype(device), split=settings.split
-        )
+        """All that belongs to a loaded backbone. `encoder` is a file of the general encoder to use
+        where none was trained here; None for ours. Raises HmiError or StoreError."""
+        sha256, device = backbone.checkpoint.sha256, backbone.device
         phase("loading the general encoder")
-        general, damage = _general(backbone, settings, shelves)
+        general, damage = _general(backbone, encoder, shelves)
         phase("opening the tables")
 
         def own_hplm(blob: str) -> Hplm:
@@ -86,9 +97,10 @@ class Stack:
 
         row_cache = RowCache(settings.table_cache, backbone.shape.hidden)
         tree = DomainTree(shelves.tables, general.to(device), damage, row_cache, own_hplm)
-        tree.load(shelves.domains())
-        ledger = TrafficLedger(shelves.traffic, tree, backbone.checkpoint.sha256)
+        tree.load(shelves.catalogue.domains.all(sha256))
+        ledger = TrafficLedger(shelves.traffic(sha256), tree, sha256)
         ledger.load()
+        epochs = EpochBook(shelves.catalogue, sha256, lambda: tree.traffic)
         inspection = TableInspection(shelves.tables, tree)
         inspection.begin()
         for found in {knowledge.damage for knowledge in tree.all()}:
@@ -99,17 +111,29 @@ class Stack:
         adapter_shape = AdapterShape(upper, backbone.shape.hidden, ARENA_RANK)
         arena = AdapterArena(adapter_shape, settings.device_cache, device, backbone.dtype)
         tiers = AdapterTiers(BlobSource(shelves.blobs, backbone), arena, settings.host_cache)
-        return cls(folder, backbone, row_cache, tree, ledger, inspection, adapter_shape, tiers)
+        return Stack(
+            folder, backbone, row_cache, tree, ledger, epochs, inspection, adapter_shape, tiers
+        )
+
+    def save(self) -> None:
+        """Write down what was asked of the tables since the last time."""
+        self.ledger.save()
+        self.epochs.save()
+
+    def close(self) -> None:
+        """Stop what runs beside serving. Nothing is written down."""
+        self.inspection.stop()
+        self.tiers.close()
 
 
 def _general(
-    backbone: Backbone, settings: Settings, shelves: Shelves
+    backbone: Backbone, encoder: Path | None, shelves: Shelves
 ) -> tuple[Hplm, Damage | None]:
-    """The root's own if it was trained here, else --encoder's or ours."""
-    for row in shelves.domains():
+    """The root's own if it was trained here, else the file `encoder` or ours."""
+    for row in shelves.catalogue.domains.all(backbone.checkpoint.sha256):
         if row.parent is None and row.encoder is not None:
             try:
                 return load_hplm(shelves.blobs.verified(row.encoder), backbone), None
             except (HmiError, StoreError) as error:
                 log.error("the trained general encoder is not used: %s %s", error, error.remedy)
-    return general_hplm(settings.encoder, backbone)
+    return general_hplm(encoder, backbone)

@@ -3,7 +3,6 @@ one."""
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from engine.appliance.core import Core
+from engine.appliance.known_backbones import KnownBackbone
+from engine.appliance.made_for import backbone_with, generators_backbone, name_of, read_adapter
 from engine.appliance.models import task_name
+from engine.appliance.reference import Reference
 from engine.errors import BadInput, NotFound
 from engine.model.adapters import AdapterShape, AdapterWeights, identity_adapter, random_adapter
 from engine.schema import LABELS_NEEDED, Head, Mode, VplmSpec
@@ -19,7 +21,6 @@ from engine.serving.work import TaskName
 from store.rows import AdapterRow, StarterRow, VersionRow, VplmRow
 
 RANDOM = "random"
-_REFERENCE = re.compile(r"(?:([^/:]+)/)?([^/:]+)(?::([0-9]{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Start:
     domain: str
     mode: Mode
     head: Head
+    made_for: KnownBackbone
     task: TaskName = "classify"
     given: tuple[str, ...] = ()
     """The labels of `adapter`, where they are known."""
@@ -43,32 +45,10 @@ class Start:
         return self.adapter if self.head == "kept" else None
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """`owner/name:version` taken apart; what is not given is None."""
-
-    owner: str | None
-    name: str
-    version: int | None
-
-    @classmethod
-    def of(cls, text: str) -> Reference:
-        found = _REFERENCE.fullmatch(text)
-        if found is None:
-            raise BadInput(
-                f"{text!r} names nothing that a vPLM could start from.",
-                remedy="Write NAME or TENANT/NAME, with :VERSION for another than the newest.",
-                code="bad_reference",
-            )
-        owner, name, version = found.groups()
-        return cls(owner, name, None if version is None else int(version))
-
-
 def start_of(core: Core, spec: VplmSpec) -> Start:
     """What `spec` asks for. NotFound for what is not there or not the tenant's to see, Unavailable
-    for a generator where nothing can generate."""
-    if spec.generates:
-        core.shape_of("generate")
+    for a generator where nothing can generate, BadInput for two that do not go together."""
+    chosen = _chosen(core, spec)
     if spec.from_vplm is not None:
         row, version = version_of(core, spec.from_vplm)
         if row.tenant != spec.tenant:
@@ -79,7 +59,9 @@ def start_of(core: Core, spec: VplmSpec) -> Start:
             )
         adapter = core.catalogue.adapters.get(version.adapter)
         learnt = task_name(row.task)
-        return _copied(spec, version.id, adapter, row.labels, row.domain, _mode(row.mode), learnt)
+        made_for = _made_for(core, adapter, chosen, version.id)
+        domain, mode = row.domain, _mode(row.mode)
+        return _copied(spec, version.id, adapter, row.labels, domain, mode, learnt, made_for)
     if spec.from_starter is not None:
         starter = starter_of(core, spec.from_starter, spec.tenant)
         adapter = core.catalogue.adapters.get(starter.adapter)
@@ -94,14 +76,17 @@ def start_of(core: Core, spec: VplmSpec) -> Start:
             domain if known else "general",
             mode,
             task_of_adapter(adapter),
+            _made_for(core, adapter, chosen, f"starter {starter.id}"),
         )
     task: TaskName = "generate" if spec.generates else spec.task or "classify"
     labels, domain, mode = tuple(spec.labels), spec.domain or "general", spec.mode or "plot"
     if spec.adapter == RANDOM:
-        return Start(RANDOM, None, labels, domain, mode, "random", task)
+        made_for = chosen or core.known.get(core.backbones.own.sha256)
+        return Start(RANDOM, None, labels, domain, mode, "random", made_for, task)
     adapter = core.catalogue.adapters.get(spec.adapter)
     check_head(adapter, len(labels), task)
-    return Start(f"adapter {adapter.id}", adapter, labels, domain, mode, "kept", task)
+    made_for = _made_for(core, adapter, chosen, f"adapter {adapter.id[:12]}")
+    return Start(f"adapter {adapter.id}", adapter, labels, domain, mode, "kept", made_for, task)
 
 
 def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator[AdapterWeights]:
@@ -109,7 +94,7 @@ def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator
     generator = torch.Generator().manual_seed(secrets.randbits(63))
     labels = len(start.labels)
     if start.adapter is None:
-        fits = core.shape_of(start.task)
+        fits = start.made_for.adapter_shape
         if start.task == "embedding":
             yield from [identity_adapter(fits)] * count
             return
@@ -118,7 +103,7 @@ def weights_of(core: Core, start: Start, spec: VplmSpec, count: int) -> Iterator
             # As they are stored: converting them would engage, and wait for, the math's threads.
             yield random_adapter(shape, labels, generator, torch.float16, spec.places)
         return
-    given = core.tiers_of(start.task).read(start.adapter.id)
+    given = read_adapter(core, start.adapter)
     if start.head == "reordered":
         order = torch.tensor([start.given.index(label) for label in start.labels])
         scale = None if given.scale is None else given.scale[:, order]
@@ -190,6 +175,7 @@ def _copied(
     domain: str,
     mode: Mode,
     task: TaskName,
+    made_for: KnownBackbone,
 ) -> Start:
     wanted_task: TaskName = "generate" if spec.generates else spec.task or task
     if (wanted_task == "generate") != (task == "generate"):
@@ -218,9 +204,39 @@ def _copied(
         spec.domain or domain,
         spec.mode or mode,
         head,
+        made_for,
         wanted_task,
         tuple(labels),
     )
+
+
+def _chosen(core: Core, spec: VplmSpec) -> KnownBackbone | None:
+    """The backbone that `spec` names; of a generator the one there is. None: it names none."""
+    if not spec.generates:
+        return None if spec.backbone is None else core.known.named(spec.backbone)
+    decoder = generators_backbone(core)
+    if spec.backbone not in (None, decoder.id):
+        raise BadInput(
+            f'Generators rest on the decoder "{decoder.id}", not on "{spec.backbone}".',
+            remedy="Leave the backbone out; hmi serve --generator DIR chooses the decoder.",
+            code="not_a_decoder",
+        )
+    return decoder
+
+
+def _made_for(
+    core: Core, adapter: AdapterRow, chosen: KnownBackbone | None, source: str
+) -> KnownBackbone:
+    """The backbone that the adapter was made for. BadInput if another is `chosen`."""
+    sha256 = adapter.metadata.get("backbone_sha256", "")
+    if chosen is not None and chosen.sha256 != sha256:
+        raise BadInput(
+            f'{source} is made for the backbone "{name_of(core, sha256)}", not for "{chosen.id}": '
+            "its numbers mean nothing there.",
+            remedy="Leave the backbone out, or start from random and train.",
+            code="adapter_mismatch",
+        )
+    return backbone_with(core, sha256)
 
 
 def _mode(mode: str) -> Mode:

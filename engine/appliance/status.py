@@ -10,8 +10,12 @@ import torch
 from engine import __version__
 from engine.appliance.core import Core
 from engine.appliance.domains import DomainCalls
-from engine.appliance.memory import device_memory_of, memory_of
+from engine.appliance.made_for import name_of
+from engine.appliance.memory import device_memory_of, memory_of, owners_of
+from engine.appliance.serving_stack import ServingStack
+from engine.appliance.stack import Stack
 from engine.appliance.training import TrainingCalls
+from engine.knowledge.retrieve import Damage
 from engine.knowledge.tree import ROOT
 from engine.model.backbone import Backbone
 from engine.schema import (
@@ -21,6 +25,7 @@ from engine.schema import (
     GeneratorStatus,
     Job,
     LatencyStatus,
+    LoadedBackbone,
     Problem,
     QueueStatus,
     Status,
@@ -29,6 +34,7 @@ from engine.schema import (
     Tier,
     TierStatus,
 )
+from engine.serving.scheduler import LineUse
 
 _BUSIEST = 5
 """Tenants whose queues, or whose traffic, are shown."""
@@ -56,7 +62,8 @@ class StatusCalls(DomainCalls, TrainingCalls):
                 reasons=[],
             ),
             backbone=_backbone(core.backbone),
-            generators=_generators(core),
+            backbones=loaded_of(core),
+            generators=self._generators(),
             device=_device(core),
             host=host,
             tiers=tiers_of(core),
@@ -71,6 +78,24 @@ class StatusCalls(DomainCalls, TrainingCalls):
             busiest=busiest_of(core),
         )
 
+    def _generators(self) -> GeneratorStatus | None:
+        generators = self._core.generators
+        if generators is None:
+            return None
+        use, damage = generators.generator.use(), generators.stack.tree.take(ROOT).damage
+        return GeneratorStatus(
+            backbone=_backbone(generators.decoder),
+            fallback=None if damage is None else damage.detail,
+            waiting=use.waiting,
+            waiting_tokens=use.waiting_tokens,
+            living=use.living,
+            cache_used_bytes=use.cache_used,
+            cache_bytes=use.cache_bytes,
+            tokens_per_s=use.tokens_per_s,
+            adapters=generators.stack.tiers.use()["device"].resident,
+            domains=self.domains("generator").data,
+        )
+
     def _live_jobs(self) -> list[Job]:
         running = self.jobs("running", 100, None).data
         return running + self.jobs("queued", 100, None).data
@@ -79,7 +104,7 @@ class StatusCalls(DomainCalls, TrainingCalls):
         core = self._core
         allowed = core.settings.damaged == "exact"
         meanwhile = " Its vPLMs are served in exact mode meanwhile." if allowed else ""
-        damages = {k.damage.detail: k.damage for k in core.tree.all() if k.damage is not None}
+        damages = {damage.detail: damage for stack in core.stacks() for damage in faults_of(stack)}
         problems = [
             Problem(what=damage.detail + meanwhile, remedy=damage.remedy)
             for damage in damages.values()
@@ -102,15 +127,23 @@ class StatusCalls(DomainCalls, TrainingCalls):
                     remedy="Free some, or move the home (--home) to a larger disk.",
                 )
             )
-        depth, tokens = core.queue.size()
-        if tokens > core.queue.limit_tokens // 2:
-            problems.append(
-                Problem(
-                    what=f"{depth} texts are waiting; the engine is asked for more than it can do.",
-                    remedy="Lower the load, or raise --threads or use a faster device.",
-                )
-            )
+        for queue in (stack.queue for stack in core.backbones.loaded()):
+            depth, tokens = queue.size()
+            if tokens > queue.limit_tokens // 2:
+                what = f"{depth} texts are waiting; the engine is asked for more than it can do."
+                remedy = "Lower the load, or raise --threads or use a faster device."
+                problems.append(Problem(what=what, remedy=remedy))
+                break
         return problems
+
+
+def faults_of(stack: Stack) -> list[Damage]:
+    """What is wrong with the tables of a backbone. That generators, or a further backbone, have no
+    encoder is a state, not a fault: they answer in exact mode, and say so."""
+    found = [knowledge.damage for knowledge in stack.tree.all() if knowledge.damage is not None]
+    further = isinstance(stack, ServingStack) and not stack.own
+    state = stack.kind == "generator" or further
+    return [damage for damage in found if not state or damage.code != "no_encoder"]
 
 
 def busiest_of(core: Core) -> list[TenantRate]:
@@ -118,19 +151,38 @@ def busiest_of(core: Core) -> list[TenantRate]:
     return sorted(known, key=lambda each: (-each.requests_per_s, each.tenant))[:_BUSIEST]
 
 
+def loaded_of(core: Core) -> list[LoadedBackbone]:
+    """The backbones in memory, the engine's own first."""
+    return [
+        LoadedBackbone(
+            id=name_of(core, stack.sha256),
+            sha256=stack.sha256,
+            own=stack.own,
+            vplms=core.catalogue.backbones.users(stack.sha256),
+            waiting=stack.queue.size()[0],
+            fallback=_fallback(stack),
+            by_owner=owners_of(stack),
+        )
+        for stack in core.backbones.loaded()
+    ]
+
+
+def _fallback(stack: ServingStack) -> str | None:
+    """Why a further backbone answers in exact mode alone, if it does."""
+    damage = stack.tree.take(ROOT).damage
+    return None if stack.own or damage is None else damage.detail
+
+
 def queue_of(core: Core) -> QueueStatus:
-    depth, tokens = core.queue.size()
+    """Of all backbones together; the latency model is that of the engine's own."""
+    queues = [stack.queue for stack in core.backbones.loaded()]
+    sizes = [queue.size() for queue in queues]
     report = core.queue.report()
     return QueueStatus(
-        depth=depth,
-        tokens=tokens,
-        limit_tokens=core.queue.limit_tokens,
-        busiest=[
-            TenantQueue(
-                tenant=each.tenant, texts=each.texts, tokens=each.tokens, oldest_s=each.oldest
-            )
-            for each in core.queue.busiest(_BUSIEST)
-        ],
+        depth=sum(texts for texts, _ in sizes),
+        tokens=sum(tokens for _, tokens in sizes),
+        limit_tokens=sum(queue.limit_tokens for queue in queues),
+        busiest=_busiest([line for queue in queues for line in queue.busiest(_BUSIEST)]),
         latency=LatencyStatus(
             batches=report.batches, error=report.error, coefficients=dict(report.coefficients)
         ),
@@ -139,9 +191,24 @@ def queue_of(core: Core) -> QueueStatus:
     )
 
 
+def _busiest(lines: list[LineUse]) -> list[TenantQueue]:
+    """A tenant may have a line in each queue."""
+    by_tenant: dict[str, TenantQueue] = {}
+    for line in lines:
+        before = by_tenant.get(line.tenant)
+        by_tenant[line.tenant] = TenantQueue(
+            tenant=line.tenant,
+            texts=line.texts + (0 if before is None else before.texts),
+            tokens=line.tokens + (0 if before is None else before.tokens),
+            oldest_s=max(line.oldest, 0.0 if before is None else before.oldest_s),
+        )
+    return sorted(by_tenant.values(), key=lambda each: -each.tokens)[:_BUSIEST]
+
+
 def tiers_of(core: Core) -> dict[Tier, TierStatus]:
     adapters = core.catalogue.adapters
-    host = core.tiers.use()["host"].counters
+    uses = core.backbones.use()
+    host = uses["host"].counters
     tiers: dict[Tier, TierStatus] = {
         # What the host tier misses is read from disk, which has everything.
         "disk": TierStatus(
@@ -155,7 +222,7 @@ def tiers_of(core: Core) -> dict[Tier, TierStatus]:
             seconds=0.0,
         )
     }
-    for name, use in core.tiers.use().items():
+    for name, use in uses.items():
         counters = use.counters
         tiers[name] = TierStatus(
             resident=use.resident,
@@ -173,24 +240,6 @@ def tiers_of(core: Core) -> dict[Tier, TierStatus]:
             held=use.held,
         )
     return tiers
-
-
-def _generators(core: Core) -> GeneratorStatus | None:
-    stack = core.generators
-    if stack is None:
-        return None
-    use, damage = stack.generator.use(), stack.knowledge.damage
-    return GeneratorStatus(
-        backbone=_backbone(stack.decoder),
-        fallback=None if damage is None else damage.detail,
-        waiting=use.waiting,
-        waiting_tokens=use.waiting_tokens,
-        living=use.living,
-        cache_used_bytes=use.cache_used,
-        cache_bytes=use.cache_bytes,
-        tokens_per_s=use.tokens_per_s,
-        adapters=stack.tiers.use()["device"].resident,
-    )
 
 
 def _backbone(backbone: Backbone) -> BackboneStatus:

@@ -49,7 +49,7 @@ class StorageCalls(Calls):
         return {row.path_name for row in self._core.catalogue.datasets.all()}
 
     def _tables(self) -> set[tuple[str, int]]:
-        return {(row.name, row.epoch) for row in self._core.catalogue.domains.all()}
+        return {(row.name, row.epoch) for row in self._core.catalogue.domains.known()}
 
     def _stocks(self) -> list[Stock]:
         core, paths = self._core, self._core.settings.paths
@@ -58,9 +58,8 @@ class StorageCalls(Calls):
         datasets = list(core.datasets.path_names())
         adapters, all_blobs = core.catalogue.adapters.ids(), core.catalogue.blob_ids()
         known = self._datasets()
-        domains = core.catalogue.domains.all()
         tables, old_tables = core.tables.measure(self._tables())
-        traffic = _summed(measure(core.traffic_files.path(row.name)) for row in domains)
+        traffic = core.traffic_files.measure()
         return [
             _stock(
                 "adapters",

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Protocol
 
-from engine.memory.tiers import AdapterTiers, TierCounters, TierName
+from engine.memory.tiers import TierCounters, TierName, TierUse
 from engine.telemetry.events import EventLog
 
 _EVERY_S = 0.25
 
 
+class Used(Protocol):
+    """Adapter tiers, of one backbone or of all."""
+
+    def use(self) -> dict[TierName, TierUse]: ...
+
+
 class SwapNews:
     """Counts since the last event, at most four of them a second. Thread-safe."""
 
-    def __init__(self, tiers: AdapterTiers, events: EventLog) -> None:
+    def __init__(self, tiers: Used, events: EventLog) -> None:
         self._tiers = tiers
         self._events = events
         self._lock = threading.Lock()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from engine.appliance.calls import next_cursor, offset_of
 from engine.appliance.keys import KeyCalls
+from engine.appliance.made_for import find_backbone
 from engine.appliance.tenant_orders import MEASURED, measured
 from engine.model.backbone import REFERENCE_BYTES_PER_PARAMETER
 from engine.schema import (
@@ -21,6 +22,7 @@ from engine.schema import (
     TenantPatch,
 )
 from store.errors import BadInput
+from store.holdings import OnBackbone
 from store.rows import TenantRow
 
 
@@ -102,12 +104,12 @@ class TenantCalls(KeyCalls):
         rates, tariff = core.metrics.tenants(), core.tariff.now()
         asked, trained = core.usage.requests(), core.usage.training_seconds()
         holdings = core.catalogue.holdings.of_all(row.name for row in rows)
+        spread = core.catalogue.holdings.on_backbones(row.name for row in rows)
         data: list[Tenant] = []
         for row in rows:
             rate = rates.get(row.name)
             held = holdings[row.name]
-            heads = held.labels * (core.backbone.shape.hidden + 1) * REFERENCE_BYTES_PER_PARAMETER
-            dedicated = held.vplms * core.backbone.dedicated_bytes + heads
+            dedicated = sum(self._dedicated(each) for each in spread[row.name])
             requests, training = asked.get(row.name, 0), trained.get(row.name, 0.0)
             data.append(
                 Tenant(
@@ -134,3 +136,11 @@ class TenantCalls(KeyCalls):
                 )
             )
         return data
+
+    def _dedicated(self, held: OnBackbone) -> int:
+        """Bytes of as many private copies; none of a backbone that is not here, for who knows."""
+        backbone = find_backbone(self._core, held.backbone)
+        if backbone is None:
+            return 0
+        heads = held.labels * (backbone.hidden + 1) * REFERENCE_BYTES_PER_PARAMETER
+        return held.vplms * backbone.dedicated_bytes + heads

@@ -6,6 +6,7 @@ import time
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
 from engine.appliance.learnable import check_learnable, check_request, check_room
+from engine.appliance.made_for import backbone_of
 from engine.appliance.quota import check_training
 from engine.appliance.training_member import checkpoint_of
 from engine.appliance.trainings import Trainings
@@ -27,7 +28,7 @@ class TrainingCalls(Calls):
         check_room(core, vplm)
         trained = core.usage.training_seconds().get(vplm.tenant, 0.0)
         check_training(core.catalogue, vplm.tenant, trained)
-        limit = core.shape_of(vplm.task).rank
+        limit = backbone_of(core, vplm).adapter_shape.rank
         if request.rank is not None and request.rank > limit:
             raise BadInput(
                 f"Rank {request.rank} does not fit: the arena's slots are made for rank {limit}.",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.appliance.core import Core
 from engine.appliance.learnable import check_learnable, labels_without_rows
+from engine.appliance.made_for import knowledge_of, name_of
 from engine.appliance.models import task_name
 from engine.appliance.training_result import replaced, unchanged
 from engine.errors import BadInput, Conflict, HmiError
@@ -60,6 +61,8 @@ class Admission:
         try:
             return self._ready(context, request)
         except (HmiError, StoreError) as error:
+            if self._core.backbones.closed:
+                return Outcome("queued", "goes on when the engine is back")
             return Outcome("failed", str(error))
 
     def _ready(self, context: JobContext, request: TrainRequest) -> Member | Outcome:
@@ -81,12 +84,16 @@ class Admission:
         fresh = request.rank is not None and resumed is None
         start = f"fresh of rank {request.rank}" if fresh else request.resume or vplm.adapter
         folder = core.settings.paths.training
+        if core.backbones.get(vplm.backbone) is None and vplm.task != "generate":
+            context.update(0.0, f"loading backbone {name_of(core, vplm.backbone)}")
+        with knowledge_of(core, vplm) as found:
+            knowledge = describe(found, folder / "hplms")
         files = JobFiles(
             id=context.id,
             task=task_name(vplm.task),
             labels=vplm.labels,
             dataset=self._lend(dataset),
-            knowledge=describe(core.knowledge_of(vplm.task, vplm.domain), folder / "hplms"),
+            knowledge=knowledge,
             rank=request.rank or vplm.rank,
             places=tuple(core.catalogue.adapters.get(vplm.adapter).places.split(",")),
             start=None if fresh or resumed is not None else vplm.adapter,

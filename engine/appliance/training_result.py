@@ -10,6 +10,7 @@ from torch import Tensor
 
 from engine.appliance.core import Core
 from engine.appliance.learnable import check_room
+from engine.appliance.made_for import backbone_of
 from engine.appliance.publishing import Publication, publish
 from engine.appliance.source import store_adapters
 from engine.errors import Conflict
@@ -67,7 +68,7 @@ def publish_trained(core: Core, trained: TrainingResult) -> tuple[str, dict[str,
     with core.blobs.keeping():
         stored = store_adapters(
             core.blobs,
-            core.backbone_of(trained.vplm.task),
+            backbone_of(core, trained.vplm),
             [AdapterWeights(**dict(trained.tensors))],
             domain=trained.vplm.domain,
             labels=trained.vplm.labels,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
 from typing import Any
 
 from engine.appliance.core import Core
+from engine.appliance.made_for import backbone_of
 from engine.appliance.training_party import TrainingParty
+from engine.errors import HmiError
 from engine.schema import TrainRequest
 from engine.training.job import JobContext, Outcome, Together
 from engine.training.worker import process
@@ -25,24 +28,8 @@ class Trainings:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        folder = core.settings.paths.training
-        backbone, stack = core.backbone, core.generators
-        self.process = TrainingProcess(
-            Site(
-                backbone=backbone.checkpoint.folder,
-                split=backbone.split,
-                device=str(backbone.device),
-                dtype=str(backbone.dtype).removeprefix("torch."),
-                threads=max(1, len(os.sched_getaffinity(0)) // 2),
-                generator=None if stack is None else stack.decoder.checkpoint.folder,
-                generator_split=0 if stack is None else stack.decoder.split,
-                tables=core.settings.paths.tables,
-                blobs=core.settings.paths.blobs,
-                datasets=folder / ROWS,
-                states=folder / STATES,
-            ),
-            process.launch,
-        )
+        own = core.backbone
+        self.process = TrainingProcess(self._site(own.checkpoint.folder, own.split), process.launch)
         self._sweep()
 
     def kind(self, params: dict[str, Any]) -> Hashable:
@@ -52,13 +39,14 @@ class Trainings:
             vplm = self._core.catalogue.vplms.get(request.vplm)
         except StoreError:
             return request.vplm
-        return vplm.kind, request.rank or vplm.rank
+        return vplm.kind, vplm.backbone, request.rank or vplm.rank
 
     def run(
         self, party: Sequence[JobContext], end: Callable[[JobContext, Outcome], None], *, idle: bool
     ) -> None:
         """See engine.training.job.Together."""
         requests = {one: TrainRequest.model_validate(_asked(one.params)) for one in party}
+        self._turn_to(next(iter(requests.values())))
         TrainingParty(self._core, self.process, requests, end, idle=idle).run()
 
     def again(self, row: JobRow) -> Together | None:
@@ -67,6 +55,39 @@ class Trainings:
 
     def close(self) -> None:
         self.process.stop()
+
+    def _turn_to(self, request: TrainRequest) -> None:
+        """Have the process hold the backbone that the party's vPLMs have: another is another
+        process, and there is one at a time. A decoder stands beside whichever it holds."""
+        try:
+            vplm = self._core.catalogue.vplms.get(request.vplm)
+            if vplm.task == "generate":
+                return
+            known = backbone_of(self._core, vplm)
+        except (HmiError, StoreError):
+            # Its job will say so.
+            return
+        site = self._site(known.folder, known.split)
+        if site != self.process.site:
+            self.process.stop()
+            self.process = TrainingProcess(site, process.launch)
+
+    def _site(self, backbone: Path, split: int) -> Site:
+        core, folder = self._core, self._core.settings.paths.training
+        own, stack = core.backbone, core.generators
+        return Site(
+            backbone=backbone,
+            split=split,
+            device=str(own.device),
+            dtype=str(own.dtype).removeprefix("torch."),
+            threads=max(1, len(os.sched_getaffinity(0)) // 2),
+            generator=None if stack is None else stack.decoder.checkpoint.folder,
+            generator_split=0 if stack is None else stack.decoder.split,
+            tables=core.settings.paths.tables,
+            blobs=core.settings.paths.blobs,
+            datasets=folder / ROWS,
+            states=folder / STATES,
+        )
 
     def _sweep(self) -> None:
         """Remove what no job will read: checkpoints of trainings that ended well or are gone, and

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 
 from engine.appliance.core import Core
+from engine.appliance.made_for import name_of
+from engine.appliance.stack import Stack
 from engine.errors import Conflict, HmiError
 from engine.knowledge.traffic import Recent
 from engine.schema import JobAccepted, RebuildRequest, UpdatePolicy
@@ -35,7 +37,7 @@ class UpdateWatch:
         self._core = core
         self._rebuild = rebuild
         self._clock = clock
-        self._tried: dict[str, float] = {}
+        self._tried: dict[tuple[str, str], float] = {}
         self._saved = clock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="updates", daemon=True)
@@ -51,27 +53,33 @@ class UpdateWatch:
         """Start the rebuilds that are due; the domains they are of."""
         idle = self._core.idle()
         started = []
-        for row in self._core.catalogue.domains.all():
-            traffic = self._core.tree.traffic.get(row.name)
-            policy = policy_of(row)
-            if traffic is None or not due(policy, traffic.recent, idle=idle):
-                continue
-            if self._clock() - self._tried.get(row.name, float("-inf")) < policy.cooldown_s:
-                continue
-            if self._start(row, traffic.recent):
-                started.append(row.name)
+        for stack in self._core.stacks():
+            for row in self._core.catalogue.domains.all(stack.sha256):
+                traffic = stack.tree.traffic.get(row.name)
+                policy = policy_of(row)
+                if traffic is None or not due(policy, traffic.recent, idle=idle):
+                    continue
+                tried = self._tried.get((row.name, row.backbone), float("-inf"))
+                if self._clock() - tried < policy.cooldown_s:
+                    continue
+                if self._start(stack, row, traffic.recent):
+                    started.append(row.name)
         return started
 
-    def _start(self, row: DomainRow, recent: Recent) -> bool:
+    def _start(self, stack: Stack, row: DomainRow, recent: Recent) -> bool:
+        further = stack in self._core.backbones.loaded()[1:]
+        backbone = name_of(self._core, stack.sha256) if further else None
+        choice = {"kind": stack.kind, "backbone": backbone}
+        request = last_request(row).model_copy(update=choice)
         try:
-            job = self._rebuild(row.name, last_request(row))
+            job = self._rebuild(row.name, request)
         except Conflict:
             return False
         except (HmiError, StoreError) as error:
             log.warning("domain %s is due for an update, but: %s", row.name, error)
-            self._tried[row.name] = self._clock()
+            self._tried[row.name, row.backbone] = self._clock()
             return False
-        self._tried[row.name] = self._clock()
+        self._tried[row.name, row.backbone] = self._clock()
         log.info(
             "domain %s learns from its traffic: %d lookups, %.0f%% missed; job %s",
             row.name,
@@ -87,9 +95,9 @@ class UpdateWatch:
                 self.look()
                 if self._clock() - self._saved >= _SAVE_EVERY_S:
                     self._saved = self._clock()
-                    self._core.ledger.save()
                     self._core.usage.save()
-                    self._core.epochs.save()
+                    for stack in self._core.stacks():
+                        stack.save()
             except Exception:
                 # Nothing of the kind is foreseen; the next look still has a chance.
                 log.exception("looking for domains to update failed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.appliance.made_for import name_of
 from engine.appliance.models import perplexity_of, task_name
 from engine.appliance.publishing import Publication, publish
 from engine.appliance.quota import Allowance
@@ -55,6 +56,8 @@ class VersionCalls(VplmCalls):
                     remedy=f"hmi vplm versions {id} lists the others.",
                     code="version_serves",
                 )
+            made = core.catalogue.adapters.get(old.adapter)
+            self._check_backbone(row, made.metadata.get("backbone_sha256", ""), old.id)
             return self._published(row, Publication(old.adapter, old.accuracy, "rollback", old.id))
 
     def publish_adapter(self, id: str, request: PublishRequest) -> Published:
@@ -64,6 +67,7 @@ class VersionCalls(VplmCalls):
             row = core.catalogue.vplms.get(id)
             adapter = core.catalogue.adapters.get(request.adapter)
             check_head(adapter, len(row.labels), task_name(row.task))
+            self._check_backbone(row, adapter.metadata.get("backbone_sha256", ""), adapter.id[:12])
             named = adapter.metadata.get("labels", "")
             if named and tuple(named.split("\n")) != row.labels:
                 raise BadInput(
@@ -97,10 +101,22 @@ class VersionCalls(VplmCalls):
                     remedy=f"Start another from it: hmi vplm create TENANT/NAME --from {row.id}.",
                     code="labels_differ",
                 )
+            self._check_backbone(target, row.backbone, row.id)
             number = row.version if request.version is None else request.version
             version = core.catalogue.versions.get(row.tenant, row.name, number)
             return self._published(
                 target, Publication(version.adapter, version.accuracy, "promoted", version.id)
+            )
+
+    def _check_backbone(self, target: VplmRow, sha256: str, source: str) -> None:
+        core = self._core
+        if sha256 != target.backbone:
+            raise BadInput(
+                f'{source} is made for the backbone "{name_of(core, sha256)}", "{target.id}" has '
+                f'"{name_of(core, target.backbone)}": the one means nothing on the other.',
+                remedy="Train it on that backbone instead: hmi train "
+                f"{target.id} DATA, with the same rows.",
+                code="adapter_mismatch",
             )
 
     def _published(self, row: VplmRow, publication: Publication) -> Published:

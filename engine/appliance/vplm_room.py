@@ -13,9 +13,9 @@ from engine.model.adapters import PLACES, AdapterShape
 from engine.schema import VplmSpec
 
 
-def check_rank(core: Core, spec: VplmSpec, task: str) -> None:
-    """BadInput if its adapter is larger than a slot of those for `task`."""
-    limit = core.shape_of(task).rank
+def check_rank(spec: VplmSpec, start: Start) -> None:
+    """BadInput if its adapter is larger than a slot of those of its backbone."""
+    limit = start.made_for.adapter_shape.rank
     if spec.rank > limit:
         raise BadInput(
             f"Rank {spec.rank} does not fit: the arena's slots are made for rank {limit}.",
@@ -46,7 +46,7 @@ def check_bytes(core: Core, spec: VplmSpec, start: Start, more: int) -> None:
         if not core.catalogue.holdings.uses(spec.tenant, start.shared.id):
             allowance.check(start.shared.bytes, 0, "the adapter takes")
         return
-    fits = core.shape_of(start.task)
+    fits = start.made_for.adapter_shape
     rank = spec.rank if start.adapter is None else start.adapter.rank
     places: Sequence[str] = spec.places
     if start.adapter is not None:
@@ -55,8 +55,7 @@ def check_bytes(core: Core, spec: VplmSpec, start: Start, more: int) -> None:
     alike = start.task == "embedding" and start.adapter is None
     rank, places = (1, PLACES) if alike else (rank, places)
     shape = AdapterShape(fits.layers, fits.hidden, rank)
-    made_for = core.backbone_of(start.task)
-    each = adapter_bytes(made_for, shape, places, start.domain, start.labels, start.source)
+    each = adapter_bytes(start.made_for, shape, places, start.domain, start.labels, start.source)
     # Copies with a head in another order are all the same file.
     count = 1 if alike or start.head == "reordered" else more
     allowance.check(count * each, 0, f"{count} adapters take" if count > 1 else "one takes")

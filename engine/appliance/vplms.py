@@ -6,11 +6,13 @@ import time
 from collections.abc import Sequence
 
 from engine.appliance.calls import Calls, next_cursor, offset_of
+from engine.appliance.made_for import backbone_with, find_backbone, name_of, tier_of
 from engine.appliance.models import miss_of, perplexity_of, task_name
 from engine.appliance.publishing import forget_versions
 from engine.appliance.source import store_adapters
 from engine.appliance.starting import Start, start_of, weights_of
 from engine.appliance.vplm_room import check_bytes, check_count, check_rank
+from engine.model.backbone import REFERENCE_BYTES_PER_PARAMETER
 from engine.schema import (
     BulkCreated,
     Created,
@@ -23,9 +25,13 @@ from engine.schema import (
     VplmPatch,
     VplmSpec,
 )
+from engine.schema.base import PLACES
 from engine.size.shapes import bert_base_bytes
+from store.adapter_rows import Built
 from store.rows import AdapterRow, VplmRow
 from store.vplm_rows import VplmChanges
+
+_GONE = Built(0, "")
 
 
 class VplmCalls(Calls):
@@ -41,9 +47,9 @@ class VplmCalls(Calls):
         offset = offset_of(cursor)
         known = self._core.catalogue.vplms
         rows, total = known.page(q, tenant, sort, limit, offset, fuzzy=fuzzy)
-        sizes = self._core.catalogue.adapters.bytes_of(row.adapter for row in rows)
+        built = self._core.catalogue.adapters.built(row.adapter for row in rows)
         return VplmPage(
-            data=[self._vplm(row, sizes.get(row.adapter, 0)) for row in rows],
+            data=[self._vplm(row, built.get(row.adapter, _GONE)) for row in rows],
             total=total,
             next_cursor=next_cursor(offset, len(rows), total),
         )
@@ -73,7 +79,9 @@ class VplmCalls(Calls):
         with core.changing:
             row = core.catalogue.vplms.change(id, **_changes(patch))
             if patch.pin is not None:
-                core.tiers_of(row.task).pin(row.adapter, pinned=core.pinned(row.adapter))
+                tiers = core.tiers_of(row.backbone)
+                if tiers is not None:
+                    tiers.pin(row.adapter, pinned=core.pinned(row.adapter))
             core.models.put(row)
         return self._vplm(row)
 
@@ -110,7 +118,7 @@ class VplmCalls(Calls):
                 core.catalogue.adapters.get(start.shared.id)
                 self._add(spec, start, names, [start.shared] * len(names), ())
             return start
-        check_rank(core, spec, start.task)
+        check_rank(spec, start)
         if start.task == "embedding":
             # All of them share one adapter, which the last of its users must not take away between
             # storing and entering it.
@@ -124,7 +132,7 @@ class VplmCalls(Calls):
         core = self._core
         adapters = store_adapters(
             core.blobs,
-            core.backbone_of(start.task),
+            start.made_for,
             weights_of(core, start, spec, len(names)),
             domain=start.domain,
             labels=start.labels,
@@ -148,8 +156,11 @@ class VplmCalls(Calls):
         adapters: Sequence[AdapterRow],
         new: Sequence[AdapterRow],
     ) -> None:
-        """Enter vPLMs with `adapters`, of which `new` are not in the catalogue yet."""
+        """Enter vPLMs with `adapters`, of which `new` are not in the catalogue yet; `changing` is
+        held."""
         core, now = self._core, time.time()
+        # It may have been removed meanwhile.
+        backbone_with(core, start.made_for.sha256)
         check_count(core, spec, len(names))
         check_bytes(core, spec, start, len(names))
         rows = [
@@ -168,6 +179,7 @@ class VplmCalls(Calls):
                 created_at=now,
                 miss=spec.miss,
                 task=start.task,
+                backbone=adapter.metadata.get("backbone_sha256", ""),
             )
             for name, adapter in zip(names, adapters, strict=True)
         ]
@@ -175,14 +187,17 @@ class VplmCalls(Calls):
         for row in rows:
             core.models.put(row)
 
-    def _vplm(self, row: VplmRow, stored_bytes: int | None = None) -> Vplm:
-        """`stored_bytes`: its adapter's, 0 if it was removed or replaced since the row was read;
-        left out, they are looked up."""
+    def _vplm(self, row: VplmRow, built: Built | None = None) -> Vplm:
+        """`built` is what its adapter takes, _GONE if that was removed or replaced since the row
+        was read; left out, it is looked up."""
         core = self._core
-        if stored_bytes is None:
-            stored_bytes = core.catalogue.adapters.bytes_of([row.adapter]).get(row.adapter, 0)
-        backbone = core.backbone_of(row.task)
-        head = len(row.labels) * (backbone.shape.hidden + 1) * 4
+        if built is None:
+            built = core.catalogue.adapters.built([row.adapter]).get(row.adapter, _GONE)
+        backbone = find_backbone(core, row.backbone)
+        dedicated = 0
+        if backbone is not None:
+            head = len(row.labels) * (backbone.hidden + 1) * REFERENCE_BYTES_PER_PARAMETER
+            dedicated = backbone.dedicated_bytes + head
         return Vplm(
             id=row.id,
             tenant=row.tenant,
@@ -195,10 +210,10 @@ class VplmCalls(Calls):
             rank=row.rank,
             adapter=row.adapter,
             version=row.version,
-            tier=core.tiers_of(row.task).tier(row.adapter),
+            tier=tier_of(core, row.adapter, row.backbone),
             pinned=row.pinned,
-            stored_bytes=stored_bytes,
-            dedicated_bytes=backbone.dedicated_bytes + head,
+            stored_bytes=built.bytes,
+            dedicated_bytes=dedicated,
             bert_base_bytes=bert_base_bytes(len(row.labels)),
             accuracy=row.accuracy,
             perplexity=perplexity_of(row.task, row.accuracy),
@@ -206,6 +221,9 @@ class VplmCalls(Calls):
             created_at=row.created_at,
             miss=miss_of(row),
             last_used=core.usage.last_used(row.id, row.last_used),
+            backbone=name_of(core, row.backbone),
+            backbone_sha256=row.backbone,
+            places=[place for place in PLACES if place in built.places.split(",")],
         )
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.bench.subject import ModelChoice
-from engine.config import Settings
+from engine.config import DEFAULT_SPLIT
 from engine.errors import NotFound, Unavailable
 from engine.knowledge.encoder_file import general_hplm
 from engine.knowledge.hplm import Hplm
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import Backbone, load_backbone, pick_device, pick_dtype
-
-_DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Settings)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +66,7 @@ def open_model(choice: ModelChoice) -> Model:
     """Load it. Unavailable if no n-gram encoder fits the backbone at that split."""
     device = pick_device(choice.device)
     dtype = pick_dtype(device) if choice.dtype == "auto" else getattr(torch, choice.dtype)
-    split = _DEFAULTS["split"] if choice.split is None else choice.split
+    split = DEFAULT_SPLIT if choice.split is None else choice.split
     backbone = load_backbone(choice.backbone, device=device, dtype=dtype, split=split)
     hplm, damage = general_hplm(choice.encoder, backbone)
     if damage is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -30,6 +30,9 @@ from engine.model.packing import Packing
 
 HELD_OUT_EVERY = 50
 HELD_OUT_TOKENS = 8_000
+SHORTEST_WINDOW = 16
+LONGEST_WINDOW = 1024
+"""Attention over a longer one would cost more than it teaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,16 @@ class DistilPlan:
     """Share of the passages that are changed: other domains have shorter texts and other words."""
     seed: int = 0
     report_s: float = 20.0
+
+    def suited_to(self, backbone: Backbone) -> DistilPlan:
+        """The same for such a backbone.
+
+        One text of a decoder uses every position that it has, so the bridge must have learnt them
+        all; and what it is judged by, the next token, is looked at for half of the time.
+        """
+        if not backbone.shape.causal:
+            return self
+        return replace(self, window=min(backbone.max_tokens, LONGEST_WINDOW), low=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +97,16 @@ class Distillation:
         self.hplm, self.plan = hplm, plan
         self._backbone = backbone
         self._rows = windows(backbone, lines, min(plan.window, backbone.max_tokens))
+        if backbone.shape.causal:
+            self._rows = _enough(self._rows)
         self._lengths = [len(row) for row in self._rows]
         held_out = list(range(0, len(self._rows), HELD_OUT_EVERY))
         self._training = [i for i in range(len(self._rows)) if i % HELD_OUT_EVERY]
         if len(held_out) < 2:
             raise BadInput(
-                f"The corpus has {len(self._rows)} lines; training an encoder needs at least "
-                f"{HELD_OUT_EVERY + 1}.",
+                f"The corpus has {len(self._rows)} "
+                f"{'passages' if backbone.shape.causal else 'lines'}; training an encoder needs "
+                f"at least {HELD_OUT_EVERY + 1}.",
                 remedy="Give a longer corpus, or rebuild without --train-minutes.",
                 code="corpus_too_small",
             )
@@ -233,16 +249,30 @@ class Distillation:
             errors.append(_error(student, teacher))
         loss = None
         if isinstance(backbone, Decoder) and not low:
-            loss = next_token_loss(backbone, student, torch.from_numpy(ids), packing).mean()
+            losses = next_token_loss(backbone, student, torch.from_numpy(ids), packing)
+            # Nobody can foretell the tokens of a passage that was changed.
+            as_it_is = torch.tensor([i not in instead for i in batch])
+            own = losses[torch.repeat_interleave(as_it_is, packing.lengths - 1)]
+            loss = own.mean() if len(own) else None
         return _Learnt(errors, loss)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Learnt:
-    """`errors` at layer k and above, and the loss of the tokens that were to come."""
+    """`errors` at layer k and above, and the loss of the tokens that were to come; None where
+    no passage is as it was written, or nobody asks."""
 
     errors: list[Tensor]
     next_token: Tensor | None
+
+
+def _enough(rows: list[list[int]]) -> list[list[int]]:
+    """Running text in shorter passages, where there are too few to hold out any."""
+    while len(rows) <= HELD_OUT_EVERY and max(map(len, rows), default=0) >= 2 * SHORTEST_WINDOW:
+        half = (max(map(len, rows)) + 1) // 2
+        cut = [row[at : at + half] for row in rows for at in range(0, len(row), half)]
+        rows = [row for row in cut if len(row) > 1]
+    return rows
 
 
 def _error(student: Tensor, teacher: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def general_hplm(given: Path | None, backbone: Backbone) -> tuple[Hplm, Damage |
     return Hplm.untrained(backbone).freeze(), Damage(
         f"There is no n-gram encoder for the backbone {backbone.checkpoint.name} "
         f"with {backbone.split} lower layers.",
-        "Ask in exact mode, or train one: hmi domain rebuild general --train-minutes 60.",
+        f"Ask in exact mode, or train one: {_training(backbone)}.",
         "no_encoder",
     )
 
@@ -60,6 +60,11 @@ def bundled_file(split: int, *, causal: bool = False) -> Path:
     """Where the shipped general encoder for `split` lower layers is, if there is one."""
     name = "causal" if causal else "general"
     return assets_dir() / "encoder" / f"{name}-{split}.safetensors"
+
+
+def _training(backbone: Backbone) -> str:
+    kind = " --kind generator" if backbone.shape.causal else ""
+    return f"hmi domain rebuild general{kind} --train-minutes 60"
 
 
 def _made_for(path: Path, backbone: Backbone) -> bool:
@@ -109,8 +114,7 @@ def _check(metadata: dict[str, str], name: str, backbone: Backbone) -> None:
         raise Unavailable(
             f"The n-gram encoder {name} was made for another backbone, split or form "
             f"({', '.join(found)}; here {', '.join(here)}).",
-            remedy="Serve in exact mode, or train one for this backbone: "
-            "hmi domain rebuild general --train-minutes 60.",
+            remedy=f"Serve in exact mode, or train one for this backbone: {_training(backbone)}.",
             code="encoder_mismatch",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,17 +25,24 @@ class Origin:
 
 
 def origins(
-    ids: list[int], found: Retrieved, knowledge: Knowledge, second: int = 0
+    ids: Sequence[int],
+    found: Retrieved,
+    knowledge: Knowledge,
+    second: int = 0,
+    before: tuple[int, int] | None = None,
 ) -> tuple[Origin, ...]:
     """Of every token of one text `ids`, for which `found` was retrieved from `knowledge`; a second
-    text begins at `second`, unless that is 0.
+    text begins at `second`, unless that is 0. Of a text that goes on, `before` are the two tokens
+    in front, the farther first.
 
     The view does not change, so that asking it again gives the rows that the batch got.
     """
     view = knowledge.view
     text = np.array(ids, dtype=np.int64)
     length, pair = np.array([len(ids)], dtype=np.int64), np.array([second], dtype=np.int64)
-    keys = pack(knowledge.encoder.grams(text, length, seconds=pair if second else None))
+    front = None if before is None else np.array([before], dtype=np.int64)
+    grams = knowledge.encoder.grams(text, length, front, pair if second else None)
+    keys = pack(grams)
     rows = view.find(keys)
     for _ in range(2):
         missed = np.flatnonzero(found.backed_off & (rows == MISS) & (order(keys) > 1))

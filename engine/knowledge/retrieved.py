@@ -21,6 +21,14 @@ class Lookups:
     backed_off: int
     computed: int
 
+    def __add__(self, other: Lookups) -> Lookups:
+        return Lookups(
+            self.hits + other.hits,
+            self.cached + other.cached,
+            self.backed_off + other.backed_off,
+            self.computed + other.computed,
+        )
+
     @property
     def tokens(self) -> int:
         return self.hits + self.cached + self.backed_off + self.computed

@@ -33,7 +33,8 @@ class DomainTree:
         cache: RowCache | None = None,
         read: Callable[[str], Hplm] | None = None,
     ) -> None:
-        """`damage` says why `general` cannot serve; then no domain can, but in exact mode.
+        """`damage` says why `general` cannot serve; then no domain that uses it can, but in exact
+        mode.
 
         `cache` keeps computed rows, for all nodes; `read` loads a node's own hPLM by blob id.
         """
@@ -55,6 +56,11 @@ class DomainTree:
     def general(self) -> Hplm:
         """The root's, which serves all nodes but those that have their own and their children."""
         return self._hplms.general
+
+    @property
+    def _kind(self) -> str:
+        """What to add to a command that is meant for these tables."""
+        return " --kind generator" if self.general.encoder.shape.causal else ""
 
     def hplms(self) -> list[Hplm]:
         """All that are in memory."""
@@ -162,7 +168,7 @@ class DomainTree:
         except (StoreError, HmiError) as error:
             self._damage[row.name] = Damage(
                 f'The table of domain "{row.name}" cannot be used: {error.detail}',
-                f"Rebuild it with hmi domain rebuild {row.name}, or ask in exact mode.",
+                f"Rebuild it with hmi domain rebuild {row.name}{self._kind}, or ask in exact mode.",
                 "table_damaged",
             )
 
@@ -184,6 +190,8 @@ class DomainTree:
         for name, row in self._rows.items():
             chain = self._chain(name)
             own = next((self._damage[n] for n in chain if n in self._damage), None)
+            # Below an encoder of its own, a general one that cannot serve harms nobody.
+            general = None if self._lineage(name) else self._encoder_damage
             before = self._nodes.get(name)
             traffic = Traffic() if before is None else before.traffic
             used = self._hplms.of(self._lineage(name))
@@ -200,7 +208,7 @@ class DomainTree:
                 view,
                 used.hplm.encoder,
                 used.hplm.bridge,
-                self._encoder_damage or own,
+                general or own,
                 None if self._cache is None else self._cache.share(used.number),
                 traffic,
             )

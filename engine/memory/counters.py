@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 TierName = Literal["disk", "host", "device"]
@@ -36,6 +36,11 @@ class TierCounters:
         """These, and as many more of each."""
         more = {name: getattr(self, name) + count for name, count in counts.items()}
         return replace(self, seconds=self.seconds + seconds, **more)
+
+    def and_(self, other: TierCounters) -> TierCounters:
+        """What this tier and another have done together."""
+        counts = {each.name: getattr(other, each.name) for each in fields(other)}
+        return self.plus(**counts)
 
 
 @dataclass(frozen=True, slots=True)

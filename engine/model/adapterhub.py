@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from engine.errors import BadInput
 from engine.model.adapters import PLACES, AdapterWeights
-from engine.model.layers import Shape
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -56,6 +55,15 @@ _MUST_BE: tuple[tuple[str, object, str], ...] = (
 """Configuration, what it must be, and what it means if it is not."""
 
 
+class Sizes(Protocol):
+    """Of the backbone that an adapter is for, loaded or not."""
+
+    @property
+    def layers(self) -> int: ...
+    @property
+    def hidden(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class HubAdapter:
     """A folder's document and tensors."""
@@ -65,7 +73,7 @@ class HubAdapter:
 
 
 def to_hub(
-    weights: AdapterWeights, shape: Shape, split: int, *, name: str, model_name: str
+    weights: AdapterWeights, shape: Sizes, split: int, *, name: str, model_name: str
 ) -> HubAdapter:
     """An adapter for layers `split` and on in their layout, float32; its head is not part of it."""
     rank = weights.shape.rank
@@ -100,7 +108,7 @@ def to_hub(
     return HubAdapter(document, tensors)
 
 
-def from_hub(hub: HubAdapter, shape: Shape, split: int, head: NDArray[Any]) -> AdapterWeights:
+def from_hub(hub: HubAdapter, shape: Sizes, split: int, head: NDArray[Any]) -> AdapterWeights:
     """The adapter that a folder holds, float16, with `head` (C, H) and no bias.
 
     Places that it leaves out are zero there, which is the identity. BadInput says what of it does
@@ -130,7 +138,7 @@ def from_hub(hub: HubAdapter, shape: Shape, split: int, head: NDArray[Any]) -> A
     return AdapterWeights(**{name: torch.from_numpy(array) for name, array in narrow.items()})
 
 
-def _checked(document: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:
+def _checked(document: Mapping[str, Any], shape: Sizes) -> Mapping[str, Any]:
     """Its configuration, if ours can say the same."""
     config = document.get("config")
     if not isinstance(config, dict):
@@ -157,7 +165,7 @@ def _checked(document: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:
 
 
 def _by_place(
-    tensors: Arrays, config: Mapping[str, Any], shape: Shape, split: int
+    tensors: Arrays, config: Mapping[str, Any], shape: Sizes, split: int
 ) -> dict[tuple[int, int, str], NDArray[Any]]:
     """By upper layer, place and kind: `down` (H, r), `down_bias` (r,), `up` (r, H), `up_bias`."""
     parts: dict[tuple[int, int, str], NDArray[Any]] = {}

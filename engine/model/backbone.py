@@ -74,6 +74,11 @@ class Backbone:
     parameters: int
 
     @property
+    def sha256(self) -> str:
+        """Of its weights."""
+        return self.checkpoint.sha256
+
+    @property
     def compiles(self) -> bool:
         """Whether its matrix kernels are compiled by shape; see `packing.rounded`."""
         return self.device.type == "cpu" and self.dtype == torch.bfloat16

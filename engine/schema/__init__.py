@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from engine.schema.adapters import Adapter, AdapterCheck, AdapterPage, Provenance
 from engine.schema.audit import AuditEntry, AuditPage
-from engine.schema.backbones import Backbone, BackboneImport, BackboneList
+from engine.schema.backbones import Backbone, BackboneImport, BackboneList, BackboneState
 from engine.schema.base import (
     MAX_COUNT,
     MAX_INPUTS,
@@ -17,6 +17,7 @@ from engine.schema.base import (
     PLACES,
     Answer,
     JobState,
+    Kind,
     Miss,
     Mode,
     Name,
@@ -92,6 +93,7 @@ from engine.schema.status import (
     GeneratorStatus,
     HostStatus,
     LatencyStatus,
+    LoadedBackbone,
     Problem,
     QueueStatus,
     Rates,
@@ -166,6 +168,7 @@ __all__ = [
     "Backbone",
     "BackboneImport",
     "BackboneList",
+    "BackboneState",
     "BackboneStatus",
     "BulkCreated",
     "Card",
@@ -211,6 +214,7 @@ __all__ = [
     "KeyCreated",
     "KeyList",
     "KeyRotate",
+    "Kind",
     "LaneSpan",
     "LatencyStatus",
     "LoadBegun",
@@ -218,6 +222,7 @@ __all__ = [
     "LoadProgress",
     "LoadReport",
     "LoadRequest",
+    "LoadedBackbone",
     "Miss",
     "Mode",
     "ModelCard",

@@ -8,6 +8,10 @@ from pydantic import Field
 
 from engine.schema.base import Answer, Name, Request
 
+BackboneState = Literal["own", "loaded", "loading", "unloaded"]
+"""The engine's own; in memory beside it; on its way there; or on disk, until a vPLM is asked that
+has it."""
+
 
 class BackboneImport(Request):
     path: str
@@ -36,6 +40,10 @@ class Backbone(Answer):
     """Of its files, or of its weights where it was not imported."""
     folder: str
     serving: bool
+    """Whether it is the engine's own, which vPLMs have that name none."""
+    state: BackboneState = "unloaded"
+    memory_bytes: int = 0
+    """Of all that is in memory for it: weights, rows, adapters."""
     vplms: int
     """That have adapters for it."""
     domains: list[str]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Mode = Literal["plot", "exact"]
+Kind = Literal["classifier", "generator"]
+"""Which of the engine's backbones a vPLM is made for: the encoder, or the decoder."""
 Place = Literal["attention", "feed_forward"]
 """Behind which of an upper layer's output projections an adapter sits."""
 PLACES: tuple[Place, ...] = ("attention", "feed_forward")

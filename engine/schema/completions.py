@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from engine.schema.base import Answer, Mode, Request
+from engine.schema.inference import TokenOrigin, is_none
 
 MAX_PROMPTS = 64
 MAX_N = 16
@@ -29,7 +30,8 @@ class StreamOptions(Request):
 
 class CompletionRequest(Request):
     """Fields are OpenAI's; top_k, min_p, repetition_penalty, ignore_eos and
-    truncate_prompt_tokens are vLLM's, and mode is this engine's own."""
+    truncate_prompt_tokens are vLLM's, mode and explain are this engine's own. A field that is null
+    is as one that was left out, for OpenAI's clients may send either."""
 
     model: str
     prompt: Prompt
@@ -63,8 +65,17 @@ class CompletionRequest(Request):
     ignore_eos: bool = False
     """Whether to go on where the model ends its text."""
     mode: Mode | None = None
+    explain: bool = False
+    """Whether the answer is to say where each token's row came from."""
     user: str | None = None
     """Taken and not looked at."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {name: each for name, each in value.items() if each is not None}
 
     @field_validator("prompt", mode="before")
     @classmethod
@@ -155,7 +166,8 @@ class CompletionLogprobs(Answer):
     tokens: list[str]
     token_logprobs: list[float | None]
     """None for the first token of an echoed prompt, which nothing foretells."""
-    top_logprobs: list[dict[str, float] | None] | None
+    top_logprobs: list[dict[str, float]]
+    """Of each token's place: so many of the likeliest as were asked for, and the token itself."""
     text_offset: list[int]
     """Where each token's text begins, in characters of this choice's whole text."""
 
@@ -166,6 +178,10 @@ class CompletionChoice(Answer):
     logprobs: CompletionLogprobs | None = None
     finish_reason: Finish | None = None
     """None in a chunk that is not the choice's last."""
+    origins: list[TokenOrigin] | None = Field(None, exclude_if=is_none)
+    """If the request asks to explain: of the tokens that were looked up, the prompt's and then what
+    was said of it, in a chunk those that are new. The last one said never is; in exact mode none
+    are."""
 
 
 class CompletionUsage(Answer):

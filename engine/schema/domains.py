@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.schema.base import Answer, Name, Request
+from engine.schema.base import Answer, Kind, Name, Request
 
 DomainState = Literal["empty", "ready", "rebuilding", "stale", "damaged"]
 UpdateTrigger = Literal["manual", "miss_rate", "idle"]
@@ -79,6 +79,8 @@ class Domain(Answer):
     """Of the misses: those that took the row of a shorter n-gram."""
     published_at: float | None = None
     """When its epoch was published; None before the first, or if an older engine did that."""
+    kind: Kind = "classifier"
+    """Whose backbone this is of; its place, text, policy and vPLMs are the same for all."""
 
 
 class DomainTree(Answer):
@@ -98,6 +100,12 @@ class CorpusReceipt(Answer):
 
 
 class RebuildRequest(Request):
+    backbone: str | None = Field(None, min_length=1, max_length=160)
+    """For which the table is built, and the encoder trained: `name[:version]`; None: the engine's
+    own of that kind."""
+    kind: Kind | None = None
+    """For whose backbone. None: the generators' if all the domain's vPLMs are generators, else the
+    classifiers'."""
     alpha: float = Field(0.5, gt=0, le=1)
     budget_bytes: int = Field(256 << 20, ge=0)
     train_minutes: float = Field(0.0, ge=0, le=24 * 60)
@@ -116,6 +124,7 @@ class RebuildCost(Answer):
     """What a rebuild would take, about, by a sample of the corpus; training comes on top."""
 
     domain: str
+    kind: Kind = "classifier"
     epoch: int
     """That it would publish."""
     tokens: int

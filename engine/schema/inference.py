@@ -99,7 +99,8 @@ class ClassifyRequest(PairRequest):
     """Whether the answer is to say where each token's row came from."""
 
 
-def _is_none(value: object) -> bool:
+def is_none(value: object) -> bool:
+    """For fields that are left out where they say nothing."""
     return value is None
 
 
@@ -108,7 +109,7 @@ class Prediction(Answer):
     label: str
     probs: list[float]
     num_classes: int
-    labels: list[str] | None = Field(None, exclude_if=_is_none)
+    labels: list[str] | None = Field(None, exclude_if=is_none)
     """Of a multi-label vPLM, the labels that hold (from one half on), most probable first; `probs`
     do not add up to 1 then. Others' answers leave it out."""
     truncated: bool = False

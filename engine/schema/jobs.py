@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.schema.base import Answer, JobState, Request, Task
+from engine.schema.base import Answer, JobState, Kind, Request, Task
 
 
 class DatasetReceipt(Answer):
@@ -123,6 +123,8 @@ class Confusion(Answer):
 
 class JobAccepted(Answer):
     id: str
+    kind: Kind | None = None
+    """For whose backbone a rebuild is."""
 
 
 class Point(Answer):

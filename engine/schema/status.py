@@ -40,6 +40,23 @@ class BackboneStatus(Answer):
     bytes: int
 
 
+class LoadedBackbone(Answer):
+    """An encoder in memory, of now."""
+
+    id: str
+    sha256: str
+    own: bool
+    """The engine's own, which is always there; others come and go."""
+    vplms: int
+    """That have it, asked or not."""
+    waiting: int
+    """Texts in its queue."""
+    fallback: str | None = None
+    """Why all its vPLMs answer in exact mode, if so."""
+    by_owner: dict[str, int]
+    """Bytes of memory: backbone, encoders, row cache, host cache, adapter slots."""
+
+
 class GeneratorStatus(Answer):
     """The decoder and its batch, of now."""
 
@@ -59,6 +76,8 @@ class GeneratorStatus(Answer):
     """Of rounds lately, prompts and all; 0 before the first."""
     adapters: int
     """Generators' adapters that have a slot."""
+    domains: list[Domain] = Field(default_factory=list)
+    """The tree, with what it knows for the decoder."""
 
 
 class DeviceProcess(Answer):
@@ -211,6 +230,9 @@ class Status(Answer):
     time: float
     engine: EngineStatus
     backbone: BackboneStatus | None
+    """The engine's own."""
+    backbones: list[LoadedBackbone] = Field(default_factory=list)
+    """All that are loaded, the engine's own first."""
     generators: GeneratorStatus | None = None
     """None: no vPLM can generate."""
     device: DeviceStatus

@@ -13,6 +13,7 @@ from engine.schema.base import (
     MAX_LABELS,
     PLACES,
     Answer,
+    Kind,
     Miss,
     Mode,
     Name,
@@ -72,10 +73,12 @@ def _distinct(labels: list[str], task: Task | None) -> list[str]:
 
 class VplmSpec(Request):
     tenant: Name
-    kind: Literal["classifier", "generator"] = "classifier"
+    kind: Kind = "classifier"
     """What its backbone is; a generator's task is generate."""
     task: Task | None = None
     """None: that of what it starts from, or classify."""
+    backbone: str | None = Field(None, min_length=1, max_length=160)
+    """`name[:version]`; None: that of what it starts from, or the engine's own."""
     domain: Name | None = None
     """None: that of what it starts from, or general."""
     adapter: str = "random"
@@ -182,6 +185,13 @@ class Vplm(Answer):
     last_used: float | None = None
     """When it was last asked; None if never."""
     created_at: float
+    backbone: str = ""
+    """`name:version`, or its name alone where it was not imported; the beginning of its sha256
+    where it is not here any more."""
+    backbone_sha256: str = ""
+    """Of the weights that its adapters are made for."""
+    places: list[Place] = Field(default_factory=list)
+    """Where in each upper layer its adapter sits."""
 
 
 class VplmPage(Answer):

@@ -10,7 +10,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -54,9 +54,15 @@ class Pipeline:
         damaged: DamagedPolicy = "refuse",
         *,
         overlap: bool = True,
+        tolerated: Collection[str] = (),
+        workers: int | None = None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         """`miss` holds for vPLMs without a policy of their own; `damaged` says whether a domain
-        whose tables are damaged refuses, or serves in exact mode and says so."""
+        whose tables are damaged refuses, or serves in exact mode and says so, as it does anyway
+        for the codes that are `tolerated`. As many `workers` compute as `threads` has teams (None)
+        or fewer; `numbers` are its batches'."""
+        workers = threads.workers if workers is None else workers
         self._backbone = backbone
         self._tree = tree
         self._room = Room(tiers)
@@ -65,19 +71,20 @@ class Pipeline:
         self._limits = limits
         self._miss: MissPolicy = miss
         self._damaged: DamagedPolicy = damaged
+        self._tolerated = tolerated
         self._team = threads
         self._on_batch = on_batch
         self.pulse = Pulse()
         """What its threads are doing, for a watchdog."""
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(1) if numbers is None else numbers
         # What is counted of lookups and batches is counted by one thread at a time.
         self._retrieving, self._recording = threading.Lock(), threading.Lock()
-        self._cadence = Cadence(threads.workers)
+        self._cadence = Cadence(workers)
         self._retrieved: Handoff[Batch] = Handoff()
         self._loaded: Handoff[Batch] = Handoff()
         jobs: list[Callable[[], None]] = [self._in_turn]
         if overlap:
-            jobs = [self._retrieve_ahead, self._load_ahead, *[self._compute] * threads.workers]
+            jobs = [self._retrieve_ahead, self._load_ahead, *[self._compute] * workers]
         names = (job.__name__.strip("_").replace("_", "-") for job in jobs)
         self._threads = [
             threading.Thread(target=job, name=f"{name}-{i}", daemon=True)
@@ -231,7 +238,7 @@ class Pipeline:
         return usable
 
     def _in_spite_of(self, damage: Damage, work: Work) -> Work:
-        if self._damaged == "exact":
+        if self._damaged == "exact" or damage.code in self._tolerated:
             return replace(work, mode="exact", fallback=damage.detail)
         raise Unavailable(damage.detail, remedy=damage.remedy, code=damage.code)
 

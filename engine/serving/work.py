@@ -34,6 +34,8 @@ class ServedModel:
     """None: the engine's policy."""
     version: int = 1
     task: TaskName = "classify"
+    backbone: str = ""
+    """The sha256 of its weights."""
 
 
 @dataclass(frozen=True, slots=True)

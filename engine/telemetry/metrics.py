@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import prometheus_client
 import psutil
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from engine.schema import QueueStatus, Rates, TenantRate, Tier, TierStatus
+from engine.schema import LoadedBackbone, QueueStatus, Rates, TenantRate, Tier, TierStatus
 from engine.telemetry.spans import Stage
 from engine.telemetry.window import Window
 
@@ -71,6 +71,26 @@ class _Tiers(Collector):
             for tier, status in self.latest.items():
                 counter.add_metric([tier], getattr(status, attribute))
             yield counter
+
+
+class _Backbones(Collector):
+    """Those in memory, as of the latest render; there are a handful at most."""
+
+    def __init__(self) -> None:
+        self.latest: Sequence[LoadedBackbone] = ()
+
+    def collect(self) -> Iterator[Metric]:
+        memory = GaugeMetricFamily(
+            "hmi_backbone_bytes", "Memory of a backbone, by what.", labels=["backbone", "owner"]
+        )
+        waiting = GaugeMetricFamily(
+            "hmi_backbone_waiting", "Texts that wait for a backbone.", labels=["backbone"]
+        )
+        for each in self.latest:
+            waiting.add_metric([each.id], each.waiting)
+            for owner, held in each.by_owner.items():
+                memory.add_metric([each.id, owner.replace(" ", "_")], held)
+        yield from (memory, waiting)
 
 
 class Metrics:
@@ -136,7 +156,9 @@ class Metrics:
             "hmi_disk_free_bytes", "Free on the disk of the home.", registry=registry
         )
         self._tiers = _Tiers()
+        self._backbones = _Backbones()
         registry.register(self._tiers)
+        registry.register(self._backbones)
         self._process = psutil.Process()
 
     def observe_request(
@@ -211,15 +233,18 @@ class Metrics:
         self,
         queue: QueueStatus | None = None,
         tiers: Mapping[Tier, TierStatus] | None = None,
+        backbones: Sequence[LoadedBackbone] = (),
         *,
         ready: bool = True,
         disk_free: int = 0,
     ) -> bytes:
-        """The text exposition, with `queue` and `tiers` as they are now (None: not known yet)."""
+        """The text exposition, with `queue`, `tiers` and `backbones` as they are now (None: nobody
+        knows yet)."""
         with self._lock:
             self._ready.set(ready)
             self._disk_free.set(disk_free)
             self._tiers.latest = tiers or {}
+            self._backbones.latest = backbones
             self._queue_depth.set(queue.depth if queue else 0)
             self._queue_tokens.set(queue.tokens if queue else 0)
             latency = queue.latency if queue else None

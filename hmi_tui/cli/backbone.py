@@ -14,14 +14,24 @@ from hmi_tui.cli.pretrain import pretrain
 from hmi_tui.figures import NOTHING, size
 
 if TYPE_CHECKING:
-    from engine.schema import Backbone
+    from engine.schema import Backbone, BackboneState
+
+
+STATES: dict[BackboneState, str] = {
+    "own": "own",
+    "loaded": "loaded",
+    "loading": "loading",
+    "unloaded": NOTHING,
+}
 
 
 @click.group(cls=Branch)
 def backbone() -> None:
-    """Backbones: the pretrained models that all vPLMs share.
+    """Backbones: the pretrained models that vPLMs share.
 
-    One serves at a time; hmi serve --backbone NAME[:VERSION] or DIR chooses it.
+    A vPLM picks one when it is created (hmi vplm create --backbone), or has the engine's own, which
+    hmi serve --backbone NAME[:VERSION] or DIR chooses. Others are loaded beside that when a vPLM of
+    theirs is asked.
     """
 
 
@@ -31,7 +41,7 @@ backbone.add_command(pretrain)
 @backbone.command()
 @readable
 def ls() -> None:
-    """List backbones, the one that serves first."""
+    """List backbones, the engine's own first: which are in memory, and what they take there."""
     with connect() as client:
         found = client.backbones()
     show(listing(found), [one.id for one in found], lambda: _table(found))
@@ -64,13 +74,16 @@ def import_one(folder: Path, name: str | None, split: int | None) -> None:
     with connect() as client:
         made = client.import_backbone(folder.absolute(), name, split)
     show(made, [made.id], lambda: made.id)
-    say(f"hmi serve --backbone {made.id} --split {made.split} serves it.")
+    say(
+        f"hmi vplm create TENANT/NAME --backbone {made.id} makes a vPLM of it; "
+        f"hmi serve --backbone {made.id} --split {made.split} makes it the engine's own."
+    )
 
 
 @backbone.command()
 @click.argument("ids", metavar="NAME[:VERSION]...", nargs=-1, required=True)
 def rm(ids: tuple[str, ...]) -> None:
-    """Remove imported backbones that nothing uses."""
+    """Remove imported backbones that nothing uses; one in memory is let go of."""
     with connect() as client:
         for one in ids:
             client.remove_backbone(one)
@@ -78,18 +91,30 @@ def rm(ids: tuple[str, ...]) -> None:
 
 
 def _table(backbones: Sequence[Backbone]) -> str:
-    heads = ("", "BACKBONE", "FAMILY", ">LAYERS", ">SPLIT", ">HIDDEN", ">BYTES", ">VPLMS", "SHA256")
+    heads = (
+        "BACKBONE",
+        "STATE",
+        "FAMILY",
+        ">LAYERS",
+        ">SPLIT",
+        ">HIDDEN",
+        ">BYTES",
+        ">MEMORY",
+        ">VPLMS",
+        "SHA256",
+    )
     return table(
         heads,
         (
             (
-                "*" if one.serving else "",
                 one.id,
+                STATES[one.state],
                 one.family,
                 str(one.layers),
                 str(one.split),
                 str(one.hidden),
                 size(one.bytes),
+                size(one.memory_bytes) if one.memory_bytes else NOTHING,
                 str(one.vplms),
                 one.sha256[:12],
             )
@@ -98,12 +123,21 @@ def _table(backbones: Sequence[Backbone]) -> str:
     )
 
 
+def _state(one: Backbone) -> str:
+    if one.state == "unloaded":
+        return "on disk; loaded when a vPLM of it is asked"
+    if one.state == "loading":
+        return "being loaded"
+    what = "the engine's own" if one.state == "own" else "beside the engine's own"
+    return f"loaded, {what}, {size(one.memory_bytes)} of memory"
+
+
 def _pairs(one: Backbone) -> list[tuple[str, str]]:
     return [
         ("id", one.id),
         ("origin", one.origin),
         ("family", one.family),
-        ("serves", "yes" if one.serving else "no"),
+        ("state", _state(one)),
         ("layers", f"{one.layers}, {one.split} of them from tables"),
         ("hidden", str(one.hidden)),
         ("bytes", size(one.bytes)),

@@ -46,7 +46,7 @@ def create(path: Path, dry_run: bool) -> None:
     \b
     [vplms."acme/polarity"]
     labels = ["negative", "positive"]
-    domain = "reviews"                  # also task, mode, miss, rank, places, pin
+    domain = "reviews"                  # also backbone, task, mode, miss, rank, places, pin
 
     \b
     [vplms."acme/desk"]

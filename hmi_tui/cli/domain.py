@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.client import Client
+    from engine.schema import Kind
 
 FILE = click.Path(path_type=Path)
+KIND = click.Choice(["classifier", "generator"])
+of_kind = flag(
+    "--kind",
+    type=KIND,
+    default="classifier",
+    show_default=True,
+    help="Look at what is known for the backbone of classifiers, or of generators.",
+)
 
 
 @click.group(cls=Branch)
@@ -30,11 +39,12 @@ def domain() -> None:
 
 
 @domain.command()
+@of_kind
 @readable
-def ls() -> None:
+def ls(kind: Kind) -> None:
     """Print the tree with entries, bytes, hit rates and epochs."""
     with connect() as client:
-        tree = client.domains()
+        tree = client.domains(kind)
     show(tree, [one.name for one in tree.data], lambda: tree_table(tree.data))
     for damage in dict.fromkeys(one.damage for one in tree.data if one.damage is not None):
         say(damage)
@@ -42,11 +52,12 @@ def ls() -> None:
 
 @domain.command("show")
 @click.argument("name")
+@of_kind
 @readable
-def show_one(name: str) -> None:
+def show_one(name: str, kind: Kind) -> None:
     """Show one domain."""
     with connect() as client:
-        found = client.domain(name)
+        found = client.domain(name, kind)
     show(found, [found.name], lambda: record(domain_pairs(found)))
 
 
@@ -90,6 +101,12 @@ def corpus(name: str, files: tuple[Path, ...]) -> None:
 
 @domain.command()
 @click.argument("name")
+@flag(
+    "--kind",
+    type=KIND,
+    help="For the backbone of classifiers, or of generators. Default: generator if all the "
+    "domain's vPLMs are generators, else classifier.",
+)
 @flag("--alpha", type=float, default=0.5, show_default=True, help="Share of the text to cover.")
 @flag("--budget", type=SIZE, default="256M", show_default=True, help="Bytes that it may take.")
 @flag("--threshold", type=float, default=0.0, help="Least difference to the parent worth keeping.")
@@ -117,9 +134,16 @@ def corpus(name: str, files: tuple[Path, ...]) -> None:
 )
 @flag("--dry-run", is_flag=True, help="Say what it would cost and do nothing.")
 @flag("--no-wait", is_flag=True, help="Print the job's id and return.")
+@flag(
+    "--backbone",
+    metavar="NAME[:VERSION]",
+    help="For which it is built, and trained; left out, the engine's own.",
+)
 @readable
 def rebuild(
     name: str,
+    backbone: str | None,
+    kind: Kind | None,
     alpha: float,
     budget: int,
     threshold: float,
@@ -139,6 +163,8 @@ def rebuild(
     from hmi_tui.cli.watch import watch
 
     request = RebuildRequest(
+        backbone=backbone,
+        kind=kind,
         alpha=alpha,
         budget_bytes=budget,
         threshold=threshold,
@@ -157,7 +183,7 @@ def rebuild(
             show(accepted, [accepted.id], lambda: accepted.id)
             return
         watch(client, accepted.id)
-        found = client.domain(name)
+        found = client.domain(name, accepted.kind)
     show(found, [found.name], lambda: tree_table([found]))
 
 
@@ -165,21 +191,23 @@ def rebuild(
 @click.argument("name")
 @flag("--filter", "-f", "q", default="", help="Only n-grams whose text contains this.")
 @flag("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most N.")
+@of_kind
 @readable
-def ngrams(name: str, q: str, limit: int) -> None:
+def ngrams(name: str, q: str, limit: int, kind: Kind) -> None:
     """List a domain's most used table entries and where their rows come from."""
     with connect() as client:
-        page = client.ngrams(name, q, limit)
+        page = client.ngrams(name, q, limit, kind)
     show(page, [one.text for one in page.data], lambda: ngram_table(page))
 
 
 @domain.command()
 @click.argument("name")
+@of_kind
 @readable
-def epochs(name: str) -> None:
+def epochs(name: str, kind: Kind) -> None:
     """List the tables that a domain has published, the newest first."""
     with connect() as client:
-        found = client.epochs(name)
+        found = client.epochs(name, kind)
     show(found, [str(one.epoch) for one in found.data], lambda: epoch_table(found))
 
 
@@ -229,13 +257,14 @@ def mv(name: str, parent: str) -> None:
 @domain.command()
 @click.argument("name")
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
-def encoder(name: str, file: Path) -> None:
+@of_kind
+def encoder(name: str, file: Path, kind: Kind) -> None:
     """Write a domain's own n-gram encoder to a file.
 
-    hmi serve --encoder takes the general one.
+    hmi serve --encoder takes the general one of classifiers.
     """
     with connect() as client:
-        data = client.encoder_file(name)
+        data = client.encoder_file(name, kind)
     file.write_bytes(data)
     click.echo(str(file))
 

@@ -44,6 +44,7 @@ def cost_pairs(cost: RebuildCost) -> list[tuple[str, str]]:
     """What a rebuild would take."""
     return [
         ("domain", cost.domain),
+        ("kind", cost.kind),
         ("epoch", str(cost.epoch)),
         ("tokens", str(cost.tokens)),
         ("lookups", str(cost.lookups)),
@@ -59,6 +60,7 @@ def domain_pairs(one: Domain) -> list[tuple[str, str]]:
     """All there is to say of one domain, as names and values."""
     return [
         ("name", one.name),
+        ("kind", one.kind),
         ("parent", one.parent or "none; the root"),
         ("state", one.state if one.damage is None else f"{one.state}: {one.damage}"),
         ("epoch", str(one.epoch)),

@@ -84,6 +84,9 @@ def _open(read_only: bool) -> None:
             "such as hmi status; hmi --help lists them.",
             code="no_terminal",
         )
+    from hmi_tui.collector import load_without_rounds
+
+    load_without_rounds()
     from hmi_tui.app import run
 
     # It paints at once and starts an engine itself if none runs.

@@ -35,7 +35,25 @@ from hmi_tui.cli.grammar import SIZE, Leaf, flag
     "--split",
     envvar="HMI_SPLIT",
     type=click.IntRange(1),
-    help="How many of its layers come from tables (4).",
+    help="How many of its layers come from tables (as it was imported with, or 4).",
+)
+@flag(
+    "--further-backbones",
+    envvar="HMI_FURTHER_BACKBONES",
+    type=click.IntRange(0, 64),
+    help="How many backbones may be loaded beside it, for vPLMs that have another (2).",
+)
+@flag(
+    "--further-share",
+    envvar="HMI_FURTHER_SHARE",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="What each of them gets, on top, of the caches for adapters and rows (0.25).",
+)
+@flag(
+    "--further-idle-s",
+    envvar="HMI_FURTHER_IDLE_S",
+    type=click.FloatRange(1),
+    help="One that nobody asked for so many seconds is let go of (900).",
 )
 @flag("--device", envvar="HMI_DEVICE", metavar="NAME", help="auto, cpu, cuda or cuda:N.")
 @flag("--host-cache", envvar="HMI_HOST_CACHE", type=SIZE, help="Host memory for adapters.")

@@ -12,7 +12,13 @@ from hmi_tui.cli.output import percent, readable, record, show
 from hmi_tui.figures import seconds, size
 
 if TYPE_CHECKING:
-    from engine.schema import BackboneStatus, DeviceStatus, GeneratorStatus, Status
+    from engine.schema import (
+        BackboneStatus,
+        DeviceStatus,
+        GeneratorStatus,
+        LoadedBackbone,
+        Status,
+    )
 
 
 @click.command(cls=Leaf)
@@ -34,6 +40,9 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "socket", engine.socket
     if status.backbone is not None:
         yield "backbone", _backbone(status.backbone)
+    for other in status.backbones:
+        if not other.own:
+            yield "beside it", _beside(other)
     yield "device", _device(status.device)
     yield from _sharing(status.device)
     memory = f"engine {size(host.engine_bytes)} of {size(host.total_bytes)}"
@@ -64,6 +73,12 @@ def _backbone(backbone: BackboneStatus, *, exact: bool = False) -> str:
     lower = "all computed" if exact else f"the lower {backbone.split} from tables"
     depth = f"{backbone.layers} layers, {lower}"
     return f"{backbone.name}, {depth}, {backbone.dtype}, {size(backbone.bytes)}"
+
+
+def _beside(other: LoadedBackbone) -> str:
+    exact = "" if other.fallback is None else ", exact mode"
+    held = size(sum(other.by_owner.values()))
+    return f"{other.id}, {other.vplms} vPLMs{exact}, {other.waiting} texts wait, {held}"
 
 
 def _generating(found: GeneratorStatus) -> Iterator[tuple[str, str]]:

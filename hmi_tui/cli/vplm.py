@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def vplm() -> None:
     """vPLMs: the tenants' models.
 
-    Each is a domain, an adapter and a head on the shared backbone.
+    Each is a domain, an adapter and a head on a shared backbone.
     """
 
 
@@ -41,6 +41,11 @@ def vplm() -> None:
     metavar="A,B,C",
     help="What it tells apart, in order; of tokens O,B-x,I-x or O,x, of a regression the names of "
     "its numbers, of an embedding none. Left out, as what it starts from.",
+)
+@flag(
+    "--backbone",
+    metavar="NAME[:VERSION]",
+    help="What it rests on; left out, as what it starts from, or the engine's own.",
 )
 @flag("--domain", help="Whose tables it reads; left out, as what it starts from, or general.")
 @flag("--adapter", default="random", show_default=True, help="An adapter's id, or random.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hmi_tui.cli.output import instant, table
-from hmi_tui.figures import held_out, share, size
+from hmi_tui.figures import NOTHING, held_out, share, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,7 @@ def vplm_table(vplms: Sequence[Vplm]) -> str:
     heads = (
         "VPLM",
         "TASK",
+        "BACKBONE",
         "DOMAIN",
         ">LABELS",
         "MODE",
@@ -32,6 +33,7 @@ def vplm_table(vplms: Sequence[Vplm]) -> str:
             (
                 one.id,
                 one.task,
+                one.backbone or NOTHING,
                 one.domain,
                 str(len(one.labels)),
                 one.mode,
@@ -46,9 +48,17 @@ def vplm_table(vplms: Sequence[Vplm]) -> str:
     )
 
 
+def _backbone(one: Vplm) -> str:
+    if not one.backbone_sha256 or one.backbone_sha256.startswith(one.backbone):
+        return f"{one.backbone}, which is not here" if one.backbone else NOTHING
+    return f"{one.backbone} ({one.backbone_sha256[:12]})"
+
+
 def _stored(one: Vplm) -> str:
     """Beside a model of its own: of this backbone, and of BERT-base's shape."""
-    told = f"{size(one.stored_bytes)}, {_share(one, one.dedicated_bytes, 'a private copy')}"
+    told = size(one.stored_bytes)
+    if one.dedicated_bytes:
+        told = f"{told}, {_share(one, one.dedicated_bytes, 'a private copy')}"
     if one.bert_base_bytes in (0, one.dedicated_bytes):
         return told
     return f"{told}, {_share(one, one.bert_base_bytes, 'a BERT-base')}"
@@ -63,11 +73,13 @@ def vplm_pairs(one: Vplm) -> list[tuple[str, str]]:
         ("id", one.id),
         ("kind", one.kind),
         ("task", one.task),
+        ("backbone", _backbone(one)),
         ("domain", one.domain),
         ("labels", ", ".join(one.labels)),
         ("mode", one.mode),
         ("on a miss", one.miss or "as the engine"),
         ("rank", str(one.rank)),
+        ("places", ", ".join(one.places) or NOTHING),
         ("adapter", one.adapter),
         ("version", str(one.version)),
         ("accuracy", held_out(one.accuracy, one.perplexity)),

@@ -54,6 +54,7 @@ class VplmEntry(Request):
 
     task: Task | None = None
     labels: list[str] = Field(default_factory=list)
+    backbone: str | None = None
     domain: Name | None = None
     mode: Mode | None = None
     miss: Miss | None = None

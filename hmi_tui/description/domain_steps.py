@@ -36,8 +36,9 @@ class _Plan:
         self.uploads = bool(self.corpus) and self._text_differs(client)
         self.moves = now is not None and entry.parent not in (None, now.parent)
         has_text = bool(self.corpus) or (now is not None and now.corpus_bytes > 0)
-        waits = now is not None and now.state == "rebuilding"
-        unbuilt = now is None or now.epoch == 0
+        table = self._table(client)
+        waits = table is not None and table.state == "rebuilding"
+        unbuilt = table is None or table.epoch == 0
         self.rebuilds = (
             entry.rebuild is not False and has_text and (self.uploads or (unbuilt and not waits))
         )
@@ -50,6 +51,13 @@ class _Plan:
             return Step("=", "domain", self.name)
         sign: Sign = "+" if self.now is None else "~"
         return Step(sign, "domain", self.name, ", ".join(told), apply=self._apply)
+
+    def _table(self, client: Client) -> Domain | None:
+        """The domain as the kind of vPLM knows it that the table is for."""
+        how = self.entry.rebuild
+        if self.now is None or not isinstance(how, RebuildRequest) or how.kind is None:
+            return self.now
+        return client.domain(self.name, how.kind)
 
     def _place(self) -> list[str]:
         if self.now is None:

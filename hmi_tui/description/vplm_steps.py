@@ -74,11 +74,28 @@ def _check(wanted: Description, id: str, entry: VplmEntry, now: Vplm) -> None:
         raise wanted.fault(
             f"{_key(id)}.task", f"{now.id} is for {now.task}, and the task of a vPLM stays.", remedy
         )
-    made_of = (entry.adapter, entry.copy_of, entry.starter)
-    if entry.rank not in (None, now.rank) and made_of == (None, None, None):
+    if entry.backbone is not None and not _names_backbone(entry.backbone, now.backbone):
+        raise wanted.fault(
+            f"{_key(id)}.backbone", f"{now.id} rests on {now.backbone}, and that stays.", remedy
+        )
+    if (entry.adapter, entry.copy_of, entry.starter) != (None, None, None):
+        # It has the rank and the places of what it started from.
+        return
+    if entry.rank not in (None, now.rank):
         raise wanted.fault(
             f"{_key(id)}.rank", f"{now.id} has rank {now.rank}, and that stays.", remedy
         )
+    if entry.places is not None and now.places and set(entry.places) != set(now.places):
+        raise wanted.fault(
+            f"{_key(id)}.places",
+            f"{now.id} has an adapter behind {' and '.join(now.places)}, and there it stays.",
+            remedy,
+        )
+
+
+def _names_backbone(wanted: str, now: str) -> bool:
+    """Without a version any will do: a newer import is no reason to make the vPLM anew."""
+    return wanted in (now, now.partition(":")[0])
 
 
 def _missing(wanted: Description, id: str, entry: VplmEntry, there: set[str]) -> Iterator[Step]:
@@ -88,6 +105,7 @@ def _missing(wanted: Description, id: str, entry: VplmEntry, there: set[str]) ->
         "name": name,
         "task": entry.task,
         "labels": entry.labels,
+        "backbone": entry.backbone,
         "domain": entry.domain,
         "mode": entry.mode,
         "miss": entry.miss,
@@ -183,6 +201,7 @@ def _change(id: str, changes: dict[str, Any]) -> Callable[[Client], Done]:
 
 def _told(entry: VplmEntry) -> str:
     parts = [", ".join(entry.labels)] if entry.labels else []
+    parts += [f"on {entry.backbone}"] if entry.backbone else []
     parts += [f"in {entry.domain}"] if entry.domain else []
     start = entry.copy_of or entry.starter or entry.adapter
     parts += [f"from {start}"] if start else []

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.widget import Widget
 
 from engine.client import Call, assets_dir, calls
@@ -21,6 +21,7 @@ from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.tenant_facts import instant, several
 from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.fact_frame import FactFrame
 from hmi_tui.widgets.fact_list import Fact, FactList
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.paged_view import PagedView
@@ -72,9 +73,7 @@ class AdaptersScreen(ModeScreen):
         self._ticks = 0
 
     def body(self) -> Iterable[Widget]:
-        yield Horizontal(
-            self.store, VerticalScroll(self.facts, id="adapter-facts", can_focus=False)
-        )
+        yield Horizontal(self.store, FactFrame(self.facts, id="adapter-facts"))
 
     def see(self, snapshot: Snapshot) -> None:
         if not snapshot.ready:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import work
 
-from engine.schema import Domain
+from engine.schema import Domain, Kind
 from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.domain_forms import (
@@ -23,6 +23,8 @@ class DomainActions(ModeScreen):
 
     nodes: Listing[DomainRow]
     folded: set[str]
+    kind: Kind = "classifier"
+    """Whose backbone's tables are shown."""
 
     @property
     def domain(self) -> Domain | None:
@@ -59,7 +61,7 @@ class DomainActions(ModeScreen):
     async def action_rebuild(self) -> None:
         domain = self.domain
         if domain is not None and await self.app.push_screen_wait(
-            rebuild_form(self.client, domain)
+            rebuild_form(self.client, domain, kind=self.kind)
         ):
             self.hmi.look_now()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.client import AsyncClient, parse_size
-from engine.schema import Domain, DomainCreate, DomainUpdate, RebuildCost, RebuildRequest
+from engine.schema import Domain, DomainCreate, DomainUpdate, Kind, RebuildCost, RebuildRequest
 from hmi_tui import figures
 from hmi_tui.screens.form import Form, Values
 from hmi_tui.typed_files import file_at
@@ -51,7 +51,10 @@ def corpus_form(client: AsyncClient, domain: str) -> Form:
 
 
 def rebuild_form(
-    client: AsyncClient, domain: Domain, accepted: Callable[[str], None] = lambda _: None
+    client: AsyncClient,
+    domain: Domain,
+    accepted: Callable[[str], None] = lambda _: None,
+    kind: Kind = "classifier",
 ) -> Form:
     """Starts the job that builds the next epoch, whose id `accepted` gets. Says what it costs."""
 
@@ -65,7 +68,7 @@ def rebuild_form(
     async def submit(values: Values) -> str:
         job = await client.rebuild_domain(domain.name, request(values))
         accepted(job.id)
-        return f"Rebuilding {domain.name}: epoch {domain.epoch + 1}."
+        return f"Rebuilding {domain.name} for {values['kind']}s."
 
     fields = (
         Field("alpha", "Coverage", "0.5", "share of the corpus's n-grams to hold, 0 to 1"),
@@ -75,6 +78,7 @@ def rebuild_form(
         Field("train_minutes", "Train", "0", "minutes to train its own n-gram encoder first"),
         Field("train_from", "From", "current", kind="choice", options=("current", "scratch")),
         Field("seed", "Seed", "0", "of the training"),
+        Field("kind", "For", kind, kind="choice", options=("classifier", "generator")),
     )
     return Form(f"Rebuild {domain.name}", fields, submit, "Rebuild", preview)
 

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from engine.client import AsyncClient, assets_dir
-from engine.schema import DomainEpoch
+from engine.schema import DomainEpoch, Kind
 from hmi_tui.hints import hint
 from hmi_tui.keys import Named
 from hmi_tui.paging import Page, Query
@@ -30,10 +30,11 @@ class Epochs(Named, ModalScreen[None]):
     CSS_PATH = assets_dir() / "styles" / "epochs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,v", "dismiss", "Close")]
 
-    def __init__(self, client: AsyncClient, domain: str) -> None:
+    def __init__(self, client: AsyncClient, domain: str, kind: Kind = "classifier") -> None:
         super().__init__()
         self.client = client
         self.domain = domain
+        self.kind = kind
         self.table: VirtualTable[DomainEpoch] = VirtualTable(
             EPOCHS,
             lambda e: str(e.epoch),
@@ -58,7 +59,7 @@ class Epochs(Named, ModalScreen[None]):
         self.table.focus()
 
     async def _read(self, query: Query) -> Page[DomainEpoch]:
-        self.rows = (await self.client.epochs(self.domain)).data
+        self.rows = (await self.client.epochs(self.domain, self.kind)).data
         rows = arranged(self.rows, EPOCHS, query.sort)  # they are few and come all at once
         return Page(rows, len(rows), None)
 

@@ -60,7 +60,8 @@ class ModeScreen(Named, Screen[None]):
 
     def age(self, snapshot: Snapshot, age: float) -> None:
         """Between snapshots: only say how old the last one is."""
-        self.query_one(Banner).tell(snapshot, age, self.hmi.how_to_start)
+        for banner in self.query(Banner):  # there is none any more while the application closes
+            banner.tell(snapshot, age, self.hmi.how_to_start)
 
     def see(self, snapshot: Snapshot) -> None:
         """Show the snapshot in the body."""

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from engine.client import Call, HmiError, assets_dir, calls
 from engine.schema import ClassifyResponse, Mode, Vplm
 from hmi_tui.asking import Reply, ask, call_of
-from hmi_tui.continuing import go_on, going_on
+from hmi_tui.continuing import Continued, go_on, going_on
 from hmi_tui.hints import hint
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.screens.picker import Picker
@@ -25,7 +25,7 @@ from hmi_tui.widgets.ask_box import AskBox
 from hmi_tui.widgets.detail_panel import DetailPanel
 from hmi_tui.widgets.tokens_panel import NOTHING_YET, TokensPanel
 
-GENERATED = "Of a generator only the share of tokens that hit the table is told."
+GENERATING = "Which tokens hit the table is told while a text is generated in plot mode."
 OTHER: dict[Mode, Mode] = {"plot": "exact", "exact": "plot"}
 
 
@@ -34,9 +34,9 @@ class PlaygroundScreen(ModeScreen):
     ABOUT = (
         "Type a text and press <ask:enter>. The vPLM answers in its own mode, and in the other "
         "one for comparison: plot takes the lower layers from tables, exact computes them. Tokens "
-        "are marked with the node whose table had their row. A generator goes on from the text, "
-        "word by word, with one seed in both modes. <leave:esc> leaves the text, so that digits "
-        "and letters are keys again; tab goes back to it."
+        "are marked with the node whose table had their row, a generator's too, which goes on from "
+        "the text, word by word, with one seed in both modes. <leave:esc> leaves the text, so that "
+        "digits and letters are keys again; tab goes back to it."
     )
     CSS_PATH = assets_dir() / "styles" / "playground.tcss"
     AUTO_FOCUS = "#ask"
@@ -147,13 +147,15 @@ class PlaygroundScreen(ModeScreen):
         """In both modes with one seed, the own one first. Another question ends it."""
         self.own.answer = self.other.answer = "…"
         self.detail.tell_answers(())
-        self.tokens.tell_tokens((), GENERATED)
+        self.tokens.tell_tokens((), GENERATING)
         seed = secrets.randbits(31)
         for panel, mode in ((self.own, vplm.mode), (self.other, OTHER[vplm.mode])):
             try:
                 async with aclosing(go_on(self.client, going_on(vplm, text, mode, seed))) as said:
                     async for so_far in said:
                         panel.answer = so_far
+                        if mode == "plot":
+                            self.tokens.tell_tokens(so_far.origins, _why_none(so_far))
             except HmiError as error:
                 panel.answer = f"✗ {error}"
 
@@ -177,3 +179,9 @@ class PlaygroundScreen(ModeScreen):
             for panel in (self.own, self.other):
                 if panel.answer == "…":
                     panel.answer = f"✗ {error}"
+
+
+def _why_none(said: Continued) -> str:
+    """Why no token of a text has an origin, if none has."""
+    fallback = None if said.timing is None else said.timing.fallback
+    return fallback or GENERATING

@@ -104,7 +104,10 @@ def vplm_facts(vplm: Vplm) -> list[Fact]:
             "own copy",
             f"{private} without sharing, {saved:,.0f} times as much",
         ),
-        ("rank", str(vplm.rank)),
+        (
+            "rank",
+            f"{vplm.rank}, behind {' and '.join(vplm.places)}" if vplm.places else str(vplm.rank),
+        ),
         ("adapter", vplm.adapter),
         ("created", instant(vplm.created_at)),
     ]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from engine.client import AsyncClient, Call, assets_dir, calls
@@ -20,6 +20,7 @@ from hmi_tui.screens.tenant_facts import several, tenant_facts, vplm_facts
 from hmi_tui.screens.tenant_forms import change_tenant_form, tenant_form
 from hmi_tui.screens.vplm_actions import VplmActions
 from hmi_tui.snapshot import Snapshot
+from hmi_tui.widgets.fact_frame import FactFrame
 from hmi_tui.widgets.fact_list import FactList
 from hmi_tui.widgets.listing import Listing
 from hmi_tui.widgets.paged_view import PagedView
@@ -76,7 +77,7 @@ class TenantsScreen(VplmActions):
         self._ticks = 0
 
     def body(self) -> Iterable[Widget]:
-        facts = VerticalScroll(self.facts, id="tenant-facts", can_focus=False)
+        facts = FactFrame(self.facts, id="tenant-facts")
         yield Horizontal(Vertical(self.tenants, facts, id="owners"), self.vplms)
 
     def see(self, snapshot: Snapshot) -> None:

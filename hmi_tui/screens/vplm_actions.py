@@ -54,7 +54,10 @@ class VplmActions(ModeScreen):
             domain = here.domain if here is not None else "general"
             owner = self.owner or names[0]
             start = Start(ADAPTER, adapter) if adapter else FROM_CHANCE
-            form = vplm_form(self.client, names, self._domains, owner, domain, start, labels)
+            backbones = [each.id for each in await self.client.backbones()]
+            form = vplm_form(
+                self.client, names, self._domains, owner, domain, start, labels, backbones
+            )
             if await self.app.push_screen_wait(form):
                 self.changed()
 

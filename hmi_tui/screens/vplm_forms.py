@@ -36,6 +36,7 @@ ENGINES = "as the engine"
 KEPT = "as it is"
 """What is left alone when several are changed at once."""
 EVERYBODY = "every tenant"
+OWN = "as its start, or the engine's own"
 BOTH = "attention and feed_forward"
 FROM_CHANCE = Start()
 _LABELS_HINT = "negative, positive; none: its start's; of tokens O, B-x, I-x"
@@ -49,6 +50,7 @@ def vplm_form(
     domain: str = AS_START,
     start: Start = FROM_CHANCE,
     labels: str = "",
+    backbones: Sequence[str] = (),
 ) -> Form:
     """Makes one vPLM, or `count` of them, that begin at `start`."""
 
@@ -57,6 +59,7 @@ def vplm_form(
             "tenant": values["tenant"],
             "name": values["name"],
             "task": _chosen(values["task"]),
+            "backbone": None if values["backbone"] == OWN else values["backbone"],
             "domain": _chosen(values["domain"]),
             "labels": _parts(values["labels"]),
             "mode": _chosen(values["mode"]),
@@ -83,6 +86,7 @@ def vplm_form(
         Field("name", "Name", hint="small letters, digits, . _ -"),
         Field("task", "Task", task, kind="choice", options=(AS_START, *get_args(Task))),
         Field("labels", "Labels", labels, _LABELS_HINT),
+        Field("backbone", "Backbone", OWN, kind="choice", options=(OWN, *backbones)),
         Field("domain", "Domain", domain, kind="choice", options=(AS_START, *domains)),
         *start_fields(client, start, lambda: form.values),
         Field("count", "How many", "1", "more than one: NAME-00001 and on"),

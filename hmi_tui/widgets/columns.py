@@ -87,6 +87,11 @@ def arranged(
     return [*known, *(row for row in rows if by(row) is None)]
 
 
+def toned(cell: Cell) -> tuple[str, Tone]:
+    """A cell's text, and how it is to be seen."""
+    return cell if isinstance(cell, tuple) else (cell, "plain")
+
+
 def fit(text: str, width: int, align: Literal["left", "right"]) -> str:
     """`text` in exactly `width` cells; an ellipsis stands for what does not fit."""
     clean = text.replace("\n", " ").replace("\t", " ")

@@ -56,6 +56,7 @@ class Listing(Named, StillFrame, Vertical, Generic[Row]):
             columns, key_of, empty=empty, sort=sort, id=f"{id}-table"
         )
         self.border_title = title
+        self.table.beside = self._say
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -94,7 +95,6 @@ class Listing(Named, StillFrame, Vertical, Generic[Row]):
         self.remove_class("-filtering")
         self.table.focus()
 
-    @on(VirtualTable.Changed)
     def _say(self) -> None:
         table = self.table
         parts = [self.title]

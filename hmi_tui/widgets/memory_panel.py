@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from textual.content import Content
 
-from engine.schema import DeviceStatus, HostStatus
+from engine.schema import DeviceStatus, HostStatus, LoadedBackbone
 from hmi_tui import figures, tones
 from hmi_tui.widgets.panel import Panel, bar_line, muted
 
@@ -30,7 +30,17 @@ class MemoryPanel(Panel):
             text = f"{model.name}: {model.layers} layers, {model.split} from tables, {model.dtype}"
             told = Content(figures.shorten(text, width) if short else text)
             lines += [muted(line.plain.rstrip()) for line in told.wrap(width)]
+            lines += [_beside(other, width) for other in status.backbones if not other.own]
         return lines
+
+
+def _beside(other: LoadedBackbone, width: int) -> Content:
+    """A backbone that is loaded for the vPLMs that have it."""
+    vplms = f"{other.vplms} vPLM{'' if other.vplms == 1 else 's'}"
+    how = "" if other.fallback is None else ", exact mode"
+    return muted(
+        figures.shorten(f"beside it {other.id}: {vplms}{how}, {other.waiting} wait", width)
+    )
 
 
 def _device(device: DeviceStatus, width: int, short: bool) -> list[Content]:

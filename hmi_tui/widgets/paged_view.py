@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Generic
 
@@ -13,6 +12,11 @@ from engine.client import HmiError
 from hmi_tui.keys import Named
 from hmi_tui.paging import Page, Pages, Query, Row, Source, fixed
 from hmi_tui.widgets.view_message import NewestOnly, ViewMessage
+
+AHEAD = 2
+"""How many views are read ahead of what is shown, either way."""
+FRESH_S = 5.0
+"""Rows that come into view and were read longer ago are shown, and read again at once."""
 
 
 async def _nothing(_: Query) -> Page[Row]:
@@ -40,6 +44,9 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
         self.marked: set[str] = set()
         self.error = ""
         self.loaded = False
+        self.beside: Callable[[], object] = lambda: None
+        """Called at once for whatever Changed tells: what it says beside the rows is drawn with
+        them, and not a frame later."""
         self._pages: Pages[Row] = Pages(_nothing, "", sort)
         self._next: Pages[Row] | None = None
         self._reading = False
@@ -49,7 +56,6 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
         self._keep: str | None = None
         self._at = 0
         self._at_hand = False
-        self._read_at: float | None = None
 
     # -- what it shows ---------------------------------------------------------------------
 
@@ -113,8 +119,10 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
 
     @property
     def age(self) -> float:
-        """Seconds since the rows were read; 0 for rows that were at hand."""
-        return 0.0 if self._read_at is None else time.monotonic() - self._read_at
+        """Seconds since the rows in view were read; 0 for rows that were at hand."""
+        if self._at_hand:
+            return 0.0
+        return self._pages.age(self._first, self._first + self._rows_in_view - 1)
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -145,11 +153,12 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
             while self._wanted:
                 self._wanted = False
                 await self._read_once()
-                self._read_at = None if self._at_hand else time.monotonic()
+                if not self._wanted:
+                    await self._read_ahead()
         except HmiError as error:
             self.error = str(error)
             self.refresh()
-            self.post_message(self.Changed(self))
+            self._tell_changed()
         finally:
             self._reading = False
 
@@ -164,16 +173,22 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
             else:
                 self._wanted = True
             return
-        again, self._again = self._again, False
-        pages = self._pages
-        first = self._first
-        if not again and not pages.missing(first, first + self._rows_in_view):
+        again, self._again = self._again or self.age > FRESH_S, False
+        pages, first, last = self._pages, self._first, self._first + self._rows_in_view
+        if not again and not pages.missing(first, last):
             return
-        before = [pages.row(first + offset) for offset in range(self._rows_in_view + 1)]
-        total = pages.total
-        await pages.read(first, first + self._rows_in_view, again=again)
-        after = [pages.row(first + offset) for offset in range(self._rows_in_view + 1)]
-        if pages is self._pages and (before != after or total != pages.total or self.error):
+        before = [pages.row(index) for index in range(first, last + 1)], pages.total
+        await pages.read(first, last, again=again)
+        after = [pages.row(index) for index in range(first, last + 1)], pages.total
+        if pages is self._pages and (before != after or self.error):
+            self._settle(self.cursor)
+
+    async def _read_ahead(self) -> None:
+        """A page's key leads to rows that are there: the engine is not waited for."""
+        pages, view, total = self._pages, self._rows_in_view, self.total
+        last = min(self._first + (AHEAD + 1) * view, total - 1)
+        await pages.read(self._first - AHEAD * view, last)
+        if pages is self._pages and pages.total != total:
             self._settle(self.cursor)
 
     def _settle(self, fallback: int) -> None:
@@ -219,6 +234,10 @@ class PagedView(Named, ScrollView, Generic[Row], can_focus=True):
         self._key = None if row is None else self.key_of(row)
         if row is not None or self.total == 0:
             self.post_message(self.Moved(self, row))
+        self._tell_changed()
+
+    def _tell_changed(self) -> None:
+        self.beside()
         self.post_message(self.Changed(self))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

@@ -63,7 +63,12 @@ def _word(token: TokenOrigin, nodes: Sequence[str]) -> tuple[str, str]:
         "computed": COMPUTED,
     }[token.source]
     style = tones.WARN if token.source == "backed_off" else _style(token.node, nodes)
-    return token.text + mark, style
+    return _seen(token.text) + mark, style
+
+
+def _seen(text: str) -> str:
+    """A token as a word: a decoder's has its space in front, and line ends are tokens."""
+    return text.strip(" ").replace("\n", "⏎") or "␣"
 
 
 def _legend(tokens: Sequence[TokenOrigin], nodes: Sequence[str]) -> list[tuple[str, str]]:

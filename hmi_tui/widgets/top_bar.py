@@ -32,18 +32,24 @@ class TopBar(Widget):
     TopBar { height: auto; dock: top; background: $surface; link-style: none;
              link-style-hover: bold; link-color: $muted; link-background-hover: $cursor; }
     """
-    snapshot: reactive[Snapshot] = reactive(Snapshot())
+    snapshot: reactive[Snapshot] = reactive(Snapshot(), repaint=False)
 
     def __init__(self, mode: str) -> None:
         super().__init__()
         self.mode = mode
+        self._told = Content("")
+        self._tabs_in: dict[str, list[Content]] = {}
 
     def watch_snapshot(self) -> None:
-        if self.size.width and len(self._lines(self.size.width)) != self.size.height:
-            self.refresh(layout=True)
+        """Every tick brings one; what looks the same as before is not drawn again."""
+        lines = self._lines(self.size.width) if self.size.width else []
+        told = Content("\n").join(lines)
+        if (told.plain, told.spans) != (self._told.plain, self._told.spans):
+            self.refresh(layout=len(lines) != self.size.height)
 
     def render(self) -> RenderResult:
-        return Content("\n").join(self._lines(self.size.width))
+        self._told = Content("\n").join(self._lines(self.size.width))
+        return self._told
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         del container, viewport
@@ -54,7 +60,7 @@ class TopBar(Widget):
         short = self._state(0).cell_length
         needed = sum(len(title) + 4 for title in MODE_TITLES.values()) + short + 1
         pad = " " if needed <= width else ""
-        tabs = [self._tab(number, name, pad) for number, name in enumerate(MODE_TITLES, 1)]
+        tabs = self._tabs(pad)
         lines = [Content("")]
         for number, tab in enumerate(tabs, 1):
             room = width - (short if number == len(tabs) else 0)
@@ -66,6 +72,13 @@ class TopBar(Widget):
         gap = max(0, width - last.cell_length - state.cell_length - len(pad))
         lines[-1] = Content.assemble(last, " " * gap, state)
         return lines
+
+    def _tabs(self, pad: str) -> list[Content]:
+        """They stay as they are; only the state at their right changes."""
+        if pad not in self._tabs_in:
+            tabs = [self._tab(number, name, pad) for number, name in enumerate(MODE_TITLES, 1)]
+            self._tabs_in[pad] = tabs
+        return self._tabs_in[pad]
 
     def _tab(self, number: int, name: str, pad: str) -> Content:
         title = MODE_TITLES[name]

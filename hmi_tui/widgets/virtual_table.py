@@ -15,7 +15,8 @@ from textual.strip import Strip
 
 from hmi_tui.hints import hint
 from hmi_tui.paging import Row
-from hmi_tui.widgets.columns import GAP, MARGIN, Column, fit, lay_out
+from hmi_tui.tones import Tone
+from hmi_tui.widgets.columns import GAP, MARGIN, Column, fit, lay_out, toned
 from hmi_tui.widgets.paged_view import PagedView
 
 SIGNS = {(False, False): " ", (True, False): "›", (False, True): "●", (True, True): "◉"}  # noqa: RUF001
@@ -73,7 +74,7 @@ class VirtualTable(PagedView[Row]):
         super().__init__(key_of, sort, id)
         self.columns = columns
         self.empty = empty
-        self._base = Style()
+        self._found: dict[tuple[bool, Tone], Style] = {}
         self._placed: list[tuple[Column[Row], int]] = []
 
     def action_move(self, rows: int) -> None:
@@ -107,7 +108,7 @@ class VirtualTable(PagedView[Row]):
         had = bool(self.marked)
         self.marked.clear()
         self.refresh()
-        self.post_message(self.Changed(self))
+        self._tell_changed()
         return had
 
     def sort_by(self, column: Column[Row]) -> None:
@@ -146,23 +147,33 @@ class VirtualTable(PagedView[Row]):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """What all lines have in common is found once."""
-        self._base = self.rich_style
+        self._found.clear()
         self._placed = lay_out(self.columns, self.size.width)
         return super().render_lines(crop)
 
+    def _style_of(self, tone: Tone, *, here: bool = False) -> Style:
+        """Of cells of this tone, `here` in the row under the cursor."""
+        style = self._found.get((here, tone))
+        if style is None:
+            style = self.rich_style
+            for part in ("cursor" if here else "plain", tone):
+                if part != "plain":
+                    style += self.get_component_rich_style(f"table--{part}", partial=True)
+            self._found[here, tone] = style
+        return style
+
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        base = self._base
+        width, base = self.size.width, self._style_of("plain")
         if y == 0:
             return self._header(width, base)
         index = self._first + y - 1
         if index >= self.total:
-            return self._below(y, width, base)
+            return self._below(y, width)
         row = self._pages.row(index)
         if row is None:
             self.call_later(self._pull)
             return _line("  …", width, base)
-        return self._row(row, index, width, base)
+        return self._row(row, index, width)
 
     def _header(self, width: int, base: Style) -> Strip:
         style = base + self.get_component_rich_style("table--header", partial=True)
@@ -175,10 +186,10 @@ class VirtualTable(PagedView[Row]):
             text += fit(title, cells, column.align) + " " * GAP
         return _line(text, width, style)
 
-    def _below(self, y: int, width: int, base: Style) -> Strip:
+    def _below(self, y: int, width: int) -> Strip:
         if self.total or not (self.loaded or self.error):
-            return Strip.blank(width, base)
-        muted = base + self.get_component_rich_style("table--muted", partial=True)
+            return Strip.blank(width, self._style_of("plain"))
+        muted = self._style_of("muted")
         text = self.error or (f"Nothing matches {self.q!r}." if self.q else hint(self, self.empty))
         lines = [
             line
@@ -187,26 +198,24 @@ class VirtualTable(PagedView[Row]):
         ]
         return _line("  " + (lines[y - 2] if 0 <= y - 2 < len(lines) else ""), width, muted)
 
-    def _row(self, row: Row, index: int, width: int, base: Style) -> Strip:
+    def _row(self, row: Row, index: int, width: int) -> Strip:
         here = index == self.cursor
-        if here:
-            base = base + self.get_component_rich_style("table--cursor", partial=True)
+        base = self._style_of("plain", here=here)
         marked = self.key_of(row) in self.marked
         plain, length = SIGNS[here, marked] + " ", MARGIN
         segments: list[Segment] = []
         for column, cells in self._placed:
-            cell = column.cell(row)
-            text, tone = cell if isinstance(cell, tuple) else (cell, "plain")
+            text, tone = toned(column.cell(row))
             shown = fit(text, cells, column.align)
             length += cells + GAP
             if tone == "plain":
                 plain += shown + " " * GAP
                 continue
-            style = base + self.get_component_rich_style(f"table--{tone}", partial=True)
-            segments += (Segment(plain, base), Segment(shown, style))
+            segments += (Segment(plain, base), Segment(shown, self._style_of(tone, here=here)))
             plain = " " * GAP
-        segments.append(Segment(plain, base))
-        return Strip(segments, length).adjust_cell_length(width, base)
+        segments.append(Segment(plain + " " * (width - length), base))
+        strip = Strip(segments, max(length, width))
+        return strip if length <= width else strip.adjust_cell_length(width, base)
 
 
 def _line(text: str, width: int, style: Style) -> Strip:

@@ -3,21 +3,22 @@
     python -m tests.benchmarks.mixed_load [--vplms 10000] [--seconds 600] [--rate R] [--texts R]
 
 Requests come at random times at stated rates whether or not earlier ones are answered (Poisson),
-each to a vPLM chosen at random. First the classifiers alone, then both kinds, each for as long; the
-same seed draws the same arrivals for the classifiers. A generated text begins with a passage of
-the project's own texts and is streamed; its first token counts from the moment it was due.
+each to a vPLM chosen at random. The vPLMs are made, the engine is started again, and after some
+warming up the classifiers are asked alone for half of the time, beside generators for all of it,
+and alone for the other half: what is read from disk for the first time is in both parts alike. A
+generated text begins with a passage of the project's own texts and is streamed; its first token
+counts from the moment it was due. Whoever asks shares the machine with the engine.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import click
 import numpy as np
 
 from engine.bench.about import about_run
+from engine.bench.document import Document, check_writable, write_document
 from engine.bench.own_engine import own_engine
 from engine.bench.table import table
 from engine.client import AsyncClient, Client, HmiError
@@ -34,7 +36,21 @@ TENANT = "bench"
 AT_ONCE = 500
 """vPLMs that one request creates."""
 MOST_WORDS = 40
+WARMING_S = 30.0
+"""Of asking that does not count."""
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`rate` classifications and `texts` generated texts a second, of `vplms` of each kind."""
+
+    vplms: int
+    seconds: float
+    rate: float
+    texts: float
+    tokens: int
+    seed: int
 
 
 @dataclass(slots=True)
@@ -48,6 +64,16 @@ class Heard:
     errors: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the engine itself took: seconds, and bytes in memory before the load and after it."""
+
+    made_s: float
+    started_s: float
+    bytes_before: int
+    bytes_after: int
+
+
 @click.command()
 @click.option("--vplms", type=int, default=1000, show_default=True, help="Of each kind.")
 @click.option("--seconds", type=float, default=60.0, show_default=True, help="Of each part.")
@@ -56,7 +82,7 @@ class Heard:
 @click.option("--tokens", type=int, default=32, show_default=True, help="Of each text.")
 @click.option("--generator", type=FOLDER, default=None, help="Else the bundled one.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--json", "out", type=click.Path(path_type=Path), default=None, help="Write it too.")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Write JSON here.")
 def main(
     vplms: int,
     seconds: float,
@@ -68,21 +94,28 @@ def main(
     out: Path | None,
 ) -> None:
     """Latencies of both kinds, and what generating costs the classifiers."""
+    if out is not None:
+        check_writable(out)
     lines = Path("README.md").read_text(encoding="utf-8").split("\n")
     passages = [" ".join(line.split()[:MOST_WORDS]) for line in lines if len(line.split()) > 5]
     flags = ["--device", "cpu", *([] if generator is None else ["--generator", str(generator)])]
-    with (
-        tempfile.TemporaryDirectory(prefix="hmi-mixed-") as home,
-        own_engine(Path(home), flags) as engine,
-    ):
-        began = time.perf_counter()
-        _create(engine.client, vplms)
-        made = time.perf_counter() - began
-        at = engine.paths.socket
-        alone = asyncio.run(_asked(at, passages, vplms, seconds, rate, 0.0, tokens, seed))
-        both = asyncio.run(_asked(at, passages, vplms, seconds, rate, texts, tokens, seed))
-        memory = engine.consumed().resident_bytes
-    _report(alone, both, vplms, seconds, made, memory, seed, out)
+    load = Load(vplms, seconds, rate, texts, tokens, seed)
+    quiet = replace(load, seconds=seconds / 2, texts=0.0)
+    alone, both = Heard(), Heard()
+    with tempfile.TemporaryDirectory(prefix="hmi-mixed-") as home:
+        with own_engine(Path(home), flags) as engine:
+            began = time.perf_counter()
+            _create(engine.client, vplms)
+            made = time.perf_counter() - began
+        with own_engine(Path(home), flags) as engine:
+            at, before = engine.paths.socket, engine.consumed().resident_bytes
+            warming = replace(load, seconds=min(WARMING_S, seconds / 4))
+            for part, (heard, asked) in enumerate(
+                ((Heard(), warming), (alone, quiet), (both, load), (alone, quiet))
+            ):
+                asyncio.run(_ask(at, passages, asked, part, heard))
+            after = engine.consumed().resident_bytes
+    _report(alone, both, load, Engine(made, engine.started_s, before, after), out)
 
 
 def _create(client: Client, vplms: int) -> None:
@@ -94,17 +127,8 @@ def _create(client: Client, vplms: int) -> None:
             client.create_vplms(VplmBulkCreate(**given, **about))
 
 
-async def _asked(
-    socket: Path,
-    passages: Sequence[str],
-    vplms: int,
-    seconds: float,
-    rate: float,
-    texts: float,
-    tokens: int,
-    seed: int,
-) -> Heard:
-    heard = Heard()
+async def _ask(socket: Path, passages: Sequence[str], load: Load, part: int, heard: Heard) -> None:
+    """One part of the load; `heard` gets what it comes to."""
     async with AsyncClient(socket=socket) as client, asyncio.TaskGroup() as group:
 
         async def classify(vplm: str, text: str, due: float) -> None:
@@ -113,23 +137,21 @@ async def _asked(
 
         async def generate(vplm: str, text: str, due: float) -> None:
             request = CompletionRequest(
-                model=vplm, prompt=text, max_tokens=tokens, ignore_eos=True, seed=seed
+                model=vplm, prompt=text, max_tokens=load.tokens, ignore_eos=True, seed=load.seed
             )
-            before = due
+            before, said = due, 0
             async for chunk in client.complete_stream(request):
                 if not chunk.choices:
                     continue
                 now = time.perf_counter()
                 (heard.first if before == due else heard.pauses).append(now - before)
-                heard.tokens += 1
-                before = now
+                before, said = now, said + 1
+            heard.tokens += said
+            heard.errors["cut short"] += said < load.tokens
 
-        for kind, ask, often in (("c", classify, rate), ("g", generate, texts)):
-            draw = np.random.default_rng([seed, ord(kind)])
-            group.create_task(
-                _arrive(group, heard, kind, ask, often, seconds, passages, vplms, draw)
-            )
-    return heard
+        for kind, ask, often in (("c", classify, load.rate), ("g", generate, load.texts)):
+            draw = np.random.default_rng([load.seed, part, ord(kind)])
+            group.create_task(_arrive(group, heard, kind, ask, often, load, passages, draw))
 
 
 async def _arrive(
@@ -138,9 +160,8 @@ async def _arrive(
     kind: str,
     ask: Callable[[str, str, float], Coroutine[Any, Any, None]],
     rate: float,
-    seconds: float,
+    load: Load,
     passages: Sequence[str],
-    vplms: int,
     draw: np.random.Generator,
 ) -> None:
     async def counted(vplm: str, text: str, due: float) -> None:
@@ -152,24 +173,15 @@ async def _arrive(
     began = due = time.perf_counter()
     while rate:
         due += float(draw.exponential(1 / rate))
-        if due > began + seconds:
+        if due > began + load.seconds:
             return
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        vplm = f"{TENANT}/{kind}-{int(draw.integers(vplms)) + 1:05d}"
+        vplm = f"{TENANT}/{kind}-{int(draw.integers(load.vplms)) + 1:05d}"
         text = passages[int(draw.integers(len(passages)))]
         group.create_task(counted(vplm, text, due))
 
 
-def _report(
-    alone: Heard,
-    both: Heard,
-    vplms: int,
-    seconds: float,
-    made: float,
-    memory: int,
-    seed: int,
-    out: Path | None,
-) -> None:
+def _report(alone: Heard, both: Heard, load: Load, engine: Engine, out: Path | None) -> None:
     series = {
         "classifiers alone, answer": alone.answers,
         "beside generators, answer": both.answers,
@@ -177,23 +189,26 @@ def _report(
         "generators, each further token": both.pauses,
     }
     lines = [
-        (name, str(len(found)), *(f"{1e3 * _at(found, share):.1f}" for share in (0.5, 0.99)))
+        (name, f"{len(found):,}", *(f"{1e3 * _at(found, share):.1f}" for share in (0.5, 0.99)))
         for name, found in series.items()
     ]
-    about = about_run(threads=len(os.sched_getaffinity(0)), seed=seed)
+    about = about_run(threads=len(os.sched_getaffinity(0)), seed=load.seed)
     moved = _at(both.answers, 0.99) / _at(alone.answers, 0.99)
+    # The sum leaves out what never happened.
     errors = dict(alone.errors + both.errors)
-    click.echo(about.line())
+    click.echo(f"{about.line()}\n{load}\n")
     click.echo(table(("WHAT", ">COUNT", ">P50, MS", ">P99, MS"), lines))
+    kept, grown = (size >> 20 for size in (engine.bytes_before, engine.bytes_after))
     click.echo(
-        f"{vplms:,} vPLMs of each kind made in {made:.1f} s; {both.tokens / seconds:.0f} tokens/s "
-        f"said; classifiers' p99 moved by {moved:.2f} times; errors {errors or 'none'}; engine "
-        f"{memory >> 20:,} MiB"
+        f"\n{load.vplms:,} vPLMs of each kind made in {engine.made_s:.1f} s; the engine ready "
+        f"again after {engine.started_s:.1f} s, with {kept:,} MiB, and {grown:,} after the load\n"
+        f"{both.tokens / load.seconds:.0f} tokens/s said; classifiers' p99 moved by {moved:.2f} "
+        f"times; errors {errors or 'none'}"
     )
     if out is not None:
         found = {name: [_at(each, 0.5), _at(each, 0.99)] for name, each in series.items()}
-        told = {"about": about.line(), "seconds": found, "moved": moved, "errors": errors}
-        out.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        results = {"seconds": found, "moved": moved, "errors": errors, "engine": asdict(engine)}
+        write_document(Document("mixed_load", about, asdict(load), results), out)
 
 
 def _at(found: Sequence[float], share: float) -> float:

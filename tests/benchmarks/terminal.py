@@ -81,9 +81,9 @@ class Terminal:
             self.hang_up()
 
     def cpu_s(self) -> float:
-        """Seconds of CPU that the application has taken."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        """Seconds of CPU that the application has taken, in all its threads."""
+        # Linux's clock of a process; psutil's figures come in hundredths, a key takes less.
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def _read(self, seconds: float) -> bool:
         ready, _, _ = select.select([self._master], [], [], seconds)

@@ -7,7 +7,7 @@ that do ask for `bundled`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,16 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("checkpoint"), layers=4)
 
 
-def write_checkpoint(folder: Path, layers: int) -> Path:
+def write_checkpoint(
+    folder: Path, layers: int, *, hidden: int = 32, seed: int = 0, words: Sequence[str] = WORDS
+) -> Path:
     """The checkpoint of a random model of that many layers, in `folder`."""
     transformers: Any = importlib.import_module("transformers")
-    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
-    torch.manual_seed(0)
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    torch.manual_seed(seed)
     config = transformers.BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=32,
+        vocab_size=len(words),
+        hidden_size=hidden,
         num_hidden_layers=layers,
         num_attention_heads=4,
         intermediate_size=64,
@@ -56,7 +58,7 @@ def write_checkpoint(folder: Path, layers: int) -> Path:
     model.save_pretrained(folder)
     tokenizer = transformers.BertTokenizerFast(vocab=str(folder / "vocab.txt"))
     # A vocabulary that was not read would leave every word unknown, and no test would say so.
-    assert len(tokenizer) == len(WORDS)
+    assert len(tokenizer) == len(words)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from store.backbone_files import BackboneFiles
 from store.catalogue import Catalogue
 from store.errors import Exists, NotFound
+from store.migrations import MIGRATIONS
 from store.rows import AdapterRow, BackboneRow
 
 SHA = "c" * 64
@@ -43,6 +48,34 @@ def test_its_users_are_vplms_whose_adapters_were_made_for_it(
     made = replace(adapter, id="b" * 64, metadata={"backbone_sha256": SHA})
     catalogue.vplms.publish("acme/polarity", made.id, None, adapters=[made])
     assert catalogue.backbones.users(SHA) == 1
+
+
+def test_a_vplm_from_before_has_the_backbone_that_its_adapter_was_made_for(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "catalogue.db"
+    with Database(path) as db:
+        MIGRATIONS.apply(db, stop_before="m014_backbone_of_a_vplm")
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("pragma foreign_keys = off")
+        for adapter, about in (("a", {"backbone_sha256": SHA}), ("b", {})):
+            old.execute(
+                "insert into adapters values (?, 1, 4, '', 2, 'random', ?, 1.0)",
+                [adapter, json.dumps(about)],
+            )
+            old.execute(
+                "insert into vplms (tenant, name, kind, domain, labels, mode, rank, adapter, "
+                "version, pinned, created_at) values "
+                "('acme', ?, 'classifier', 'general', '[]', 'plot', 4, ?, 1, 0, 1.0)",
+                [adapter, adapter],
+            )
+        old.commit()
+    with Catalogue(path) as catalogue:
+        assert [(row.name, row.backbone) for row in catalogue.vplms.all()] == [
+            ("a", SHA),
+            ("b", ""),
+        ]
+        assert catalogue.backbones.users(SHA) == 1
 
 
 def test_a_checkpoint_is_copied_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def test_every_migration_is_recorded_and_its_schema_is_strict(tmp_path: Path) ->
             "epochs",
             "jobs",
             "keys",
+            "knowledge",
             "secrets",
             "starters",
             "tenants",

@@ -25,7 +25,7 @@ def test_a_tree_may_be_very_deep(empty: Catalogue, root: DomainRow) -> None:
         for i in range(1500)
     ]
     with empty._connections.writing() as db:
-        empty.domains._rows.insert(db, rows)
+        empty.domains._insert(db, rows)
     assert [row.name for row in empty.domains.all()] == [row.name for row in rows]
 
 
@@ -57,10 +57,64 @@ def test_a_domain_of_an_older_catalogue_is_taken_over(tmp_path: Path, root: Doma
     with Database(path) as db:
         MIGRATIONS.apply(db, stop_before="m005_update_policy_of_a_domain")
         columns = {**asdict(root), "params": "{}"}
-        del columns["policy"]
+        del columns["policy"], columns["backbone"]
         db.table("domains").insert(columns)
     with Catalogue(path) as catalogue:
         assert catalogue.domains.all() == [root]
+
+
+SMALL, LARGE = "5" * 64, "6" * 64
+
+
+def test_what_a_domain_knows_for_one_backbone_is_nothing_to_another(catalogue: Catalogue) -> None:
+    small = catalogue.domains.change("films", SMALL, epoch=3, state="ready", encoder="e" * 64)
+    large = catalogue.domains.change("films", LARGE, epoch=4, params={"alpha": 0.7})
+    assert catalogue.domains.get("films", SMALL) == small
+    assert catalogue.domains.get("films", LARGE) == large
+    assert (small.epoch, small.encoder, small.params) == (3, "e" * 64, {})
+    assert (large.epoch, large.encoder, large.params) == (4, None, {"alpha": 0.7})
+    nothing = catalogue.domains.get("films", "7" * 64)
+    assert (nothing.epoch, nothing.state, nothing.encoder) == (0, "empty", None)
+    assert [row.epoch for row in catalogue.domains.all(LARGE)] == [0, 0, 4]
+    assert catalogue.domains.known() == catalogue.domains.known("films") == [small, large]
+    assert catalogue.domains.known("reviews") == []
+
+
+def test_the_text_and_the_place_of_a_domain_are_the_same_for_every_backbone(
+    catalogue: Catalogue,
+) -> None:
+    catalogue.domains.change("films", SMALL, epoch=1, corpus_lines=5, parent="general")
+    seen = catalogue.domains.get("films", LARGE)
+    assert (seen.corpus_lines, seen.parent, seen.epoch) == (5, "general", 0)
+
+
+def test_epochs_of_a_domain_are_numbered_together(catalogue: Catalogue) -> None:
+    assert catalogue.domains.next_epoch("films") == 1
+    catalogue.domains.change("films", SMALL, epoch=1)
+    assert catalogue.domains.next_epoch("films") == 2
+    catalogue.domains.change("films", LARGE, epoch=2)
+    assert catalogue.domains.next_epoch("films") == 3
+    assert catalogue.domains.next_epoch("reviews") == 1
+
+
+def test_a_removed_domain_is_forgotten_for_every_backbone(catalogue: Catalogue) -> None:
+    for backbone in (SMALL, LARGE):
+        catalogue.domains.change("films", backbone, encoder=backbone)
+    catalogue.domains.remove("films")
+    assert catalogue.domains.known() == []
+    assert catalogue.blob_ids() == {"a" * 64}
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["nothing", "a rebuild since"])
+def test_what_nobody_named_is_claimed_for_a_backbone(catalogue: Catalogue, *, there: bool) -> None:
+    catalogue.domains.change("films", epoch=2, encoder="e" * 64)
+    if there:
+        catalogue.domains.change("films", SMALL, epoch=5)
+    catalogue.domains.claim("films", SMALL)
+    catalogue.domains.claim("films", LARGE)
+    assert catalogue.domains.get("films").epoch == 0
+    assert catalogue.domains.get("films", SMALL).epoch == (5 if there else 2)
+    assert [row.backbone for row in catalogue.domains.known()] == [SMALL]
 
 
 def parents(catalogue: Catalogue) -> dict[str, str | None]:

@@ -75,6 +75,20 @@ def test_it_lies_beside_the_tables_and_disturbs_none(traffic: TrafficFiles, tmp_
     assert traffic.get("reviews") is None
 
 
+def test_each_backbone_has_its_own_and_takes_over_what_was_counted_before(tmp_path: Path) -> None:
+    before, small, large = (TrafficFiles(tmp_path, name) for name in ("", "5" * 64, "6" * 64))
+    before.put("reviews", ARRAYS)
+    large.put("reviews", {"keys": np.arange(3)})
+    small.take("reviews", before)
+    large.take("reviews", before)
+    assert before.get("reviews") is None
+    found = small.get("reviews"), large.get("reviews")
+    assert [0 if each is None else len(each["keys"]) for each in found] == [50, 3]
+    assert small.measure() == before.measure()
+    assert small.measure().files == 2
+    assert before.sweep(set()) == 2
+
+
 def test_removing_what_is_not_there_is_no_error(traffic: TrafficFiles) -> None:
     traffic.remove("reviews")
     traffic.put("reviews", ARRAYS)

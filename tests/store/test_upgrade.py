@@ -28,7 +28,11 @@ def check_rows(places: Places) -> None:
         for vplm in catalogue.vplms.all():
             assert (vplm.task, vplm.labels) == ("classify", ("a", "b"))
             assert catalogue.adapters.used(vplm.adapter)
-        assert catalogue.domains.get("reviews").epoch == 1
+        reviews = catalogue.domains.get("reviews")
+        assert (reviews.epoch, reviews.state, reviews.corpus_lines) == (1, "ready", 2)
+        assert catalogue.domains.known() == [reviews]
+        assert reviews.encoder is not None
+        assert catalogue.knows_blob(reviews.encoder)
         assert [row.name for row in catalogue.datasets.all()] == ["data"]
         assert catalogue.tenants.count() == 1
 
@@ -37,7 +41,7 @@ def test_there_are_schemas_of_several_ages() -> None:
     counts = [steps(schema) for schema in SCHEMAS]
     assert counts == sorted(counts)
     assert counts[0] == 3
-    assert len(set(counts)) == len(counts) >= 6
+    assert len(set(counts)) == len(counts) >= 7
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda path: path.stem)

@@ -11,6 +11,7 @@ from engine.schema import (
     DomainEpochs,
     DomainTree,
     JobAccepted,
+    Kind,
     NgramPage,
     RebuildCost,
     RebuildRequest,
@@ -20,13 +21,14 @@ from engine.schema import (
 class DomainCalls:
     @Asks
     @staticmethod
-    def domains() -> Call[DomainTree]:
-        return Call("GET", "/v1/domains", reader(DomainTree))
+    def domains(kind: Kind | None = None) -> Call[DomainTree]:
+        """The tree; `kind` is whose backbone's, here and below: the classifiers' for None."""
+        return Call("GET", "/v1/domains", reader(DomainTree), query(kind=kind))
 
     @Asks
     @staticmethod
-    def domain(name: str) -> Call[Domain]:
-        return Call("GET", f"/v1/domains/{segment(name)}", reader(Domain))
+    def domain(name: str, kind: Kind | None = None) -> Call[Domain]:
+        return Call("GET", f"/v1/domains/{segment(name)}", reader(Domain), query(kind=kind))
 
     @Asks
     @staticmethod
@@ -90,22 +92,25 @@ class DomainCalls:
 
     @Asks
     @staticmethod
-    def epochs(name: str) -> Call[DomainEpochs]:
+    def epochs(name: str, kind: Kind | None = None) -> Call[DomainEpochs]:
         """The tables that it has published, the newest first."""
-        return Call("GET", f"/v1/domains/{segment(name)}/epochs", reader(DomainEpochs))
+        path = f"/v1/domains/{segment(name)}/epochs"
+        return Call("GET", path, reader(DomainEpochs), query(kind=kind))
 
     @Asks
     @staticmethod
-    def ngrams(name: str, q: str = "", limit: int = 50) -> Call[NgramPage]:
+    def ngrams(
+        name: str, q: str = "", limit: int = 50, kind: Kind | None = None
+    ) -> Call[NgramPage]:
         """The most used entries that a lookup in this domain sees."""
-        params = query(q=q, limit=limit)
+        params = query(q=q, limit=limit, kind=kind)
         return Call("GET", f"/v1/domains/{segment(name)}/ngrams", reader(NgramPage), params)
 
     @Asks
     @staticmethod
-    def encoder_file(name: str) -> Call[bytes]:
+    def encoder_file(name: str, kind: Kind | None = None) -> Call[bytes]:
         """The node's own n-gram encoder and bridge, a safetensors file."""
-        return Call("GET", f"/v1/domains/{segment(name)}/encoder", bytes)
+        return Call("GET", f"/v1/domains/{segment(name)}/encoder", bytes, query(kind=kind))
 
     @Asks
     @staticmethod

@@ -16,6 +16,7 @@ from engine.schema import (
     DomainTree,
     DomainUpdate,
     JobAccepted,
+    Kind,
     NgramPage,
     RebuildCost,
     RebuildRequest,
@@ -23,6 +24,7 @@ from engine.schema import (
 
 router = APIRouter(prefix="/v1/domains", tags=["domains"])
 
+OfKind = Annotated[Kind, Query(description="Whose backbone it is looked up for.")]
 _TEXT_BODY = {
     "requestBody": {
         "required": True,
@@ -32,8 +34,8 @@ _TEXT_BODY = {
 
 
 @router.get("", summary="The tree, depth first")
-def domains(appliance: Engine) -> DomainTree:
-    return appliance.domains()
+def domains(appliance: Engine, kind: OfKind = "classifier") -> DomainTree:
+    return appliance.domains(kind)
 
 
 @router.post("", status_code=201, summary="Create a domain under a parent")
@@ -42,8 +44,8 @@ def create_domain(appliance: Engine, domain: DomainCreate) -> Domain:
 
 
 @router.get("/{domain}", summary="One domain")
-def domain(appliance: Engine, domain: str) -> Domain:
-    return appliance.domain(domain)
+def domain(appliance: Engine, domain: str, kind: OfKind = "classifier") -> Domain:
+    return appliance.domain(domain, kind)
 
 
 @router.patch("/{domain}", summary="Move it, or say when it learns from its traffic")
@@ -87,15 +89,15 @@ def rebuild_cost(
 
 
 @router.get("/{domain}/epochs", summary="Its epochs, the newest first, to compare them")
-def epochs(appliance: Engine, domain: str) -> DomainEpochs:
-    return appliance.epochs(domain)
+def epochs(appliance: Engine, domain: str, kind: OfKind = "classifier") -> DomainEpochs:
+    return appliance.epochs(domain, kind)
 
 
 @router.get(
     "/{domain}/encoder", summary="The safetensors file of its encoder", response_class=FileResponse
 )
-def encoder_file(appliance: Engine, domain: str) -> FileResponse:
-    path = appliance.encoder_file(domain)
+def encoder_file(appliance: Engine, domain: str, kind: OfKind = "classifier") -> FileResponse:
+    path = appliance.encoder_file(domain, kind)
     return FileResponse(path, media_type="application/octet-stream", filename=path.name)
 
 
@@ -105,5 +107,6 @@ def ngrams(
     domain: str,
     q: Annotated[str, Query(description="Part of the text.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    kind: OfKind = "classifier",
 ) -> NgramPage:
-    return appliance.ngrams(domain, q=q, limit=limit)
+    return appliance.ngrams(domain, q=q, limit=limit, kind=kind)

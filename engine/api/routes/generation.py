@@ -39,7 +39,8 @@ async def completions(
         return await anext(chunks)
 
     # What refuses the request shows before the first token, while there can still be a status.
-    return EventStream(_frames(await unless_gone(request.receive, first()), chunks))
+    begun = await unless_gone(request.receive, first())
+    return EventStream(_frames(begun, chunks), source=chunks)
 
 
 async def _frames(

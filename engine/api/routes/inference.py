@@ -12,6 +12,7 @@ from engine.schema import (
     ClassifyResponse,
     EmbeddingsRequest,
     EmbeddingsResponse,
+    ModelCard,
     ModelList,
     PredictRequest,
     PredictResponse,
@@ -49,6 +50,12 @@ async def embeddings(appliance: Engine, embedding: EmbeddingsRequest, request: R
 @router.get("/models", summary="The vPLMs in OpenAI's shape")
 def models(appliance: Engine) -> ModelList:
     return appliance.models()
+
+
+@router.get("/models/{tenant}/{name}", summary="One vPLM in OpenAI's shape")
+def model(appliance: Engine, tenant: str, name: str) -> ModelCard:
+    found = appliance.vplm(f"{tenant}/{name}")
+    return ModelCard(id=found.id, created=int(found.created_at), owned_by=found.tenant)
 
 
 def _written(answer: Answer) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from engine.knowledge.origins import Origin
 from engine.knowledge.retrieve import Knowledge
 from engine.knowledge.retrieved import Lookups
 from engine.serving.generation.continuation import Ending, Piece
@@ -36,13 +37,19 @@ class Ended:
     total_s: float
 
 
+Read = tuple[int, Origin]
+"""A token that was looked up, and where its row came from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One token more; `ended` comes with the last."""
+    """One token more; `ended` comes with the last. `read` are the tokens that were looked up for
+    it, the prompt's before the first, if the order asks to explain; the last one said is not."""
 
     drawn: Drawn
     piece: Piece
     ended: Ended | None = None
+    read: tuple[Read, ...] = ()
 
 
 class Listener(Protocol):
@@ -66,6 +73,8 @@ class Order:
     way: Callable[[], Way]
     adapter: str | None = None
     """None: the decoder as it is."""
+    explain: bool = False
+    """Whether to tell where rows came from."""
     accepted: float = field(default_factory=time.perf_counter)
     _given_up: threading.Event = field(default_factory=threading.Event)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from engine.errors import Damaged, HmiError, Unavailable
 from engine.knowledge.generation import Group, Turn, advance, begin, look_up
 from engine.knowledge.retrieve import MissPolicy
+from engine.knowledge.retrieved import Lookups
 from engine.memory.tiers import AdapterTiers
 from engine.model.decoder import Decoder
 from engine.model.kv_pool import KvPool
@@ -30,6 +31,8 @@ from engine.serving.room import ARENA_FULL
 from store.errors import StoreError
 
 log = logging.getLogger(__name__)
+
+LookupsByDomain = tuple[tuple[str, Lookups], ...]
 
 ROUND_TOKENS = 256
 """What a round runs at most: so long does a text that goes on wait for others' prompts."""
@@ -48,6 +51,8 @@ class RoundRecord:
     retrieve_s: float
     compute_s: float
     ended: int
+    lookups: LookupsByDomain = ()
+    """What each domain's rows came from."""
 
 
 class Rounds:
@@ -165,7 +170,7 @@ class Rounds:
         try:
             groups = look_up(turns, self._miss)
             retrieved = time.perf_counter()
-            said = self._advance(voices, turns, groups)
+            said, lookups = self._advance(voices, turns, groups)
         except Exception as error:
             if len(planned) == 1:
                 log.exception("a text of %s cannot go on", voices[0].tenant)
@@ -187,6 +192,7 @@ class Rounds:
                 retrieve_s=retrieved - began,
                 compute_s=time.perf_counter() - retrieved,
                 ended=sum(each is not None and each.ended is not None for _, each in said),
+                lookups=lookups,
             )
         )
         for voice, each in said:
@@ -194,9 +200,9 @@ class Rounds:
 
     def _advance(
         self, voices: Sequence[Voice], turns: Sequence[Turn], groups: Sequence[Group]
-    ) -> list[tuple[Voice, Said | None]]:
-        """What each voice that came to its end of what was known says next; None for one whose
-        logits are no numbers. Nothing has changed if this raises."""
+    ) -> tuple[list[tuple[Voice, Said | None]], LookupsByDomain]:
+        """What each voice that came to its end of what was known says next, None for one whose
+        logits are no numbers; and where rows came from. Nothing has changed if this raises."""
         logits = advance(self._decoder, self._pool, groups, self._tiers.arena.weights)
         ending = [voice for voice, turn in zip(voices, turns, strict=True) if turn.ends]
         bad = set(unusable(logits))
@@ -204,19 +210,25 @@ class Rounds:
         drawn = draw(logits[good], [ending[row].drawing() for row in good]) if good else []
         for voice, turn in zip(voices, turns, strict=True):
             voice.sequence = turn.over()
-        self._count(voices, groups)
+        lookups = self._count(voices, groups)
         found = {row: ending[row].hear(one) for row, one in zip(good, drawn, strict=True)}
-        return [(voice, found.get(row)) for row, voice in enumerate(ending)]
+        return [(voice, found.get(row)) for row, voice in enumerate(ending)], lookups
 
-    def _count(self, voices: Sequence[Voice], groups: Sequence[Group]) -> None:
+    def _count(self, voices: Sequence[Voice], groups: Sequence[Group]) -> LookupsByDomain:
+        by_domain: dict[str, Lookups] = {}
         for group in groups:
-            if group.found is None:
-                continue
             at = 0
-            for which, count in zip(group.which, group.counts, strict=True):
-                found = group.found.lookups(at, at + count)
-                voices[which].looked_up(found)
-                at += count
+            for which, turn in zip(group.which, group.turns, strict=True):
+                voice, knowledge, end = voices[which], turn.sequence.knowledge, at + turn.count
+                if group.found is not None and knowledge is not None:
+                    found = group.found.lookups(at, end)
+                    voice.looked_up(knowledge, found)
+                    if voice.order.explain:
+                        voice.read(knowledge, turn, group.found.part(at, end))
+                    before = by_domain.get(knowledge.domain)
+                    by_domain[knowledge.domain] = found if before is None else before + found
+                at = end
+        return tuple(by_domain.items())
 
     def _tell(self, voice: Voice, said: Said | None) -> None:
         if said is None:

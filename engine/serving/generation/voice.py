@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
-from engine.knowledge.generation import Sequence
-from engine.knowledge.retrieved import Lookups
+from engine.knowledge.generation import Sequence, Turn
+from engine.knowledge.origins import origins
+from engine.knowledge.retrieve import Knowledge
+from engine.knowledge.retrieved import Lookups, Retrieved
 from engine.serving.generation.continuation import Continuation
 from engine.serving.generation.detokenize import TokenBytes
-from engine.serving.generation.order import Ended, Order, Said, Way
+from engine.serving.generation.order import Ended, Order, Read, Said, Way
 from engine.serving.generation.sampling import Drawing, Drawn
 
 
 class Voice:
     """Grows by `hear`, once a token."""
 
-    __slots__ = ("_begun", "_first", "_lookups", "_text", "order", "sequence", "way")
+    __slots__ = ("_begun", "_first", "_lookups", "_read", "_text", "order", "sequence", "way")
 
     def __init__(self, order: Order, sequence: Sequence, way: Way, tokens: TokenBytes) -> None:
         self.order = order
@@ -26,6 +27,7 @@ class Voice:
         self._begun = time.perf_counter()
         self._first = 0.0
         self._lookups: Lookups | None = None
+        self._read: list[Read] = []
 
     @property
     def tenant(self) -> str:
@@ -46,31 +48,26 @@ class Voice:
     def drawing(self) -> Drawing:
         return Drawing(self.order.settings, self.order.prompt, self._text.said)
 
-    def looked_up(self, found: Lookups) -> None:
+    def looked_up(self, knowledge: Knowledge, found: Lookups) -> None:
         """Where the rows of its latest tokens came from, which its domain counts too."""
-        if self.way.knowledge is not None:
-            self.way.knowledge.traffic.add(found)
-        had = self._lookups
-        self._lookups = (
-            found
-            if had is None
-            else replace(
-                had,
-                hits=had.hits + found.hits,
-                cached=had.cached + found.cached,
-                backed_off=had.backed_off + found.backed_off,
-                computed=had.computed + found.computed,
-            )
-        )
+        knowledge.traffic.add(found)
+        self._lookups = found if self._lookups is None else self._lookups + found
+
+    def read(self, knowledge: Knowledge, turn: Turn, rows: Retrieved) -> None:
+        """The same token by token, for an order that asks to explain."""
+        before = turn.before(knowledge.encoder.boundary)
+        told = origins(turn.ids, rows, knowledge, before=before)
+        self._read += zip(turn.ids, told, strict=True)
 
     def hear(self, drawn: Drawn) -> Said:
         """Take the next token."""
         now = time.perf_counter()
         self._first = self._first or now
         piece = self._text.push(drawn.token)
+        read, self._read = tuple(self._read), []
         if piece.finish is None:
             self.sequence = self.sequence.said(drawn.token)
-            return Said(drawn, piece)
+            return Said(drawn, piece, read=read)
         accepted = self.order.accepted
         ended = Ended(
             self.way,
@@ -79,4 +76,4 @@ class Voice:
             first_token_s=self._first - accepted,
             total_s=now - accepted,
         )
-        return Said(drawn, piece, ended)
+        return Said(drawn, piece, ended, read)

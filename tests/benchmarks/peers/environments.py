@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,16 +38,19 @@ class NotInstalled(Exception):
 
 
 def python_of(peer: Peer, venvs: Path, say: Callable[[str], None]) -> Path:
-    """The interpreter of the peer's environment, which is made first if it is not there.
+    """The interpreter of the peer's environment; as `environment`."""
+    return environment(venvs / peer.folder, (TORCH, *peer.packages, CHECKPOINT), say)
+
+
+def environment(folder: Path, wanted: Sequence[str], say: Callable[[str], None]) -> Path:
+    """The interpreter of the one in `folder`, which is made with those packages if it is not there.
 
     NotInstalled with pip's last words if that fails.
     """
-    folder = venvs / peer.folder
     python = folder / "bin" / "python"
     ready = folder / ".installed"
     if ready.exists():
         return python
-    wanted = [TORCH, *peer.packages, CHECKPOINT]
     say(f"installing {', '.join(wanted)} into {folder}")
     _run([sys.executable, "-m", "venv", str(folder)])
     _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *wanted])

@@ -1,4 +1,4 @@
-"""A peer as a process that is asked batch by batch."""
+"""A peer as a process that is asked again and again, a line of JSON each way."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WORKER = Path(__file__).with_name("worker.py")
 class PeerProcess:
     """Ready when made; NotInstalled if it ends before that. `close` once."""
 
-    def __init__(self, python: Path, order: dict[str, Any]) -> None:
+    def __init__(self, python: Path, order: dict[str, Any], worker: Path = WORKER) -> None:
         threads = str(order["threads"])
         environment = os.environ | {"OMP_NUM_THREADS": threads, "HF_HUB_OFFLINE": "1"}
         environment.pop("PYTHONPATH", None)
         environment.pop("VIRTUAL_ENV", None)
         self._told = tempfile.TemporaryFile("w+")  # noqa: SIM115  it lives as long as the process
         self._process = subprocess.Popen(
-            [str(python), str(WORKER)],
+            [str(python), str(worker)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._told,
@@ -33,7 +33,7 @@ class PeerProcess:
             env=environment,
         )
         try:
-            ready = self._ask(order)
+            ready = self.ask(order)
         except NotInstalled:
             self.close()
             raise
@@ -42,7 +42,7 @@ class PeerProcess:
 
     def seconds(self, rows: Sequence[list[int]]) -> float:
         """What the peer took for a batch of token ids."""
-        answer = self._ask(list(rows))
+        answer = self.ask(list(rows))
         assert answer["answers"] == len(rows)
         return float(answer["seconds"])
 
@@ -51,7 +51,8 @@ class PeerProcess:
         self._process.communicate(timeout=20)
         self._told.close()
 
-    def _ask(self, question: Any) -> dict[str, Any]:
+    def ask(self, question: Any) -> dict[str, Any]:
+        """Its answer; NotInstalled with its last words if it has ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:

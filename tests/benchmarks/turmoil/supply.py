@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from engine.appliance.source import store_adapters
-from engine.config import Paths, Settings
+from engine.config import DEFAULT_SPLIT, Paths
 from engine.model.adapters import AdapterShape, AdapterWeights, random_adapter
 from engine.model.backbone import load_backbone
 from store.blobs import BlobStore
@@ -27,7 +27,7 @@ class Supply:
 
     def __init__(self, paths: Paths, checkpoint: Path | None, seed: int) -> None:
         self._paths = paths
-        self._backbone = load_backbone(checkpoint, split=Settings(paths=paths).split)
+        self._backbone = load_backbone(checkpoint, split=DEFAULT_SPLIT)
         self._generator = torch.Generator().manual_seed(seed)
         self._dice = random.Random(seed)
         self._ready: deque[Known] = deque()

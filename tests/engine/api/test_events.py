@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
+from starlette.types import Message
 
 from engine.api.events import EventStream, frame, job_frames, log_frames, paced
 from engine.errors import NotFound
@@ -53,6 +54,33 @@ def test_an_unknown_job_has_no_stream(engine: Running) -> None:
     with engine.http() as http:
         answer = http.get("/v1/jobs/j9/events")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_what_was_begun_is_closed_though_the_client_went_before_the_first_frame() -> None:
+    closed = False
+
+    async def source() -> AsyncGenerator[str, None]:
+        nonlocal closed
+        try:
+            yield "one"
+            await asyncio.Event().wait()
+        finally:
+            closed = True
+
+    async def frames(begun: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+        async for each in begun:
+            yield each
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        await asyncio.sleep(0)
+
+    begun = source()
+    await anext(begun)
+    await EventStream(frames(begun), source=begun)({"type": "http"}, gone, send)
+    assert closed
 
 
 async def _forever() -> AsyncGenerator[str, None]:

@@ -54,6 +54,18 @@ def test_what_is_refused_has_a_status_streamed_or_not(engine: Running) -> None:
             assert answer.json()["code"] == "queue_full"
 
 
+def test_a_failure_in_mid_stream_has_the_message_that_openais_clients_show(
+    engine: Running,
+) -> None:
+    engine.appliance.fails = {"stream_end": Unavailable("It stops.", remedy="Wait.", code="gone")}
+    body = {"model": "acme/tale", "prompt": "Once", "stream": True}
+    with engine.http() as http:
+        told = http.post("/v1/completions", json=body).text
+    *_, last = [line[6:] for line in told.splitlines() if line.startswith("data: ")]
+    error = json.loads(last)["error"]
+    assert (error["message"], error["code"]) == ("It stops. Wait.", "gone")
+
+
 def test_a_failure_in_mid_stream_is_told_and_raised_by_the_client(engine: Running) -> None:
     engine.appliance.fails = {"stream_end": Unavailable("The engine is stopping.", code="gone")}
     with engine.client() as client:

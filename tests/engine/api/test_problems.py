@@ -28,6 +28,7 @@ JSON = {"Content-Type": "application/json"}
         (errors.Refused("d", remedy="r"), 403, "refused"),
         (errors.QueueFull("d", remedy="r"), 429, "queue_full"),
         (errors.Unavailable("d", remedy="r"), 503, "unavailable"),
+        (errors.NotLoaded("d", remedy="r"), 503, "backbone_loading"),
         (errors.Damaged("d", remedy="r"), 500, "damaged"),
         (errors.NoSpace("d", remedy="r"), 507, "no_space"),
         (errors.Cancelled("d", remedy="r"), 409, "cancelled"),
@@ -53,6 +54,14 @@ def test_every_error_becomes_a_problem_and_comes_back_as_itself(
     assert type(from_problem(status, document)) is type(known)
 
 
+def test_who_waits_for_a_backbone_is_told_when_to_come_again() -> None:
+    answer = response(errors.NotLoaded("d", retry_after=2.5))
+    assert answer.headers["Retry-After"] == "3"
+    again = from_problem(503, json.loads(bytes(answer.body)))
+    assert isinstance(again, errors.NotLoaded)
+    assert again.retry_after == 2.5
+
+
 def test_the_line_of_a_refused_text_is_a_field_of_its_problem() -> None:
     document = json.loads(bytes(response(store.errors.BadText("d", line=7)).body))
     assert document["line"] == 7
@@ -76,7 +85,14 @@ def test_an_error_of_the_appliance_is_answered_as_a_problem(engine: Running) -> 
         "detail": 'There is no vPLM "acme/x".',
         "code": "not_found",
         "remedy": "hmi vplm ls lists them.",
+        "message": 'There is no vPLM "acme/x". hmi vplm ls lists them.',
     }
+
+
+def test_a_quota_says_that_asking_again_is_no_use_and_a_full_queue_does_not() -> None:
+    reached = response(errors.QuotaReached("Acme has all that it may have."))
+    assert (reached.status_code, reached.headers["x-should-retry"]) == (429, "false")
+    assert "x-should-retry" not in response(errors.QueueFull("Full.", retry_after=1)).headers
 
 
 def test_a_full_queue_says_when_to_come_back(engine: Running) -> None:

@@ -72,6 +72,7 @@ ROUTES: list[tuple[str, str, object, int, str]] = [
     ("DELETE", "/v1/jobs/j1", None, 200, "cancel_job"),
     ("POST", "/v1/classify", {"model": "acme/polarity", "input": "good"}, 200, "classify"),
     ("GET", "/v1/models", None, 200, "models"),
+    ("GET", "/v1/models/acme%2Fpolarity", None, 200, "vplm"),
 ]
 
 

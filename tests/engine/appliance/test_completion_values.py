@@ -118,7 +118,20 @@ def test_tokens_are_reported_as_openai_writes_them() -> None:
     assert found.tokens == ["bc", "bytes:\\xc3", "bytes:\\xa9", "a"]
     assert found.token_logprobs == [-0.5, -1.0, -1.5, -2.0]
     assert found.text_offset == [0, 2, 2, 3]
-    assert found.top_logprobs == [{"bc": -0.5, "a": -2.0}, None, None, None]
+    assert found.top_logprobs == [
+        {"bc": -0.5, "a": -2.0},
+        {"bytes:\\xc3": -1.0},
+        {"bytes:\\xa9": -1.5},
+        {"a": -2.0},
+    ]
+
+
+def test_the_drawn_token_is_among_the_likeliest_that_are_reported() -> None:
+    unlikely = Drawn(0, -4.0, ((1, -0.5), (3, -1.0)))
+    found = TokenReport(TOKENS).of([unlikely])
+    assert found.top_logprobs == [{"bc": -0.5, "bytes:\\xa9": -1.0, "a": -4.0}]
+    likely = Drawn(1, -0.5, ((1, -0.5), (3, -1.0)))
+    assert TokenReport(TOKENS).of([likely]).top_logprobs == [{"bc": -0.5, "bytes:\\xa9": -1.0}]
 
 
 @settings(deadline=None)

@@ -197,10 +197,10 @@ def test_a_rebuild_without_room_leaves_the_epoch_before(
     core = core_of(appliance)
     change = core.catalogue.domains.change
 
-    def full(name: str, **changes: Any) -> Any:
+    def full(name: str, backbone: str, **changes: Any) -> Any:
         if "epoch" in changes:
             raise NoSpace("No space is left for the catalogue.")
-        return change(name, **changes)
+        return change(name, backbone, **changes)
 
     with monkeypatch.context() as patch:
         patch.setattr(core.catalogue.domains, "change", full)

@@ -16,7 +16,7 @@ import torch
 
 from engine.appliance import Appliance
 from engine.config import Settings
-from engine.errors import BadInput, HmiError, Unavailable
+from engine.errors import BadInput, HmiError, QueueFull, Unavailable
 from engine.schema import Completion, CompletionRequest, VplmBulkCreate, VplmCreate
 from engine.serving.generation.order import Way
 from tests.engine.appliance.small import classify, core_of, make_tenant, make_vplm, opened, until
@@ -42,11 +42,11 @@ def complete(appliance: Appliance, **asked: Any) -> Completion:
 
 
 def check_nothing_lives(appliance: Appliance) -> None:
-    stack = core_of(appliance).generators
-    assert stack is not None
-    use = stack.generator.use()
+    generators = core_of(appliance).generators
+    assert generators is not None
+    use = generators.generator.use()
     assert (use.waiting, use.waiting_tokens) == (0, 0)
-    assert stack.tiers.use()["host"].held == 0
+    assert generators.stack.tiers.use()["host"].held == 0
 
 
 def test_a_generator_goes_on_and_says_what_that_took(both: Appliance) -> None:
@@ -69,21 +69,23 @@ def test_a_generator_goes_on_and_says_what_that_took(both: Appliance) -> None:
 def test_greedy_is_transformers_greedy_with_an_adapter_that_changes_nothing(
     both: Appliance, decoder_checkpoint: Path
 ) -> None:
-    stack = core_of(both).generators
-    assert stack is not None
+    generators = core_of(both).generators
+    assert generators is not None
     transformers: Any = importlib.import_module("transformers")
     model = transformers.GPT2LMHeadModel.from_pretrained(decoder_checkpoint).eval()
-    [ids] = stack.decoder.tokenize([PROMPT])
+    [ids] = generators.decoder.tokenize([PROMPT])
     answer = complete(both, temperature=0, max_tokens=10, logprobs=0, ignore_eos=True)
     # The vPLM's own adapter is at work; the arena's copy of it is made to change nothing.
     adapter = both.vplm("acme/tale").adapter
-    slot = next(at for at, use in stack.tiers.slots(1, 9).items() if use.adapter == adapter)
-    stack.tiers.arena.weights.up[:, slot] = 0
+    slot = next(
+        at for at, use in generators.stack.tiers.slots(1, 9).items() if use.adapter == adapter
+    )
+    generators.stack.tiers.arena.weights.up[:, slot] = 0
     plain = complete(both, temperature=0, max_tokens=10, ignore_eos=True)
     wanted = model.generate(
         torch.tensor([ids]), max_new_tokens=10, min_new_tokens=10, do_sample=False, pad_token_id=0
     )[0, len(ids) :]
-    assert plain.choices[0].text == stack.generator.tokens.text(wanted.tolist())
+    assert plain.choices[0].text == generators.generator.tokens.text(wanted.tolist())
     report = answer.choices[0].logprobs
     assert report is not None
     assert len(report.tokens) == len(report.token_logprobs) == 10
@@ -163,6 +165,46 @@ def test_an_engine_that_generates_is_not_idle(both: Appliance) -> None:
     go_on.set()
     until(lambda: ear.over and not core.busy(), "the end of the text")
     assert core.idle()
+
+
+def test_what_finds_no_room_waits_and_beyond_that_is_told_when_to_come_again(
+    settings: Settings, decoder_checkpoint: Path
+) -> None:
+    # 16 pages: one text of 44 tokens in 4 layers takes 12. Three of them may wait.
+    choice = replace(settings, generator=decoder_checkpoint, kv_cache=1 << 16, queue_tokens=140)
+    go_on = threading.Event()
+
+    def when_told() -> Way:
+        assert go_on.wait(10.0)
+        return Way(None)
+
+    async def asked(appliance: Appliance) -> list[Completion | BaseException]:
+        request = CompletionRequest(
+            model="acme/tale", prompt=[1] * 20, max_tokens=24, ignore_eos=True, mode="exact"
+        )
+        tasks = [asyncio.ensure_future(appliance.complete(request)) for _ in range(4)]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 1, "one is refused while the first is held up"
+        go_on.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    with opened(choice) as engine:
+        make_tenant(engine)
+        engine.create_vplm(VplmCreate(tenant="acme", name="tale", kind="generator", rank=4))
+        stack = core_of(engine).generators
+        assert stack is not None
+        held, ear = order_of(stack.decoder, [1, 2], 2, way=when_told)
+        stack.generator.offer([held])
+        found = asyncio.run(asked(engine))
+        check_nothing_lives(engine)
+    refused = [one for one in found if isinstance(one, QueueFull)]
+    whole = [one for one in found if isinstance(one, Completion)]
+    assert ear.finish == "length"
+    assert (len(refused), len(whole)) == (1, 3)
+    assert refused[0].retry_after > 0
+    # Whoever waited got all that was asked for.
+    assert {one.usage.completion_tokens for one in whole} == {24}
+    assert {one.choices[0].finish_reason for one in whole} == {"length"}
 
 
 def test_each_is_refused_the_others_question_with_the_right_route(both: Appliance) -> None:

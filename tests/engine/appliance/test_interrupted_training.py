@@ -42,7 +42,7 @@ def test_a_cancelled_training_leaves_a_checkpoint_and_the_epoch_before_and_goes_
     assert furnished.domain("reviews").state == "rebuilding"
     furnished.cancel_job(job)
     assert ended(furnished, job).state == "cancelled"
-    assert checkpoints(settings) == kept("reviews")
+    assert checkpoints(settings) == kept(furnished, "reviews")
     found = furnished.domain("reviews")
     assert (found.epoch, found.state, found.encoder) == (1, "ready", "inherited")
     assert answers(furnished) == before
@@ -58,12 +58,13 @@ def test_an_engine_that_stops_leaves_a_checkpoint(
 ) -> None:
     job = furnished.rebuild_domain("general", RebuildRequest(train_minutes=10)).id
     assert mid_training.wait(20)
+    left = kept(furnished, "general")
     furnished.close()
-    assert checkpoints(settings) == kept("general")
+    assert checkpoints(settings) == left
     with opened(settings) as again:
         assert again.job(job).state == "cancelled"
         assert states(again) == {"general": "empty", "reviews": "ready", "films": "ready"}
-        assert checkpoints(settings) == kept("general")
+        assert checkpoints(settings) == left
 
 
 def test_what_was_trained_is_not_lost_when_its_table_cannot_be_built(
@@ -80,7 +81,7 @@ def test_what_was_trained_is_not_lost_when_its_table_cannot_be_built(
     assert (first.state, str(first.error)[:8]) == ("failed", "No space")
     assert furnished.domain("reviews").encoder == "inherited"
     assert encoders(settings) == []
-    assert checkpoints(settings) == kept("reviews")
+    assert checkpoints(settings) == kept(furnished, "reviews")
 
     def never(*_: object) -> None:
         raise AssertionError("it was trained already")
@@ -101,7 +102,7 @@ def test_a_removed_domain_takes_its_encoder_and_its_checkpoint_with_it(
     assert mid_training.wait(20)
     furnished.cancel_job(job)
     ended(furnished, job)
-    assert checkpoints(settings) == kept("reviews")
+    assert checkpoints(settings) == kept(furnished, "reviews")
     furnished.remove_domain("reviews")
     assert checkpoints(settings) == []
     core = core_of(furnished)
@@ -125,7 +126,7 @@ def test_checkpoints_are_written_meanwhile(
     monkeypatch.setattr(encoder_training, "DistilPlan", lambda **kw: DistilPlan(**kw | by_steps))
     assert train(furnished, name).state == "succeeded"
     assert len(saved) > 2
-    assert set(saved) == {settings.paths.training / f"{name}.safetensors"}
+    assert set(saved) == {settings.paths.training / kept(furnished, name)[0]}
 
 
 def test_an_epoch_that_is_in_the_catalogue_is_never_taken_back(

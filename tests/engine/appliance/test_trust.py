@@ -123,7 +123,7 @@ def test_a_home_that_was_served_has_no_fault_while_it_is_served_and_after(home: 
         "tables/*/*/rows.npy",
         "tables/*/*/keys.npy",
         "tables/*/*/manifest.json",
-        "tables/*/traffic.npz",
+        "tables/*/traffic-*.npz",
         "corpora/*.txt",
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from engine.appliance import Appliance
+from engine.appliance.asking import ask_stack
 from engine.appliance.publishing import Publication, publish
 from engine.appliance.source import store_adapters
 from engine.config import Settings
@@ -145,7 +146,7 @@ async def test_a_request_that_waits_is_answered_by_the_version_that_took_it(
     # As one that was accepted just before the rollback and is served after it.
     readings = read_texts(core.backbone, ["a good film"])
     ticket = Ticket(1, core.tiers.tier(model.adapter))
-    [outcome] = await appliance._ask(model, "plot", readings, ticket, False)
+    [outcome] = await ask_stack(core.stack, model, "plot", readings, ticket, explain=False)
     assert outcome.values == pytest.approx(before.data[0].probs, abs=0.03)
     assert core.models.take("acme/a").version == 3
 

@@ -11,10 +11,12 @@ import pytest
 from safetensors import safe_open
 
 from engine.appliance import Appliance
+from engine.appliance.encoder_training import checkpoint_of
 from engine.config import Settings
 from engine.knowledge.distil import Distillation
 from engine.schema import Job, RebuildRequest
 from tests.engine.appliance.small import (
+    core_of,
     ended,
     make_domain,
     make_vplm,
@@ -55,9 +57,11 @@ def checkpoints(settings: Settings) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
-def kept(domain: str) -> list[str]:
+def kept(appliance: Appliance, domain: str) -> list[str]:
     """The files of a checkpoint: itself, and its checksum."""
-    return [f"{domain}.safetensors", f"{domain}.safetensors.sum"]
+    core = core_of(appliance)
+    name = checkpoint_of(core, domain, core.stack.sha256).name
+    return [name, f"{name}.sum"]
 
 
 def encoders(settings: Settings) -> list[str]:

@@ -61,8 +61,13 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
     ),
     (lambda c: c.remove_tenant("acme"), ("remove_tenant", ("acme",)), None),
     (lambda c: c.rotate_key("acme").api_key, ("rotate_key", ("acme",)), "k"),
-    (lambda c: c.domains().data, ("domains", ()), [scripted.DOMAIN]),
-    (lambda c: c.domain("reviews"), ("domain", ("reviews",)), scripted.DOMAIN),
+    (lambda c: c.domains().data, ("domains", ("classifier",)), [scripted.DOMAIN]),
+    (
+        lambda c: c.domains("generator").data,
+        ("domains", ("generator",)),
+        [scripted.DOMAIN],
+    ),
+    (lambda c: c.domain("reviews"), ("domain", ("reviews", "classifier")), scripted.DOMAIN),
     (
         lambda c: (
             c.rebuild_domain(
@@ -98,8 +103,12 @@ CALLS: list[tuple[Callable[[Any], Any], tuple[str, tuple[Any, ...]], Any]] = [
         ("rebuild_cost", ("reviews", RebuildRequest(alpha=0.25))),
         scripted.COST,
     ),
-    (lambda c: c.epochs("reviews").data, ("epochs", ("reviews",)), [scripted.EPOCH]),
-    (lambda c: c.ngrams("reviews", "b", 9).total, ("ngrams", ("reviews", "b", 9)), 1),
+    (lambda c: c.epochs("reviews").data, ("epochs", ("reviews", "classifier")), [scripted.EPOCH]),
+    (
+        lambda c: c.ngrams("reviews", "b", 9, "generator").total,
+        ("ngrams", ("reviews", "b", 9, "generator")),
+        1,
+    ),
     (lambda c: c.remove_domain("reviews"), ("remove_domain", ("reviews",)), None),
     (
         lambda c: c.vplms("po", "acme", 5, "7", "name").next_cursor,

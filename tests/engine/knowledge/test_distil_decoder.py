@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from engine.knowledge.distil import Distillation, DistilPlan, DistilProgress
+from engine.errors import BadInput
+from engine.knowledge.distil import (
+    HELD_OUT_EVERY,
+    SHORTEST_WINDOW,
+    Distillation,
+    DistilPlan,
+    DistilProgress,
+)
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.perplexity import next_token_loss, perplexity_of
 from engine.model.decoder import Decoder
@@ -50,6 +58,35 @@ def test_the_decoder_stays_as_it_was(
     assert torch.equal(decoder.embeddings.word, fresh.embeddings.word)
     assert torch.equal(decoder.head, fresh.head)
     assert torch.equal(decoder.norm, fresh.norm)
+
+
+def test_every_position_that_a_text_may_use_is_learnt(decoder: Decoder) -> None:
+    assert DistilPlan(lr=1e-3).suited_to(decoder).window == decoder.max_tokens
+    assert DistilPlan(lr=1e-3).suited_to(decoder).lr == 1e-3
+
+
+def test_a_short_running_text_is_cut_shorter_so_that_some_can_be_held_out(decoder: Decoder) -> None:
+    plan = DistilPlan(minutes=9).suited_to(decoder)
+    rows = Distillation(Hplm.untrained(decoder), decoder, LINES * 80, plan)._rows
+    assert len(rows) > HELD_OUT_EVERY
+    assert SHORTEST_WINDOW <= max(map(len, rows)) < decoder.max_tokens
+    with pytest.raises(BadInput, match="passages"):
+        Distillation(Hplm.untrained(decoder), decoder, LINES * 8, plan)
+
+
+def test_a_passage_that_was_changed_foretells_nothing(decoder: Decoder) -> None:
+    run = Distillation(Hplm.untrained(decoder), decoder, LINES * 80, DistilPlan(window=24))
+    rng = np.random.default_rng(0)
+    changed = {0: [5, 6, 7, 8, 9]}
+
+    def loss(batch: list[int], instead: dict[int, list[int]]) -> torch.Tensor | None:
+        return run._learnt(batch, 0.0, rng, instead, low=False).next_token
+
+    assert loss([0], changed) is None
+    alone, beside = loss([1], {}), loss([0, 1], changed)
+    assert alone is not None
+    assert beside is not None
+    assert torch.allclose(alone, beside, atol=1e-5)
 
 
 def test_the_loss_is_each_token_s_but_the_first_of_its_text(decoder: Decoder) -> None:

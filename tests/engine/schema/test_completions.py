@@ -124,6 +124,13 @@ def test_a_request_as_the_official_client_writes_it_is_understood() -> None:
     assert request.stream_options.include_usage
 
 
+def test_what_is_null_is_as_if_it_had_been_left_out() -> None:
+    optional = set(CompletionRequest.model_fields) - {"model", "prompt"}
+    assert asked(**dict.fromkeys(optional)) == asked()
+    assert "prompt: field required" in refused(prompt=None)
+    assert "there is no such field" in refused(temprature=0.0)
+
+
 @pytest.mark.parametrize(("stop", "stops"), [(None, ()), ("a", ("a",)), (["a", "b"], ("a", "b"))])
 def test_stops_are_a_row_of_texts(stop: Any, stops: tuple[str, ...]) -> None:
     assert asked(stop=stop).stops == stops

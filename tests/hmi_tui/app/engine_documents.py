@@ -13,6 +13,7 @@ from engine.schema import (
     DeviceStatus,
     Domain,
     EngineStatus,
+    GeneratorStatus,
     HostStatus,
     Job,
     Point,
@@ -148,6 +149,32 @@ def tenant(name: str, **more: Any) -> Tenant:
         "created_at": NOW - 7200,
     }
     return Tenant.model_validate(values | more)
+
+
+def a_decoder(domains: list[Domain]) -> GeneratorStatus:
+    """Idle, with what the tree knows for it."""
+    return GeneratorStatus(
+        backbone=BackboneStatus(
+            name="small",
+            sha256="ab",
+            layers=6,
+            split=4,
+            hidden=8,
+            max_tokens=9,
+            dtype="float32",
+            parameters=7,
+            bytes=1 << 20,
+        ),
+        fallback=None,
+        waiting=0,
+        waiting_tokens=0,
+        living=0,
+        cache_used_bytes=0,
+        cache_bytes=4 << 20,
+        tokens_per_s=0.0,
+        adapters=0,
+        domains=domains,
+    )
 
 
 def a_status(tick: int, *, vplms: int, engine: dict[str, Any], **more: Any) -> Status:

@@ -114,11 +114,45 @@ async def test_a_rebuild_shows_its_progress_and_its_end(
         await fill(pilot, budget_bytes="64M")
         await pilot.press("enter")
         await sees(pilot, "↻ rebuilding", "rebuild news", "43 %")
-        assert engine.called("rebuild_domain") == [("news", RebuildRequest(budget_bytes=64 << 20))]
+        wanted = RebuildRequest(budget_bytes=64 << 20, kind="classifier")
+        assert engine.called("rebuild_domain") == [("news", wanted)]
         engine.end_job("r1", "succeeded")
         await sees(pilot, "Rebuild of news is done.")
         line = pilot.app.screen.query_one(ProgressLine)
         await until(pilot, lambda: not line.has_class("-on"))
+
+
+async def test_the_tables_of_generators_are_shown_and_rebuilt_in_place_of_the_classifiers(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    engine.generator_rows = [
+        one.model_copy(update={"kind": "generator", "entries": 777 + n, "epoch": 9})
+        for n, one in enumerate(engine.domain_rows)
+    ]
+    async with open_app(paths, engine, "domains").run_test(notifications=True) as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("g")
+        await sees(pilot, "Domains, for generators", "777", "778")
+        await pilot.press("down", "v")
+        await sees(pilot, "Epochs of news")
+        await pilot.press("escape", "r")
+        await sees(pilot, "Rebuild news")
+        await pilot.press("enter")
+        await sees(pilot, "Rebuilding news for generators.")
+        assert engine.called("rebuild_domain") == [("news", RebuildRequest(kind="generator"))]
+        assert engine.called("epochs") == [("news", "generator")]
+        assert ("news", "generator") in engine.called("ngrams")
+        await pilot.press("g")
+        await until(pilot, lambda: "777" not in text_of(pilot))
+
+
+async def test_where_nothing_generates_there_are_no_tables_of_generators(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "domains").run_test(notifications=True) as pilot:
+        await sees(pilot, "● ready")
+        await pilot.press("g")
+        await sees(pilot, "This engine has no generators' backbone.")
 
 
 async def test_a_share_beyond_one_is_refused(paths: Paths, engine: ScriptedEngine) -> None:

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
+
+from hmi_tui import paging
 from hmi_tui.paging import KEPT_PAGES, PAGE, Page, Pages, Query, fixed
 
 
@@ -55,3 +60,19 @@ async def test_a_row_is_found_among_those_read() -> None:
     await pages.read(0, 250)
     assert pages.find(lambda row: row == 230) == 230
     assert pages.find(lambda row: row == 499) is None
+
+
+async def test_rows_are_as_old_as_the_page_in_view_that_was_read_longest_ago(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(paging, "time", SimpleNamespace(monotonic=lambda: now))
+    _, pages = counting(500)
+    assert pages.age(0, 40) == 0.0
+    await pages.read(0, 40)
+    now = 130.0
+    await pages.read(PAGE, PAGE + 40)
+    assert (pages.age(0, 40), pages.age(PAGE, PAGE + 40)) == (30.0, 0.0)
+    assert pages.age(PAGE - 10, PAGE + 30) == 30.0
+    await pages.read(0, 40, again=True)
+    assert pages.age(PAGE - 10, PAGE + 30) == 0.0

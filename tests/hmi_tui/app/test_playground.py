@@ -163,6 +163,9 @@ async def test_a_generators_text_comes_in_both_modes_with_what_it_took(
         [(own,), (other,)] = engine.called("complete_stream")
         assert [own.prompt, own.mode, other.mode] == ["Once", "plot", "exact"]
         assert own.seed == other.seed is not None
+        # The tokens are marked with where their rows came from, in plot mode alone.
+        assert (own.explain, other.explain) == (True, False)
+        await sees(pilot, "witty¹", "film¹", "a²", "about⁻²", "mem=", "##es~", "¹ reviews 2")
 
 
 async def test_a_text_shows_while_it_grows_and_another_question_ends_it(
@@ -179,6 +182,9 @@ async def test_a_text_shows_while_it_grows_and_another_question_ends_it(
         engine.fallback = "There is no n-gram encoder."
         await pilot.press("enter")
         await sees(pilot, "a king.", "Exact instead of plot: There is no n-gram encoder.")
+        # Below either text, and in place of the tokens, of which nothing is left.
+        assert text_of(pilot).count("There is no n-gram encoder.") == 3
+        assert "witty" not in text_of(pilot)
         assert engine.texts_ended == 3
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.client import Paths
-from engine.schema import DeviceStatus, Problem
+from engine.schema import DeviceStatus, LoadedBackbone, Problem
 from hmi_tui.modes import MODE_TITLES
 from hmi_tui.themes import THEMES
 from tests.hmi_tui.app.screens import (
@@ -182,3 +182,14 @@ async def test_only_the_visible_mode_reads_its_lists(paths: Paths, engine: Scrip
         read, ticks = engine.pages, engine.statuses
         await until(pilot, lambda: engine.statuses > ticks + 5)
         assert engine.pages == read
+
+
+async def test_the_overview_names_the_backbones_beside_the_engines_own(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    own = LoadedBackbone(id="small:1", sha256="ab", own=True, vplms=9, waiting=0, by_owner={})
+    more = {"id": "wide:1", "own": False, "vplms": 2, "waiting": 3, "fallback": "No encoder."}
+    engine.loaded = [own, own.model_copy(update=more)]
+    async with open_app(paths, engine, "overview").run_test(size=WIDE) as pilot:
+        await sees(pilot, "beside it wide:1: 2 vPLMs, exact mode, 3 wait")
+        assert "small:1" not in text_of(pilot)

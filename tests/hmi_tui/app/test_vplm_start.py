@@ -60,6 +60,19 @@ async def test_a_new_one_starts_from_an_earlier_version_of_another_by_its_short_
     assert asked(engine).from_vplm == "acme/polarity:2"
 
 
+async def test_a_new_one_rests_on_the_backbone_that_was_chosen(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "tenants").run_test() as pilot:
+        await sees(pilot, "acme/model-00001")
+        await pilot.press("tab", "n")
+        await fill(pilot, name="aaa", labels="no, yes")
+        choose(pilot, backbone="small:1")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: engine.called("create_vplm"))
+    assert asked(engine).backbone == "small:1"
+
+
 async def test_a_vplm_is_made_of_the_version_under_the_cursor(
     paths: Paths, engine: ScriptedEngine
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import Result
 from pydantic import BaseModel
 
@@ -188,6 +189,41 @@ def test_ngrams_tell_where_their_rows_come_from(engine: FakeEngine, run: Run) ->
     engine.on("GET", "/v1/domains/reviews/ngrams", {"data": [entry], "total": 1})
     assert "general" in run("domain", "ngrams", "reviews", "--filter", "film").stdout
     assert engine.asked[-1].query["q"] == "film"
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (["ls"], "/v1/domains"),
+        (["show", "reviews"], "/v1/domains/reviews"),
+        (["epochs", "reviews"], "/v1/domains/reviews/epochs"),
+        (["ngrams", "reviews"], "/v1/domains/reviews/ngrams"),
+    ],
+)
+def test_what_is_known_for_generators_is_asked_for_by_kind(
+    engine: FakeEngine, run: Run, command: list[str], path: str
+) -> None:
+    engine.on("GET", path, {"data": [], "total": 0})
+    engine.on("GET", "/v1/domains/reviews", a_domain("reviews", "general", kind="generator"))
+    run("domain", *command, "--kind", "generator")
+    assert engine.asked[-1].path == path
+    assert engine.asked[-1].query["kind"] == "generator"
+    run("domain", *command, "--kind", "decoder", code=2)
+
+
+def test_a_rebuild_says_for_whom_and_shows_the_table_of_that_kind(
+    engine: FakeEngine, run: Run
+) -> None:
+    _creates(engine)
+    job: dict[str, Any] = {"type": "rebuild", "subject": "reviews", "accuracy": [], "loss": []}
+    engine.on("POST", "/v1/domains/reviews/rebuild", {"id": "j1", "kind": "generator"})
+    engine.on("GET", "/v1/jobs/j1/events", [a_job(**job)])
+    run("domain", "rebuild", "reviews")
+    # Left to the engine, which says whom it chose.
+    assert engine.calls("POST", "/v1/domains/reviews/rebuild")[0].json["kind"] is None
+    assert engine.asked[-1].query == {"kind": "generator"}
+    run("domain", "rebuild", "reviews", "--kind", "classifier", "--no-wait")
+    assert engine.asked[-1].json["kind"] == "classifier"
 
 
 def test_a_budget_that_is_no_size_is_a_usage_error(run: Run) -> None:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from engine.schema import BackboneStatus, DeviceProcess, DeviceStatus, GeneratorStatus
+from engine.schema import (
+    BackboneStatus,
+    DeviceProcess,
+    DeviceStatus,
+    GeneratorStatus,
+    LoadedBackbone,
+)
 from tests.hmi_tui.cli.documents import a_status
 from tests.hmi_tui.cli.fake_engine import FakeEngine
 
@@ -81,6 +87,18 @@ def test_status_tells_what_generates_and_how(engine: FakeEngine, run: Run) -> No
     tabled = found.model_copy(update={"fallback": None})
     engine.on("GET", "/v1/status", a_status(7).model_copy(update={"generators": tabled}))
     assert "small, 6 layers, the lower 4 from tables" in run("status").stdout
+
+
+def test_status_names_the_backbones_beside_the_engines_own(engine: FakeEngine, run: Run) -> None:
+    own = LoadedBackbone(
+        id="small:1", sha256="ab", own=True, vplms=9, waiting=0, by_owner={"backbone": 1 << 20}
+    )
+    more = {"id": "wide:1", "own": False, "vplms": 2, "waiting": 3, "fallback": "No encoder."}
+    found = [own, own.model_copy(update=more)]
+    engine.on("GET", "/v1/status", a_status(7).model_copy(update={"backbones": found}))
+    told = run("status").stdout
+    assert "wide:1, 2 vPLMs, exact mode, 3 texts wait, 1.0 MiB" in told
+    assert "small:1" not in told
 
 
 def test_status_as_json_is_the_engines_document(engine: FakeEngine, run: Run) -> None:

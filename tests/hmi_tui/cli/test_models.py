@@ -26,6 +26,26 @@ def test_creating_one_prints_its_id(engine: FakeEngine, run: Run) -> None:
     assert engine.asked[-1].json["places"] == ["feed_forward"]
 
 
+def test_a_vplm_is_made_of_a_backbone_and_shows_it_and_its_places(
+    engine: FakeEngine, run: Run
+) -> None:
+    made = a_vplm(backbone="wide:1", backbone_sha256="ab" * 32, places=["feed_forward"])
+    engine.on("POST", "/v1/vplms", made)
+    run("vplm", "create", "acme/polarity", "--labels", "no,yes", "--backbone", "wide")
+    assert engine.asked[-1].json["backbone"] == "wide"
+    engine.on("GET", "/v1/vplms/acme/polarity", made)
+    told = run("vplm", "show", "acme/polarity").stdout
+    assert f"wide:1 ({'ab' * 6})" in told
+    assert "feed_forward" in told
+    engine.on("GET", "/v1/vplms", page(made))
+    assert "wide:1" in run("vplm", "ls").stdout
+    gone = a_vplm(backbone="ab" * 6, backbone_sha256="ab" * 32, dedicated_bytes=0)
+    engine.on("GET", "/v1/vplms/acme/polarity", gone)
+    told = run("vplm", "show", "acme/polarity").stdout
+    assert f"{'ab' * 6}, which is not here" in told
+    assert "a private copy" not in told
+
+
 def test_a_count_creates_many_at_once(engine: FakeEngine, run: Run) -> None:
     engine.on("POST", "/v1/vplms:bulk", {"created": ["acme/p-00001", "acme/p-00002"]})
     result = run("vplm", "create", "acme/p", "--labels", "a,b", "--count", "2")

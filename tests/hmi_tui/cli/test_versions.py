@@ -106,5 +106,12 @@ def test_backbones_are_listed_shown_imported_and_removed(engine: FakeEngine, run
     assert made.stdout == "small:1\n"
     assert "hmi serve --backbone small:1 --split 2" in made.stderr
     assert engine.asked[-1].json["path"].startswith("/")
+    loaded = {"state": "loaded", "memory_bytes": 3 << 20}
+    engine.on("GET", "/v1/backbones", {"data": [{**scripted.BACKBONE.model_dump(), **loaded}]})
+    assert "loaded" in (told := run("backbone", "ls").stdout)
+    assert "3.0 MiB" in told
+    engine.on("GET", "/v1/backbones/small", scripted.BACKBONE.model_copy(update=loaded))
+    shown = run("backbone", "show", "small").stdout
+    assert "loaded, beside the engine's own, 3.0 MiB of memory" in shown
     engine.on("DELETE", "/v1/backbones/small:1", None)
     run("backbone", "rm", "small:1")

@@ -14,6 +14,7 @@ from engine.schema import (
     Domain,
     DomainTree,
     JobAccepted,
+    Kind,
     Quota,
     RebuildRequest,
     Tenant,
@@ -61,6 +62,11 @@ class Remembering:
 
     def domains(self) -> DomainTree:
         return DomainTree(data=list(self.known_domains.values()))
+
+    def domain(self, name: str, kind: Kind) -> Domain:
+        built = self.rebuilds.get(name)
+        there = built is not None and built.kind == kind
+        return self.known_domains[name].model_copy(update={"epoch": int(there), "kind": kind})
 
     def create_domain(self, name: str, parent: str) -> Domain:
         assert parent in self.known_domains
@@ -124,6 +130,8 @@ class Remembering:
             domain=request.domain or "general",
             mode=request.mode or "plot",
             rank=request.rank,
+            places=request.places,
+            backbone=f"{request.backbone or 'own'}:1",
         )
 
     def _change_domain(self, name: str, **changes: Any) -> None:

@@ -149,6 +149,17 @@ def test_another_text_is_uploaded_and_its_table_built(engine: Remembering, folde
     assert apply(engine, folder, WHOLE) == ["put_corpus reviews", "rebuild_domain reviews"]
 
 
+def test_a_table_for_generators_is_built_whatever_classifiers_have_and_once(
+    engine: Remembering, folder: Path
+) -> None:
+    text = '[domains.reviews]\ncorpus = "a.txt"\n'
+    assert apply(engine, folder, text)[-1] == "rebuild_domain reviews"
+    text += 'rebuild = { kind = "generator" }\n'
+    assert apply(engine, folder, text) == ["rebuild_domain reviews"]
+    assert engine.rebuilds["reviews"].kind == "generator"
+    assert apply(engine, folder, text) == []
+
+
 def test_a_table_is_built_only_if_it_is_wanted(engine: Remembering, folder: Path) -> None:
     text = '[domains.reviews]\ncorpus = "a.txt"\nrebuild = false\n'
     assert apply(engine, folder, text) == ["create_domain reviews", "put_corpus reviews"]
@@ -207,7 +218,12 @@ def test_what_is_wrong_is_told_by_file_and_key(
 
 @pytest.mark.parametrize(
     ("change", "key"),
-    [(('"negative", "positive"', '"no", "yes"'), "labels"), (("pin = true", "rank = 8"), "rank")],
+    [
+        (('"negative", "positive"', '"no", "yes"'), "labels"),
+        (("pin = true", "rank = 8"), "rank"),
+        (("pin = true", 'places = ["attention"]'), "places"),
+        (("pin = true", 'backbone = "small:2"'), "backbone"),
+    ],
 )
 def test_what_can_never_become_so_is_refused_before_anything_is_done(
     engine: Remembering, folder: Path, change: tuple[str, str], key: str
@@ -216,6 +232,20 @@ def test_what_can_never_become_so_is_refused_before_anything_is_done(
     with pytest.raises(BadInput, match=rf'vplms\."acme/polarity"\.{key}') as error:
         apply(engine, folder, WHOLE.replace(*change))
     assert "hmi vplm rm acme/polarity" in error.value.remedy
+
+
+def test_a_vplm_rests_on_what_the_file_says_and_both_places_are_the_usual(
+    engine: Remembering, folder: Path
+) -> None:
+    text = (
+        '[tenants.acme]\n[vplms."acme/a"]\nlabels = ["a", "b"]\nbackbone = "small"\n'
+        'places = ["feed_forward", "attention"]\n'
+    )
+    assert signs(engine, folder, text)[1] == "+ vplm acme/a  a, b; on small"
+    apply(engine, folder, text)
+    assert engine.known_vplms["acme/a"].backbone == "small:1"
+    # Applied again nothing changes, for whichever version that was is not said.
+    assert signs(engine, folder, text)[1] == "= vplm acme/a"
 
 
 def test_a_vplm_may_start_from_another(engine: Remembering, folder: Path) -> None:

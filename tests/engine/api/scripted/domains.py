@@ -14,6 +14,7 @@ from engine.schema import (
     DomainTree,
     DomainUpdate,
     JobAccepted,
+    Kind,
     NgramEntry,
     NgramPage,
     RebuildCost,
@@ -69,12 +70,12 @@ EPOCH = DomainEpoch(
 
 
 class DomainAnswers(Transfers):
-    def domains(self) -> DomainTree:
-        self._do("domains")
+    def domains(self, kind: Kind) -> DomainTree:
+        self._do("domains", kind)
         return DomainTree(data=[DOMAIN])
 
-    def domain(self, name: str) -> Domain:
-        self._do("domain", name)
+    def domain(self, name: str, kind: Kind) -> Domain:
+        self._do("domain", name, kind)
         return DOMAIN
 
     def create_domain(self, request: DomainCreate) -> Domain:
@@ -102,17 +103,17 @@ class DomainAnswers(Transfers):
         self._do("rebuild_cost", name, request)
         return COST
 
-    def epochs(self, name: str) -> DomainEpochs:
-        self._do("epochs", name)
+    def epochs(self, name: str, kind: Kind) -> DomainEpochs:
+        self._do("epochs", name, kind)
         return DomainEpochs(data=[EPOCH])
 
-    def ngrams(self, name: str, q: str, limit: int) -> NgramPage:
-        self._do("ngrams", name, q, limit)
+    def ngrams(self, name: str, q: str, limit: int, kind: Kind) -> NgramPage:
+        self._do("ngrams", name, q, limit, kind)
         entry = NgramEntry(text="a b c", ids=[1, 2, 3], count=2, hits=1, source="general")
         return NgramPage(data=[entry], total=1)
 
-    def encoder_file(self, name: str) -> Path:
-        self._do("encoder_file", name)
+    def encoder_file(self, name: str, kind: Kind) -> Path:
+        self._do("encoder_file", name, kind)
         return self.file
 
     def remove_domain(self, name: str) -> None:

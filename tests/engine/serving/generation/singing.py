@@ -19,7 +19,7 @@ from engine.model.kv_pool import KvPool
 from engine.serving.generation.continuation import Ending
 from engine.serving.generation.detokenize import TokenBytes
 from engine.serving.generation.lobby import Lobby
-from engine.serving.generation.order import Ended, Order, Said, Way
+from engine.serving.generation.order import Ended, Order, Read, Said, Way
 from engine.serving.generation.rounds import RoundRecord, Rounds
 from engine.serving.generation.settings import SamplingSettings
 
@@ -35,11 +35,13 @@ class Ear:
     finish: str | None = None
     ended: Ended | None = None
     error: Exception | None = None
+    read: list[Read] = field(default_factory=list)
 
     def said(self, order: Order, said: Said) -> None:
         assert not self.over, "told after the end"
         self.text += said.piece.text
         self.tokens.append(said.drawn.token)
+        self.read += said.read
         self.finish, self.ended = said.piece.finish, said.ended
         assert (self.finish is None) == (self.ended is None)
 
@@ -91,6 +93,7 @@ def order_of(
     stops: tuple[str, ...] = (),
     end: int | None = None,
     sampling: SamplingSettings | None = None,
+    explain: bool = False,
 ) -> tuple[Order, Ear]:
     ear = Ear()
     order = Order(
@@ -101,6 +104,7 @@ def order_of(
         ear,
         (lambda: way) if isinstance(way, Way) else way,
         adapter,
+        explain,
     )
     return order, ear
 

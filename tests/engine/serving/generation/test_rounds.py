@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +325,27 @@ def test_in_plot_mode_the_domain_counts_what_was_looked_up(
     assert alone(choir, order, ear).ended is not None
     assert ear.ended is not None
     assert ear.ended.lookups is None
+
+
+def test_who_asks_is_told_of_each_token_that_was_looked_up_whatever_the_rounds(
+    decoder: Decoder, decoder_hplm: Hplm
+) -> None:
+    prompt = [5, 6, 7, 8, 9, 4, 3]
+    # The prompt runs in chunks, beside another text of another domain.
+    choir = Choir(decoder, budget=3)
+    order, ear = order_of(decoder, prompt, 5, way=Way(knowledge_of(decoder_hplm)), explain=True)
+    beside, other = order_of(decoder, [1, 2], 9, way=Way(knowledge_of(decoder_hplm, "mail")))
+    choir.offer(order)
+    choir.offer(beside)
+    choir.sing_until(lambda: ear.over and other.over)
+    assert [token for token, _ in ear.read] == [*prompt, *ear.tokens[:-1]]
+    assert {origin.source for _, origin in ear.read} <= {"computed", "cached"}
+    assert other.read == []
+    told: Counter[str] = Counter()
+    for record in choir.records:
+        for domain, found in record.lookups:
+            told[domain] += found.tokens
+    assert told == {"general": len(ear.read), "mail": 2 + 9 - 1}
 
 
 def test_an_adapter_that_is_forgotten_stays_until_its_last_text_has_ended(

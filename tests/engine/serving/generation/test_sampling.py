@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections import Counter
 from dataclasses import replace
@@ -82,6 +83,39 @@ def obvious_probabilities(row: list[float], s: SamplingSettings) -> list[float]:
         assume(p == highest or abs(p / highest - s.min_p) > 1e-5)
     left = normal({t: p for t, p in left.items() if p >= s.min_p * highest * (1 - 1e-9)})
     return [left.get(t, 0.0) for t in range(len(row))]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        SamplingSettings(seed=0, repetition=1.3),
+        SamplingSettings(seed=0, repetition=0.6, bias=((3, -100.0), (200, 2.5))),
+        SamplingSettings(seed=0, temperature=0.3),
+        SamplingSettings(seed=0, top_k=40),
+        SamplingSettings(seed=0, top_p=0.8),
+        SamplingSettings(seed=0, min_p=0.05),
+        SamplingSettings(seed=0, temperature=1.7, top_k=100, top_p=0.9, min_p=0.02, repetition=1.1),
+    ],
+)
+def test_what_transformers_has_too_it_does_alike(one: SamplingSettings) -> None:
+    processors: Any = importlib.import_module("transformers.generation.logits_process")
+    chain = [
+        processors.SequenceBiasLogitsProcessor({(t,): gain for t, gain in one.bias} or {(0,): 0.0}),
+        processors.RepetitionPenaltyLogitsProcessor(penalty=one.repetition),
+        processors.TemperatureLogitsWarper(one.temperature),
+        *([processors.TopKLogitsWarper(one.top_k)] if one.top_k else []),
+        processors.TopPLogitsWarper(one.top_p),
+        processors.MinPLogitsWarper(one.min_p),
+    ]
+    logits = 3 * torch.randn(4, 500, generator=torch.Generator().manual_seed(1))
+    prompt, said = [5, 6, 7, 6], [200, 3, 200, 499]
+    wanted = logits.clone()
+    for each in chain:
+        wanted = each(torch.tensor([prompt + said] * 4), wanted)
+    drawings = [Drawing(one, prompt, said)] * 4
+    found = probabilities(adjusted(logits, drawings), drawings)
+    torch.testing.assert_close(found, wanted.softmax(-1), rtol=1e-4, atol=1e-7)
+    assert torch.equal(found > 0, wanted.softmax(-1) > 0)
 
 
 @settings(deadline=None)

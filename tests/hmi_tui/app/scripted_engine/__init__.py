@@ -10,8 +10,9 @@ from typing import cast
 
 from engine.client import VERSION, AsyncClient, Unavailable
 from engine.schema import DeviceStatus, Problem, QueueStatus, Status, Version
-from tests.hmi_tui.app.engine_documents import CPU, a_status
+from tests.hmi_tui.app.engine_documents import CPU, a_decoder, a_status
 from tests.hmi_tui.app.scripted_engine.adapters import AdapterAnswers
+from tests.hmi_tui.app.scripted_engine.backbones import BackboneAnswers
 from tests.hmi_tui.app.scripted_engine.datasets import DatasetAnswers
 from tests.hmi_tui.app.scripted_engine.domains import DomainAnswers
 from tests.hmi_tui.app.scripted_engine.inference import InferenceAnswers
@@ -29,6 +30,7 @@ class ScriptedEngine(
     TenantAnswers,
     VersionAnswers,
     AdapterAnswers,
+    BackboneAnswers,
     InferenceAnswers,
     VplmAnswers,
     DomainAnswers,
@@ -82,6 +84,8 @@ class ScriptedEngine(
             tenants=len(self.tenant_rows),
             vplms=len(self.vplm_rows),
             domains=self.domain_rows,
+            generators=None if self.generator_rows is None else a_decoder(self.generator_rows),
             jobs=[one for one in self.job_rows if not one.ended],
             problems=self.problems,
+            backbones=self.loaded,
         )

@@ -12,6 +12,7 @@ from engine.schema import (
     DomainEpoch,
     DomainEpochs,
     JobAccepted,
+    Kind,
     NgramEntry,
     NgramPage,
     RebuildCost,
@@ -62,6 +63,8 @@ class DomainAnswers(JobAnswers):
     """A rebuild is a job."""
 
     domain_rows: list[Domain] = field(default_factory=list)
+    generator_rows: list[Domain] | None = None
+    """The same tree for generators; None: nothing can generate."""
 
     async def create_domain(self, name: str, parent: str = "general") -> Domain:
         self._answer("create_domain", name, parent)
@@ -92,13 +95,15 @@ class DomainAnswers(JobAnswers):
         self._answer("rebuild_cost", name, wanted)
         return a_cost(name, train_seconds=60 * wanted.train_minutes)
 
-    async def epochs(self, name: str) -> DomainEpochs:
-        self._answer()
+    async def epochs(self, name: str, kind: Kind = "classifier") -> DomainEpochs:
+        self._answer("epochs", name, kind)
         known = any(row.name == name and row.epoch for row in self.domain_rows)
         return DomainEpochs(data=some_epochs() if known else [])
 
-    async def ngrams(self, name: str, q: str = "", limit: int = 50) -> NgramPage:
-        self._answer()
+    async def ngrams(
+        self, name: str, q: str = "", limit: int = 50, kind: Kind = "classifier"
+    ) -> NgramPage:
+        self._answer("ngrams", name, kind)
         words = ["of the film", "one of the", "the most", "a gorgeous ,", "it 's a", "in the end"]
         rows = [
             NgramEntry(text=text, ids=[1, 2, 3], count=900 - n, hits=4000 - 90 * n, source=name)

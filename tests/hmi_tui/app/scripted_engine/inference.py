@@ -53,8 +53,12 @@ class InferenceAnswers(VplmAnswers):
             return CompletionChunk(**{"id": "g", "created": 1, "model": request.model} | told)
 
         try:
+            told = some_tokens() if request.explain and not self.fallback else []
             for text, finish in ((" there", None), (" lived", None), (" a king.", "stop")):
-                choice = CompletionChoice(index=0, text=text, finish_reason=finish)
+                origins, told = told[:2], told[2:]
+                choice = CompletionChoice(
+                    index=0, text=text, finish_reason=finish, origins=origins or None
+                )
                 yield chunk(choices=[choice])
                 if self.hold_text:
                     await asyncio.Event().wait()
