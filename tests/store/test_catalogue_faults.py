@@ -46,6 +46,8 @@ WRITES: dict[str, Write] = {
         DomainRow("more", "general", 0, "empty", None, 0, 0, {}, 1.0)
     ),
     "domains.change": lambda c: c.domains.change("reviews", epoch=7),
+    "domains.claim": lambda c: c.domains.claim("reviews", "5" * 64),
+    "domains.forget": lambda c: c.domains.forget(""),
     "domains.mend": lambda c: c.domains.mend(
         DomainRow("root", None, 0, "empty", None, 0, 0, {}, 1.0)
     ),
@@ -80,6 +82,7 @@ def full(catalogue: Catalogue) -> Catalogue:
     catalogue.backbones.add(BACKBONE)
     catalogue.jobs.add(_job("job-1"))
     catalogue.datasets.put(_dataset("old"))
+    catalogue.domains.change("reviews", epoch=1)
     catalogue.epochs.publish(EPOCH)
     return catalogue
 
