@@ -21,7 +21,8 @@ from engine.bench.tables import Tables
 from engine.knowledge.retrieve import Knowledge
 from engine.model.reading import read_texts
 from engine.process import keep_freed_memory
-from engine.training.group import Group
+from engine.training.group import Group, evaluate
+from engine.training.head_start import head_start
 from engine.training.learner import Learner
 from engine.training.plan import TrainPlan
 from engine.training.report import TrainReport
@@ -92,9 +93,11 @@ def adapter_side(place: Place, name: str) -> Curve:
     with PeakMemory(model.backbone.device) as memory:
         clock = _Clock()
         learner = _learner(place, model, knowledge, dataset, rows, plan.seed, plan.batch_size)
-        group = Group(
-            model.backbone, [learner], [model.adapter(plan.rank, len(dataset.labels), plan.seed)]
-        )
+        fresh = model.adapter(plan.rank, len(dataset.labels), plan.seed)
+        start = head_start(model.backbone, learner, fresh)
+        points.append((clock.stop(), evaluate(model.backbone, learner, start).value))
+        clock.go_on()
+        group = Group(model.backbone, [learner], [start])
         every = max(1, learner.epoch_steps // plan.looks)
         while not learner.ended:
             group.step([learner])
@@ -163,7 +166,8 @@ def _jobs(
         learners.append(
             _learner(place, model, known[dataset.domain], dataset, rows, seed, plan.small_batch)
         )
-        starts.append(model.adapter(plan.rank, len(dataset.labels), seed))
+        fresh = model.adapter(plan.rank, len(dataset.labels), seed)
+        starts.append(head_start(model.backbone, learners[-1], fresh))
         if not together:
             _finish(Group(model.backbone, learners[-1:], starts[-1:]), learners[-1:])
     if together:

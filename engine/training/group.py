@@ -12,7 +12,7 @@ from engine.errors import HmiError
 from engine.model.adapters import AdapterWeights
 from engine.model.backbone import Backbone
 from engine.model.packing import Packing
-from engine.training.learner import Batch, Learner
+from engine.training.learner import Learner
 from engine.training.stack import NO_DROPOUT, AdapterStack, Dropout
 from engine.training.states import packed
 from engine.training.tasks.task import Score
@@ -61,8 +61,7 @@ class Group:
     def _step(self, drawn: list[_Drawn]) -> None:
         answers = self._answers(drawn)
         losses = [
-            each.learner.task.loss(own, each.batch.rows)
-            for each, own in zip(drawn, answers, strict=True)
+            each.learner.task.loss(own, each.rows) for each, own in zip(drawn, answers, strict=True)
         ]
         for each in drawn:
             each.learner.optimizer.zero_grad(set_to_none=True)
@@ -93,7 +92,7 @@ class Group:
         for each, own in zip(drawn, torch.split(top[: sum(counts)], counts), strict=True):
             mine = Packing.of([len(state) for state in each.states], self._backbone.device)
             head = self.stack.head(each.learner.place)
-            found.append(each.learner.task.answers(own, mine, each.batch.rows, *head))
+            found.append(each.learner.task.answers(own, mine, each.rows, *head))
         return found
 
 
@@ -102,7 +101,7 @@ class _Drawn:
     """A learner's next batch with its rows' states."""
 
     learner: Learner
-    batch: Batch
+    rows: list[int]
     states: list[Tensor]
 
     @property
@@ -111,8 +110,8 @@ class _Drawn:
 
     @classmethod
     def of(cls, learner: Learner) -> _Drawn:
-        batch = learner.batch()
-        return cls(learner, batch, learner.states(batch.rows, batch.exact))
+        rows = learner.batch()
+        return cls(learner, rows, learner.states(rows))
 
 
 @torch.no_grad()
@@ -123,7 +122,7 @@ def evaluate(backbone: Backbone, learner: Learner, weights: AdapterWeights) -> S
     for start in range(0, len(learner.held_out), _TEXTS):
         learner.check()
         rows = learner.held_out[start : start + _TEXTS]
-        parts = learner.states(rows, [learner.exact] * len(rows))
+        parts = learner.states(rows)
         lengths = [len(part) for part in parts]
         states, packing = packed(parts, backbone)
         top = backbone.upper(states, packing, stack.place([0], [sum(lengths)], NO_DROPOUT))

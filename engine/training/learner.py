@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,14 +30,6 @@ _PREPARING = 0.2
 """Share of the progress bar that computing the lower layers takes."""
 _POINTS = 200
 """Losses told in a run, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows of one step, and which of them are seen exactly."""
-
-    rows: list[int]
-    exact: list[bool]
 
 
 class Learner:
@@ -63,14 +54,13 @@ class Learner:
         report.rows, report.held_out = len(readings), len(self.held_out)
         report.metric = task.metric
         report.truncated = sum(reading.cut for reading in readings)
-        self.exact = plan.mode == "exact"
         self.cache = StateCache(
             backbone,
             knowledge,
             readings,
             STATE_BUDGET,
             self._prepared,
-            exact=self.exact,
+            exact=plan.mode == "exact",
             shelf=shelf,
         )
         self.epoch_steps = len(
@@ -83,7 +73,7 @@ class Learner:
         self.stopped_early = False
         self.begun = False
         """Whether it has its place in a stack."""
-        self._epoch, self._order = -1, list[Batch]()
+        self._epoch, self._order = -1, list[list[int]]()
         self._began = time.perf_counter()
 
     def take_place(self, stack: AdapterStack, place: int) -> None:
@@ -111,15 +101,12 @@ class Learner:
         """Whether an epoch is complete whose held-out rows have not been predicted yet."""
         return self.step % self.epoch_steps == 0 and len(self.report.accuracy) < self.epoch
 
-    def batch(self) -> Batch:
-        """Of the next step."""
+    def batch(self) -> list[int]:
+        """The rows of the next step."""
         if self._epoch != self.epoch:
             self._epoch = self.epoch
             rng = np.random.default_rng([self.plan.seed, 2, self.epoch])
-            self._order = [
-                Batch(rows, [self.exact or bool(turn < 0.5) for turn in rng.random(len(rows))])
-                for rows in self.task.batches(self.training, self.plan.batch_size, rng)
-            ]
+            self._order = self.task.batches(self.training, self.plan.batch_size, rng)
         return self._order[self.step % self.epoch_steps]
 
     @property
@@ -181,8 +168,9 @@ class Learner:
         )
         return last if self.best is None else self.best
 
-    def states(self, rows: Sequence[int], exact: Sequence[bool]) -> list[Tensor]:
-        return self.cache.states(list(zip(rows, exact, strict=True)))
+    def states(self, rows: Sequence[int]) -> list[Tensor]:
+        """Their lower layers' outputs, as serving has them in the vPLM's mode; see StateCache."""
+        return self.cache.states(rows)
 
     def _prepared(self, share: float) -> None:
         self.check()

@@ -9,6 +9,7 @@ from engine.knowledge.retrieve import Knowledge
 from engine.model.adapters import AdapterWeights
 from engine.model.backbone import Backbone
 from engine.training.group import Group
+from engine.training.head_start import head_start
 from engine.training.learner import Learner
 from engine.training.plan import TrainPlan
 from engine.training.report import TrainReport
@@ -29,9 +30,8 @@ def train(
 ) -> AdapterWeights:
     """Train on the rows of `task`; a tenth of each of its groups is held out.
 
-    For plot mode texts are seen by turns through the tables and exactly, so that the adapter
-    serves both modes; for exact mode exactly. `tick` is called whenever `report` has news. Raises
-    Cancelled, or BadInput if the loss explodes.
+    Texts are seen as serving in the plan's mode sees them. `tick` is called whenever `report` has
+    news. Raises Cancelled, or BadInput if the loss explodes.
     """
 
     def check() -> None:
@@ -39,7 +39,7 @@ def train(
             raise Cancelled("The job was cancelled; the vPLM goes on as it was.")
 
     learner = Learner(backbone, knowledge, task, plan, report, tick, check)
-    group = Group(backbone, [learner], [start])
+    group = Group(backbone, [learner], [head_start(backbone, learner, start)])
     while not learner.ended:
         check()
         group.step([learner])

@@ -34,11 +34,10 @@ class Shelf:
 
 
 class StateCache:
-    """For each text its layer-k state (T_i, H) float16, through the tables and exactly.
+    """For each text its layer-k state (T_i, H) float16, as serving has it: through the tables, or
+    the backbone's own with `exact`, and where the domain's knowledge is damaged.
 
-    Texts beyond `budget` bytes are not kept but computed whenever they are asked for. Where the
-    domain's knowledge is damaged, so that nobody may be served from it, all states are exact, and
-    so they are with `exact`.
+    Texts beyond `budget` bytes are not kept but computed whenever they are asked for.
     """
 
     def __init__(
@@ -57,75 +56,70 @@ class StateCache:
         self._knowledge = knowledge
         self._rows = rows = [reading.ids for reading in readings]
         self._seconds = [reading.second for reading in readings]
-        usable = knowledge.damage is None and not exact
-        self._ways = (False, True) if usable else (True,)
-        self._kept: dict[tuple[int, bool], Tensor] = {}
-        self._files: dict[bool, StateFile] = {}
-        self._keep = _within(rows, budget, backbone.shape.hidden * 2 * len(self._ways))
+        self._exact = exact or knowledge.damage is not None
+        self._kept: dict[int, Tensor] = {}
+        self._file: StateFile | None = None
+        self._keep = _within(rows, budget, backbone.shape.hidden * 2)
         self._done = 0
-        for way in self._ways:
-            if shelf is None:
-                self._kept |= {(i, way): state for i, state in self._computed(way, progress)}
-            elif self._keep:
-                self._files[way] = self._filed(way, shelf, progress)
+        if shelf is None:
+            self._kept = dict(self._computed(progress))
+        elif self._keep:
+            self._file = self._filed(shelf, progress)
         if shelf is not None:
             trim(shelf.folder, _FILES_BUDGET)
 
-    def states(self, which: Sequence[tuple[int, bool]]) -> list[Tensor]:
-        """(T_i, H) float16 of each of the (text, exact?) pairs; see `packed`."""
-        return [self._state(text, exact or len(self._ways) == 1) for text, exact in which]
+    def states(self, texts: Sequence[int]) -> list[Tensor]:
+        """(T_i, H) float16 of each; see `packed`."""
+        return [self._state(text) for text in texts]
 
     def close(self) -> None:
-        """Let go of the files."""
-        for file in self._files.values():
-            file.close()
-        self._files = {}
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
 
-    def _state(self, text: int, exact: bool) -> Tensor:
-        file = self._files.get(exact)
-        if file is not None and text in file:
-            return file.read(text)
-        kept = self._kept.get((text, exact))
-        return self._compute([text], exact)[0] if kept is None else kept
+    def _state(self, text: int) -> Tensor:
+        if self._file is not None and text in self._file:
+            return self._file.read(text)
+        kept = self._kept.get(text)
+        return self._compute([text])[0] if kept is None else kept
 
-    def _filed(self, way: bool, shelf: Shelf, progress: Callable[[float], None]) -> StateFile:
-        path = shelf.folder / f"{self._key(way, shelf)}{SUFFIX}"
+    def _filed(self, shelf: Shelf, progress: Callable[[float], None]) -> StateFile:
+        path = shelf.folder / f"{self._key(shelf)}{SUFFIX}"
         lengths = [len(self._rows[i]) for i in self._keep]
         try:
             file = StateFile(path, self._keep, lengths, self._backbone.shape.hidden)
         except FileNotFoundError:
-            write_states(path, (state for _, state in self._computed(way, progress)))
+            write_states(path, (state for _, state in self._computed(progress)))
             return StateFile(path, self._keep, lengths, self._backbone.shape.hidden)
-        self._done += len(self._keep)
-        progress(self._done / (len(self._keep) * len(self._ways)))
+        progress(1.0)
         return file
 
-    def _key(self, way: bool, shelf: Shelf) -> str:
+    def _key(self, shelf: Shelf) -> str:
         """What the states are a function of."""
         backbone = self._backbone
         made = (backbone.checkpoint.sha256, backbone.split, str(backbone.dtype), backbone.device)
-        digest = hashlib.sha256(repr((made, way, "" if way else shelf.knowledge)).encode())
+        through = "" if self._exact else shelf.knowledge
+        digest = hashlib.sha256(repr((made, self._exact, through)).encode())
         for i in self._keep:
             row = (i, self._seconds[i], len(self._rows[i]), *self._rows[i])
             digest.update(np.array(row, dtype=np.int64).data)
         return digest.hexdigest()
 
-    def _computed(
-        self, way: bool, progress: Callable[[float], None]
-    ) -> Iterator[tuple[int, Tensor]]:
+    def _computed(self, progress: Callable[[float], None]) -> Iterator[tuple[int, Tensor]]:
         """The kept texts' states, in their order."""
         for batch in _by_tokens(self._keep, self._rows):
-            yield from zip(batch, (s.half() for s in self._compute(batch, way)), strict=True)
+            yield from zip(batch, (s.half() for s in self._compute(batch)), strict=True)
             self._done += len(batch)
-            progress(self._done / (len(self._keep) * len(self._ways)))
+            progress(self._done / len(self._keep))
 
     @torch.no_grad()
-    def _compute(self, which: list[int], exact: bool) -> list[Tensor]:
+    def _compute(self, which: list[int]) -> list[Tensor]:
         backbone, device = self._backbone, self._backbone.device
         lengths = [len(self._rows[i]) for i in which]
         ids = np.fromiter((t for i in which for t in self._rows[i]), np.int64, sum(lengths))
         packing = Packing.of(lengths, device, [self._seconds[i] for i in which])
-        if exact:
+        if self._exact:
             states = backbone.lower(torch.from_numpy(ids).to(device), packing)
         else:
             got = retrieve(

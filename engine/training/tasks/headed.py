@@ -23,6 +23,15 @@ class Headed(ABC):
 
     @property
     @abstractmethod
+    def outputs(self) -> int:
+        """See Task."""
+
+    @abstractmethod
+    def loss(self, answers: Tensor, rows: Sequence[int], /) -> Tensor:
+        """See Task."""
+
+    @property
+    @abstractmethod
     def groups(self) -> NDArray[np.int64]:
         """(N,) for each row the group of which a share is held out."""
 

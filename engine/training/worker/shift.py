@@ -16,6 +16,7 @@ from engine.model.adapters import AdapterShape, AdapterWeights, places_of, rando
 from engine.model.backbone import Backbone
 from engine.training.checkpoint import resume, save_checkpoint, weights_of
 from engine.training.group import Group, evaluate
+from engine.training.head_start import head_start
 from engine.training.learner import Learner
 from engine.training.report import TrainReport
 from engine.training.states import Shelf
@@ -79,10 +80,27 @@ class Shift:
         learners = [pupil.learner for pupil in going if pupil.learner is not None]
         starts = [pupil.start for pupil in going if pupil.start is not None]
         group = Group(self._backbone, learners, starts)
-        for pupil, learner in zip(going, learners, strict=True):
-            if resume(learner, pupil.job.checkpoint, pupil.job.origin):
-                self._say(pupil, at_once=True)
+        try:
+            for pupil, learner in zip(going, learners, strict=True):
+                if resume(learner, pupil.job.checkpoint, pupil.job.origin):
+                    self._say(pupil, at_once=True)
+                else:
+                    self._begin(group, pupil, learner)
+        except _Released:
+            # No step was made: what is to be taken up again is as it was.
+            self._tell_released(going)
+            return
         self._train(group, going)
+
+    def _begin(self, group: Group, pupil: _Pupil, learner: Learner) -> None:
+        assert pupil.start is not None
+        try:
+            group.stack.put(learner.place, head_start(self._backbone, learner, pupil.start))
+        except Cancelled:
+            # It is seen where all ends are.
+            return
+        except HmiError as error:
+            group.failed[learner] = error
 
     def _train(self, group: Group, going: list[_Pupil]) -> None:
         while going := [pupil for pupil in going if not self._over(group, pupil)]:
@@ -195,6 +213,9 @@ class Shift:
 
     def _release(self, going: list[_Pupil]) -> None:
         self._save(going)
+        self._tell_released(going)
+
+    def _tell_released(self, going: list[_Pupil]) -> None:
         for pupil in going:
             self._tell(Ended(pupil.job.id, pupil.report, released=True))
 
