@@ -5,9 +5,9 @@ the exact lower layers and by n-gram rows.
 
 Two tenants: the plays and the articles of corpora/gpt_valid, which neither the bundled decoder nor
 an encoder has learnt. Of each the last fifth is held out and the rest is learnt, as a training job
-learns it. An adapter that is trained in plot mode sees half of its rows exactly, and is measured in
-both modes; one that is trained in exact mode is measured in that. Perplexity is of running text in
-windows of the decoder's context, float32.
+learns it in the vPLM's mode. An adapter that is trained in plot mode is measured in both modes, for
+a request may ask for either. Perplexity is of running text in windows of the decoder's context,
+float32.
 """
 
 from __future__ import annotations
