@@ -32,10 +32,7 @@ from engine.knowledge.perplexity import perplexity_of
 from engine.model.adapters import PLACES, AdapterShape, AdapterWeights, random_adapter
 from engine.model.batched import bottleneck
 from engine.model.decoder import Decoder, load_decoder
-from engine.training.group import Group
-from engine.training.learner import Learner
-from engine.training.plan import TrainPlan
-from engine.training.report import TrainReport
+from engine.training.loop import TrainPlan, TrainReport, train
 from engine.training.tasks.continuation import Continuation
 from tests.benchmarks.generation.ours import no_tables
 
@@ -158,26 +155,17 @@ def _trained(
     report = TrainReport()
     # In exact mode nothing is ever asked of the rows.
     known = Hplm.untrained(decoder).freeze() if hplm is None else hplm
-    learner = Learner(
+    shape = AdapterShape(decoder.shape.layers - decoder.split, decoder.shape.hidden, rank)
+    return train(
         decoder,
         no_tables(decoder, known),
+        random_adapter(shape, 0, torch.Generator().manual_seed(plan.seed)),
         Continuation(decoder, [(text, ()) for text in _paragraphs(lines)]),
         plan,
         report,
         tick=say,
-        check=lambda: None,
+        cancelled=lambda: False,
     )
-    shape = AdapterShape(decoder.shape.layers - decoder.split, decoder.shape.hidden, rank)
-    start = random_adapter(shape, 0, torch.Generator().manual_seed(plan.seed))
-    group = Group(decoder, [learner], [start])
-    while not learner.ended:
-        group.step([learner])
-        if failed := group.failed.get(learner):
-            raise failed
-        if learner.due:
-            learner.judge(group.evaluate(learner, learner.rounded()))
-    learner.cache.close()
-    return learner.outcome()
 
 
 class _Adapted:
