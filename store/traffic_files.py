@@ -77,7 +77,9 @@ class TrafficFiles:
         """The domain's file among `other` is this backbone's from now on, if it has none yet."""
         given, own = other.path(domain), self.path(domain)
         if given.is_file() and not own.exists():
-            given.rename(own)
+            with files.disk_errors(own):
+                given.rename(own)
+                files.fsync_folder(own.parent)
 
     def measure(self) -> files.Measured:
         """All there are, whatever backbone they are of."""

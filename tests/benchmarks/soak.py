@@ -52,7 +52,7 @@ class Window:
 
     seconds: float
     answered: int
-    errors: int
+    errors: dict[str, int]
     p50_s: float
     p99_s: float
     bytes: float
@@ -169,7 +169,7 @@ def load_window(
     return Window(
         seconds=report["seconds"],
         answered=report["answered"],
-        errors=sum(report["errors"].values()),
+        errors=report["errors"],
         p50_s=latency["p50"],
         p99_s=latency["p99"],
         bytes=medians[0],
@@ -184,8 +184,8 @@ def faults_of(windows: list[Window], chores: Chores) -> list[str]:
     first, last = windows[0], windows[-1]
     found = [f"a chore failed: {what}" for what in chores.failed]
     found += [f"{act} was never done" for act in _ACTS if not chores.done[act]]
-    if errors := sum(window.errors for window in windows):
-        found.append(f"{errors} requests failed")
+    errors: Counter[str] = sum((Counter(window.errors) for window in windows), Counter())
+    found += [f"{count} requests failed: {code}" for code, count in errors.items()]
     if last.p99_s > P99_RATIO * first.p99_s:
         found.append(f"p99 went from {first.p99_s:.3f} to {last.p99_s:.3f} s")
     if last.bytes > MEMORY_RATIO * first.bytes:

@@ -62,6 +62,13 @@ def save_traffic(places: Places, catalogue: Catalogue, number: int) -> None:
     TrafficFiles(places.tables).put("reviews", {"hits": np.arange(number)})
 
 
+def claim_traffic(places: Places, catalogue: Catalogue, number: int) -> None:
+    """What was counted before backbones were told apart becomes one's own."""
+    before = TrafficFiles(places.tables)
+    before.put("general", {"hits": np.arange(number)})
+    TrafficFiles(places.tables, f"{number:064x}").take("general", before)
+
+
 def import_backbone(places: Places, catalogue: Catalogue, number: int) -> None:
     source = places.root.parent / "checkpoint" / "config.json"
     BackboneFiles(places.backbones).put("6" * 64, "other", [source])
@@ -119,6 +126,7 @@ ACTS: tuple[Act, ...] = (
     create_domain,
     publish_table,
     save_traffic,
+    claim_traffic,
     import_backbone,
     save_checkpoint,
     remove_vplm,

@@ -58,7 +58,17 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watched:
 
         return call
 
+    make = os.mkdir
+
+    def mkdir(path: Any, *arguments: Any, **options: Any) -> None:
+        make(path, *arguments, **options)
+        # One in what is not finished is found by whoever gives that its name.
+        if not any(part.startswith(DEBRIS) for part in Path(path).parts):
+            with seen.lock:
+                seen.loose.add(os.path.realpath(Path(path).parent))
+
     monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "mkdir", mkdir)
     for name in ("rename", "replace"):
         monkeypatch.setattr(os, name, named(getattr(os, name)))
     return seen

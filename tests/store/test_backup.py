@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import threading
 from collections.abc import Iterator
@@ -16,10 +17,11 @@ from store.archive import Archive
 from store.backup import back_up
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
-from store.errors import Damaged, NotFound, TooNew
+from store.errors import Damaged, DiskFailed, NoSpace, NotFound, TooNew
 from store.fsck import check_home
 from store.places import Places
 from store.restore import restore, settle, verify
+from store.rows import KeyRow
 from store.texts import CorpusFiles
 from tests.store.homes import VPLMS, add_vplm, contents, flip, make_home, put_dataset
 
@@ -36,13 +38,9 @@ def places(tmp_path: Path, catalogue: Catalogue) -> Places:
 
 
 def rows(places: Places) -> object:
+    """All that the catalogue holds, keys and the secret that they are hashed with among it."""
     with Catalogue(places.catalogue) as catalogue:
-        return (
-            list(catalogue.vplms.all()),
-            catalogue.domains.all(),
-            catalogue.datasets.all(),
-            catalogue.backbones.all(),
-        )
+        return list(catalogue._connections._reader().conn.iterdump())
 
 
 def brought_back(file: Path, root: Path) -> Places:
@@ -52,7 +50,10 @@ def brought_back(file: Path, root: Path) -> Places:
     return Places(root)
 
 
-def test_what_comes_back_is_what_went_in(places: Places, tmp_path: Path) -> None:
+def test_what_comes_back_is_what_went_in(
+    places: Places, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    catalogue.keys.add(KeyRow("hmi-a", "acme", "digest", ("infer",), 1.0))
     made = back_up(places, tmp_path / "backup")
     assert made.faults == ()
     assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o600
@@ -145,6 +146,30 @@ def test_a_home_that_changes_all_the_time_is_backed_up_as_it_was_at_one_moment(
     for number in range(5):
         again = brought_back(tmp_path / f"backup{number}", tmp_path / f"other{number}")
         assert check_home(again).faults == ()
+
+
+def test_a_backup_and_a_restore_on_a_full_disk_say_so_and_leave_nothing(
+    places: Places, tmp_path: Path
+) -> None:
+    """Also where SQLite writes, and Python's own files."""
+    back_up(places, tmp_path / "whole")
+    before, made = contents(places), (tmp_path / "whole").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    other = Places(tmp_path / "other")
+    try:
+        for most in (1, 5000, made // 2):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+            with pytest.raises((NoSpace, DiskFailed)) as failed:
+                back_up(places, tmp_path / "backup")
+            assert str(tmp_path) in failed.value.detail
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+        with Archive(tmp_path / "whole") as archive, pytest.raises(DiskFailed):
+            restore(other, archive)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "whole", "checkpoint", "other"}
+    assert [path for path in other.root.rglob("*") if path.is_file()] == []
+    assert contents(places) == before
 
 
 def test_a_damaged_file_is_left_out_and_named(places: Places, tmp_path: Path) -> None:

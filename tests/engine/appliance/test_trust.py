@@ -12,6 +12,7 @@ import pytest
 from engine.appliance import Appliance
 from engine.config import Paths, Settings
 from engine.errors import HmiError
+from engine.schema import KeyCreate
 from store.archive import Archive
 from store.backup import back_up
 from store.errors import StoreError, TooNew
@@ -87,6 +88,9 @@ def test_a_restored_home_answers_identically(
 ) -> None:
     with opened(home) as appliance:
         listed = names(appliance)
+        gone = appliance.create_key("acme", KeyCreate())
+        kept = appliance.rotate_key("acme").api_key
+        own = appliance.create_key(None, KeyCreate(scopes=["infer"])).api_key
         assert back_up(Places(home.paths.data), tmp_path / "backup").faults == ()
     other = replace(home, paths=Paths.find(tmp_path / "other"))
     with Archive(tmp_path / "backup") as archive:
@@ -94,6 +98,13 @@ def test_a_restored_home_answers_identically(
     with opened(other) as again:
         assert names(again) == listed
         assert answers(again) == expected
+        # Keys open in the restored home what they did, and those that were ended do not.
+        tenants, operators = again.caller(kept, "here"), again.caller(own, "here")
+        assert tenants is not None
+        assert operators is not None
+        assert (tenants.tenant, operators.tenant) == ("acme", None)
+        assert operators.scopes == {"infer"}
+        assert again.caller(gone.api_key, "here") is None
 
 
 def test_a_home_that_was_served_has_no_fault_while_it_is_served_and_after(home: Settings) -> None:
