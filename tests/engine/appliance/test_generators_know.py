@@ -153,7 +153,7 @@ def test_a_rebuild_that_is_not_told_for_whom_is_for_whom_the_domain_is_used(
     both: Appliance,
 ) -> None:
     assert both.rebuild_cost("reviews", RebuildRequest()).kind == "classifier"
-    both.delete_vplm("acme/a")
+    both.remove_vplm("acme/a")
     cost = both.rebuild_cost("reviews", RebuildRequest(train_minutes=1))
     assert (cost.kind, cost.epoch) == ("generator", 1)
     assert cost.warnings == ["Its 1 vPLMs should be trained again afterwards."]
