@@ -221,10 +221,10 @@ class DomainCalls(Calls):
                 stack.epochs.forget(name)
             core.tables.remove(name)
             core.corpora.remove(name)
-            for row in known:
-                if row.encoder is not None:
-                    core.forget_blob(row.encoder)
-            for backbone in {row.backbone for row in known}:
+            for each in known:
+                if each.encoder is not None:
+                    core.forget_blob(each.encoder)
+            for backbone in {each.backbone for each in known}:
                 sums.remove(checkpoint_of(core, name, backbone))
             core.mended.discard(name)
 

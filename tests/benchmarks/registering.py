@@ -149,8 +149,8 @@ def main(
             tenants = 1 if one else tenants
             done = register(appliance, count, tenants, rank, generators)
         each = count // tenants
-        asked = [f"tenant-{i * tenants // _ASKED:05d}/g-{each:05d}" for i in range(_ASKED)]
-        started = restart(folder, asked if generators else [])
+        asked = [i * each * tenants // _ASKED for i in range(_ASKED if generators else 0)]
+        started = restart(folder, [f"tenant-{i // each:05d}/g-{i % each + 1:05d}" for i in asked])
     click.echo(about_run(threads=1, seed=0).line() + "\n")
     seconds, worked = (end - begin for begin, end in zip(done[0], done[-1], strict=True))
     kinds = f"{count:,} classifiers and as many generators" if generators else f"{count:,} vPLMs"

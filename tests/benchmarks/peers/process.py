@@ -47,8 +47,13 @@ class PeerProcess:
         return float(answer["seconds"])
 
     def close(self) -> None:
-        """Its input ends, and so does it."""
-        self._process.communicate(timeout=20)
+        """Its input ends, and so does it; by force if it takes long, for what it measured is
+        told."""
+        try:
+            self._process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
         self._told.close()
 
     def ask(self, question: Any) -> dict[str, Any]:
