@@ -63,8 +63,13 @@ def bundled_file(split: int, *, causal: bool = False) -> Path:
 
 
 def _training(backbone: Backbone) -> str:
-    kind = " --kind generator" if backbone.shape.causal else ""
-    return f"hmi domain rebuild general{kind} --train-minutes 60"
+    if backbone.shape.causal:
+        return "hmi domain rebuild general --kind generator --train-minutes 60"
+    name = backbone.checkpoint.name
+    return (
+        "hmi domain rebuild general --train-minutes 60 "
+        f"(with --backbone {name} where that is not the engine's own)"
+    )
 
 
 def _made_for(path: Path, backbone: Backbone) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from engine.appliance import Appliance
 from engine.errors import BadInput, Damaged, Refused
 from engine.schema import Quota, TenantPatch, VplmBulkCreate, VplmCreate, VplmPatch
+from store.adapter_rows import Built
 from store.blobs import BlobStore
 from store.errors import Exists, InUse, NotFound
 from tests.engine.appliance.small import (
@@ -265,14 +266,14 @@ def test_a_page_asks_the_catalogue_once_for_all_sizes(
     appliance: Appliance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = bulk(appliance, 20)
-    sizes = core_of(appliance).catalogue.adapters.bytes_of
+    sizes = core_of(appliance).catalogue.adapters.built
     asked: list[int] = []
 
-    def counted(adapters: Iterable[str]) -> dict[str, int]:
+    def counted(adapters: Iterable[str]) -> dict[str, Built]:
         asked.append(1)
         return sizes(adapters)
 
-    monkeypatch.setattr(core_of(appliance).catalogue.adapters, "bytes_of", counted)
+    monkeypatch.setattr(core_of(appliance).catalogue.adapters, "built", counted)
     page = appliance.vplms("", None, None, 100, None)
     assert [one.id for one in page.data] == made
     assert all(one.stored_bytes == appliance.vplm(one.id).stored_bytes > 0 for one in page.data)

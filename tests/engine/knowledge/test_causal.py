@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.config import assets_dir
 from engine.errors import Unavailable
 from engine.knowledge import encoder_file
 from engine.knowledge.build import compute_rows
@@ -20,10 +21,11 @@ from engine.knowledge.encoder_file import load_hplm, save_hplm
 from engine.knowledge.expected import expect
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.origins import origins
+from engine.knowledge.perplexity import perplexity_of
 from engine.knowledge.retrieve import Asked, Knowledge, retrieve, retrieve_all
 from engine.knowledge.view import Segment, TableView
 from engine.model.backbone import Backbone
-from engine.model.decoder import Decoder
+from engine.model.decoder import Decoder, load_decoder
 from engine.model.ngrams import ABSENT, pack, unpack
 from engine.model.packing import Packing
 
@@ -216,3 +218,15 @@ def test_origins_are_told_of_a_decoder_s_tokens(decoder: Decoder, decoder_hplm: 
         "general" if hit else None for hit in found.hit.tolist()
     ]
     assert {each.source for each in told} == {"table", "computed"}
+
+
+def test_the_shipped_encoder_is_the_shipped_decoders() -> None:
+    shipped = load_decoder(assets_dir() / "generator", split=4)
+    found, damage = encoder_file.general_hplm(None, shipped)
+    assert damage is None
+    # Text that neither was trained on.
+    lines = (assets_dir() / "demo" / "general.txt").read_text().splitlines()[:60]
+    text = shipped.windows([line for line in lines if line], shipped.max_tokens)
+    exact = perplexity_of(shipped, text)
+    assert perplexity_of(shipped, text, found.states) < 1.03 * exact
+    assert perplexity_of(shipped, text, Hplm.untrained(shipped).states) > 1.5 * exact

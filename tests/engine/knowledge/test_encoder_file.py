@@ -98,6 +98,7 @@ def test_a_file_for_another_backbone_split_or_form_is_refused(
             load_hplm(general, other)
         assert caught.value.code == "encoder_mismatch"
         assert "hmi domain rebuild general --train-minutes" in caught.value.remedy
+        assert f"--backbone {other.checkpoint.name}" in caught.value.remedy
     save_file({"x": torch.zeros(1)}, tmp_path / "alien.safetensors")
     with pytest.raises(Unavailable, match="alien"):
         load_hplm(tmp_path / "alien.safetensors", backbone)
