@@ -41,7 +41,7 @@ backbone.add_command(pretrain)
 @backbone.command()
 @readable
 def ls() -> None:
-    """List backbones, the engine's own first: which are in memory, and what they take there."""
+    """List backbones, the engine's own first, and what each takes in memory."""
     with connect() as client:
         found = client.backbones()
     show(listing(found), [one.id for one in found], lambda: _table(found))

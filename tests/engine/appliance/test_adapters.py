@@ -78,7 +78,7 @@ def test_a_file_that_changed_is_found_out(appliance: Appliance) -> None:
     ("about", "complaint"),
     [
         ({"format": "pickle"}, "is not an adapter"),
-        ({"backbone_sha256": "ab"}, "made for another backbone"),
+        ({"backbone_sha256": "ab"}, r"backbone that it was made for \(ab\) is not here"),
     ],
 )
 def test_a_foreign_file_is_not_imported(
@@ -159,8 +159,8 @@ def hostile(data: bytes) -> list[tuple[str, bytes, str]]:
             ),
             "adapter_mismatch",
         ),
-        ("another backbone", edited(data, {"backbone_sha256": "ab" * 32}), "adapter_mismatch"),
-        ("no backbone", pack(tensors, {"format": about["format"]}), "adapter_mismatch"),
+        ("another backbone", edited(data, {"backbone_sha256": "ab" * 32}), "backbone_missing"),
+        ("no backbone", pack(tensors, {"format": about["format"]}), "backbone_missing"),
         ("another format", edited(data, {"format": "hmi-encoder-1"}), "adapter_damaged"),
     ]
 

@@ -192,7 +192,7 @@ def test_an_engine_that_serves_in_half_precision_trains_in_float32(
     furnished: Appliance, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     furnished.close()
-    monkeypatch.setattr("engine.appliance.stack.pick_dtype", lambda _: torch.bfloat16)
+    monkeypatch.setattr("engine.appliance.serving_stack.pick_dtype", lambda _: torch.bfloat16)
     taught: list[Backbone] = []
     begin = Distillation.__init__
 

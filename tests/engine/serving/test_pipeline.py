@@ -14,7 +14,7 @@ import pytest
 
 from engine.appliance import Appliance
 from engine.config import Settings
-from engine.errors import BadInput, Damaged, Unavailable
+from engine.errors import Damaged, Unavailable
 from engine.schema import VplmPatch
 from engine.serving.work import Mode
 from store.errors import Damaged as DamagedInStore
@@ -242,7 +242,7 @@ def test_an_adapter_that_does_not_fit_this_engine_is_refused_by_name(
     home: Settings, checkpoint: Path, tmp_path: Path
 ) -> None:
     elsewhere = replace(home, split=1, encoder=None)
-    with opened(elsewhere) as appliance, pytest.raises(BadInput) as refused:
+    with opened(elsewhere) as appliance, pytest.raises(Damaged) as refused:
         classify(appliance, "acme/two", "a good film", "exact")
     assert refused.value.code == "adapter_mismatch"
 

@@ -25,7 +25,7 @@ from tests.hmi_tui.app.screens import (
 )
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
-ONLY_ASKS = {"classify", "spans", "verify_adapter"}
+ONLY_ASKS = {"classify", "epochs", "ngrams", "spans", "verify_adapter"}
 LEFT_OUT = {"quit", "save_picture", "save_trace", "export"}
 """Ends the test, or saves a file of the operator's own and changes nothing of the engine's."""
 
