@@ -2,12 +2,13 @@
 the exact lower layers and by n-gram rows.
 
     python -m tests.benchmarks.generator_adapters --data DIR [--encoder FILE] [--epochs N]
+        [--texts finance,biomedical]
 
 Two tenants: the plays and the articles of corpora/gpt_valid, which neither the bundled decoder nor
-an encoder has learnt. Of each the last fifth is held out and the rest is learnt, as a training job
-learns it in the vPLM's mode. An adapter that is trained in plot mode is measured in both modes, for
-a request may ask for either. Perplexity is of running text in windows of the decoder's context,
-float32.
+an encoder has learnt; or one for each of `--texts`, which are other corpora. Of each the last fifth
+is held out and the rest is learnt, as a training job learns it in the vPLM's mode. An adapter that
+is trained in plot mode is measured in both modes, for a request may ask for either. Perplexity is
+of running text in windows of the decoder's context, float32.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Found:
 
 @click.command()
 @click.option("--data", type=FOLDER, required=True, help="Has corpora/gpt_valid.txt.gz.")
+@click.option("--texts", default="", help="Corpora of tenants, by name; else gpt_valid's parts.")
 @click.option("--model", type=FOLDER, default=None, help="Of the GPT-2 family; else the bundled.")
 @click.option("--encoder", type=FILE, default=None, help="The general one; else exact mode alone.")
 @click.option("--split", type=int, default=4, show_default=True)
@@ -76,6 +78,7 @@ class Found:
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write JSON here.")
 def main(
     data: Path,
+    texts: str,
     model: Path | None,
     encoder: Path | None,
     split: int,
@@ -96,7 +99,7 @@ def main(
     decoder = load_decoder(model or assets_dir() / "generator", split=split)
     hplm = None if encoder is None else load_hplm(encoder, decoder)
     found: list[Found] = []
-    for tenant, lines in _tenants(data, share).items():
+    for tenant, lines in _tenants(data, texts, share).items():
         middle = int(len(lines) * (1 - HELD_OUT))
         rows = decoder.windows(lines[middle:], decoder.max_tokens)
         for trained in ("exact",) if hplm is None else ("exact", "plot"):
@@ -118,13 +121,20 @@ def main(
         write_document(Document("generator_adapters", about, settings, results), out)
 
 
-def _tenants(data: Path, share: float) -> dict[str, list[str]]:
+def _tenants(data: Path, texts: str, share: float) -> dict[str, list[str]]:
     """Lines of running text by whose they are."""
-    with gzip.open(data / "corpora" / "gpt_valid.txt.gz", "rt", encoding="utf-8") as file:
-        lines = file.read().splitlines()
-    border = next(i for i, line in enumerate(lines) if len(line) > LONGEST_OF_A_PLAY)
-    parts = {"plays": lines[:border], "articles": lines[border:]}
+    if texts:
+        parts = {name: _lines(data, name) for name in texts.split(",")}
+    else:
+        lines = _lines(data, "gpt_valid")
+        border = next(i for i, line in enumerate(lines) if len(line) > LONGEST_OF_A_PLAY)
+        parts = {"plays": lines[:border], "articles": lines[border:]}
     return {tenant: part[: max(2, int(share * len(part)))] for tenant, part in parts.items()}
+
+
+def _lines(data: Path, name: str) -> list[str]:
+    with gzip.open(data / "corpora" / f"{name}.txt.gz", "rt", encoding="utf-8") as file:
+        return file.read().splitlines()
 
 
 def _paragraphs(lines: Sequence[str]) -> list[str]:

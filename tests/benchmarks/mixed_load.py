@@ -27,6 +27,7 @@ import numpy as np
 
 from engine.bench.about import about_run
 from engine.bench.document import Document, check_writable, write_document
+from engine.bench.ending import end_in_order
 from engine.bench.own_engine import own_engine
 from engine.bench.table import table
 from engine.client import AsyncClient, Client, HmiError
@@ -94,6 +95,7 @@ def main(
     out: Path | None,
 ) -> None:
     """Latencies of both kinds, and what generating costs the classifiers."""
+    end_in_order()
     if out is not None:
         check_writable(out)
     lines = Path("README.md").read_text(encoding="utf-8").split("\n")
