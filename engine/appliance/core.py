@@ -16,6 +16,7 @@ from pathlib import Path
 from engine.appliance.chronicle import Chronicle
 from engine.appliance.epochs import EpochBook
 from engine.appliance.further import load_further, open_further
+from engine.appliance.further_backbone import Upkeep
 from engine.appliance.generator_stack import load_generators, no_generators
 from engine.appliance.inspection import TableInspection
 from engine.appliance.key_ring import KeyRing
@@ -25,7 +26,7 @@ from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
 from engine.appliance.serving_stack import ServingStack, Surroundings
 from engine.appliance.stack import Shelves, Stack
-from engine.appliance.stacks import Stacks, Upkeep
+from engine.appliance.stacks import Stacks
 from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
 from engine.appliance.usage import Usage

@@ -41,8 +41,8 @@ class Held:
     def __init__(self, appliance: Appliance, monkeypatch: pytest.MonkeyPatch) -> None:
         self.began, self.go_on = threading.Event(), threading.Event()
         self.fault: Exception | None = None
-        stacks = core_of(appliance).backbones
-        load = stacks._upkeep.load
+        keeper = core_of(appliance).backbones._keeper
+        load = keeper._upkeep.load
 
         def slow(sha256: str, phase: Callable[[str], None]) -> ServingStack:
             self.began.set()
@@ -51,7 +51,7 @@ class Held:
                 raise self.fault
             return load(sha256, phase)
 
-        monkeypatch.setattr(stacks, "_upkeep", replace(stacks._upkeep, load=slow))
+        monkeypatch.setattr(keeper, "_upkeep", replace(keeper._upkeep, load=slow))
 
 
 def test_memory_and_use_are_told_of_each(mixed: Appliance) -> None:
@@ -156,7 +156,7 @@ def test_there_is_room_for_so_many_and_who_was_not_asked_for_long_makes_it(
         with pytest.raises(NotLoaded, match='Backbone "twin:1" has no room') as full:
             probs(engine, "acme/twin")
         assert full.value.code == "backbones_full"
-        core_of(engine).backbones.stay_s = 0.0
+        core_of(engine).backbones.room.stay_s = 0.0
         probs(engine, "acme/twin")
         assert (state(engine, "wide"), state(engine, "twin")) == ("unloaded", "loaded")
         # Its vPLM is pinned: it is to stay in memory, and so is what it rests on.
