@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from engine.client import AsyncClient, BadInput
 from engine.schema import CompletionRequest, Mode, TokenOrigin, Vplm
-from engine.schema.completions import CompletionTiming, Finish
+from engine.schema.completions import CompletionTiming, CompletionUsage, Finish
 
 MOST = 64
 """Tokens that a text goes on for."""
@@ -23,7 +23,7 @@ class Continued:
 
     text: str = ""
     finish: Finish | None = None
-    tokens: int | None = None
+    usage: CompletionUsage | None = None
     timing: CompletionTiming | None = None
     origins: tuple[TokenOrigin, ...] = ()
     """Of the prompt's tokens and the text's, but for its last; none in exact mode."""
@@ -54,8 +54,7 @@ async def go_on(client: AsyncClient, request: CompletionRequest) -> AsyncGenerat
                     origins=(*so_far.origins, *(choice.origins or ())),
                 )
             if chunk.usage is not None:
-                used = chunk.usage.completion_tokens
-                so_far = replace(so_far, tokens=used, timing=chunk.timing)
+                so_far = replace(so_far, usage=chunk.usage, timing=chunk.timing)
             elif time.monotonic() - told < _TOLD_S:
                 continue
             told = time.monotonic()

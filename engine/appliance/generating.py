@@ -11,15 +11,14 @@ from contextlib import aclosing
 from engine.appliance.asking import Asking, check_task
 from engine.appliance.completions import TokenReport, fit_prompt, settings_of
 from engine.appliance.generator_stack import GeneratorStack, no_generators
+from engine.appliance.timing import timing_of_texts
 from engine.errors import BadInput
-from engine.knowledge.retrieved import Lookups
 from engine.schema import TokenOrigin
 from engine.schema.completions import (
     Completion,
     CompletionChoice,
     CompletionChunk,
     CompletionRequest,
-    CompletionTiming,
     CompletionUsage,
 )
 from engine.serving.generation.continuation import Ending
@@ -97,6 +96,7 @@ class GenerationCalls(Asking):
                 # Its domain may have been removed, or it moved, while the request waited.
                 return generators.way(mode, core.models.take(model.id).domain)
 
+            tier = generators.stack.tiers.tier(model.adapter)
             orders = _orders(generators, model, request, prompts, _Ear(), way)
             reports = [TokenReport(generators.generator.tokens) for _ in orders]
             begun: set[int] = set()
@@ -127,7 +127,10 @@ class GenerationCalls(Asking):
                     )
             read = sum(map(len, prompts))
             counted.append(read + said_tokens)
-            last = {"usage": CompletionUsage.of(read, said_tokens), "timing": _timing(ends)}
+            last = {
+                "usage": CompletionUsage.of(read, said_tokens),
+                "timing": timing_of_texts(ends, tier),
+            }
         yield chunk().model_copy(update=last)
 
 
@@ -217,24 +220,6 @@ async def _heard(
     finally:
         if left:
             stack.generator.give_up(orders)
-
-
-def _timing(ends: list[Ended]) -> CompletionTiming:
-    """Of the whole request: its longest wait, its earliest token."""
-    found = [end.lookups for end in ends if end.lookups is not None]
-    return CompletionTiming(
-        queue_s=max(end.queue_s for end in ends),
-        first_token_s=min(end.first_token_s for end in ends),
-        total_s=max(end.total_s for end in ends),
-        hit_rate=_hit_rate(found),
-        mode="exact" if ends[0].way.knowledge is None else "plot",
-        fallback=ends[0].way.fallback,
-    )
-
-
-def _hit_rate(found: list[Lookups]) -> float | None:
-    tokens = sum(one.tokens for one in found)
-    return sum(one.hits for one in found) / tokens if tokens else None
 
 
 def _joined(parts: list[CompletionChoice]) -> CompletionChoice:

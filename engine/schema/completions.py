@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from engine.schema.base import Answer, Mode, Request
+from engine.schema.base import Answer, Mode, Request, Tier
 from engine.schema.inference import TokenOrigin, is_none
 
 MAX_PROMPTS = 64
@@ -201,13 +201,32 @@ class CompletionUsage(Answer):
 
 
 class CompletionTiming(Answer):
-    """Seconds of the whole request."""
+    """Seconds of the whole request, of its slowest text where there are several; shares over all
+    its tokens."""
 
     queue_s: float
+    load_s: float
+    """Until its adapter's slot was its own."""
+    retrieve_s: float
+    """Of all its rounds together: lower layers, from tables or not."""
+    compute_s: float
+    """The same: upper layers and the choice of tokens."""
     first_token_s: float
     total_s: float
     hit_rate: float | None
     """Share of tokens whose n-gram was in the table; None in exact mode."""
+    cached_rate: float | None = None
+    """Share whose row had been computed lately."""
+    backed_off_rate: float | None = None
+    """Share that took the row of a shorter n-gram."""
+    computed_rate: float | None = None
+    """Share whose row was computed for this request; the four shares add up to 1."""
+    batch_size: int
+    """Texts in the fullest of its rounds."""
+    batch_models: int
+    """Distinct vPLMs in that round."""
+    tier: Tier
+    """Where the adapter was when the request was accepted."""
     mode: Mode
     fallback: str | None = None
     """Why it is exact, if plot mode was asked for."""

@@ -148,7 +148,7 @@ class PlaygroundScreen(ModeScreen):
         self.own.answer = self.other.answer = "…"
         self.detail.tell_answers(())
         self.tokens.tell_tokens((), GENERATING)
-        seed = secrets.randbits(31)
+        seed, ended = secrets.randbits(31), list[Continued]()
         for panel, mode in ((self.own, vplm.mode), (self.other, OTHER[vplm.mode])):
             try:
                 async with aclosing(go_on(self.client, going_on(vplm, text, mode, seed))) as said:
@@ -156,6 +156,9 @@ class PlaygroundScreen(ModeScreen):
                         panel.answer = so_far
                         if mode == "plot":
                             self.tokens.tell_tokens(so_far.origins, _why_none(so_far))
+                        if so_far.timing is not None:
+                            ended.append(so_far)
+                            self.detail.tell_answers(ended)
             except HmiError as error:
                 panel.answer = f"✗ {error}"
 

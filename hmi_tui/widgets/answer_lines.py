@@ -37,18 +37,16 @@ def answer_lines(answer: Reply, width: int) -> list[Content]:
 
 def continued_lines(said: Continued, width: int) -> list[Content]:
     """A generator's text so far, and once it has ended what it took."""
-    timing = said.timing
+    timing, usage = said.timing, said.usage
     lines = list(Content(said.text + ("" if said.finish else CURSOR)).wrap(width))
-    if timing is None or said.tokens is None:
+    if timing is None or usage is None:
         return lines
     if timing.fallback is not None:
         lines.append(muted(f"Exact instead of plot: {timing.fallback}"))
-    ended = "it ended by itself" if said.finish == "stop" else f"cut at {said.tokens} tokens"
+    tokens = figures.count(usage.completion_tokens)
     facts = (
-        ended,
-        f"{figures.count(said.tokens)} tokens in {figures.seconds(timing.total_s)}",
-        f"the first after {figures.seconds(timing.first_token_s)}",
-        f"table hits {figures.share(timing.hit_rate)}",
+        "it ended by itself" if said.finish == "stop" else f"cut at {tokens} tokens",
+        f"{tokens} tokens in {figures.seconds(timing.total_s)}",
     )
     told = Content(" · ".join(facts))
     return lines + [muted(line.plain) for line in told.wrap(width)]

@@ -27,7 +27,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a whole continuation took. Seconds since it was accepted."""
+    """What a whole continuation took."""
 
     way: Way
     lookups: Lookups | None
@@ -35,6 +35,16 @@ class Ended:
     queue_s: float
     first_token_s: float
     total_s: float
+    """Seconds since it was accepted, as the two before."""
+    load_s: float
+    """Until its adapter's slot was its own; part of the wait for the first token."""
+    retrieve_s: float
+    compute_s: float
+    """Of all its rounds together, as the one before."""
+    rounds: int
+    batch_size: int
+    batch_models: int
+    """Texts, and distinct vPLMs, in the fullest of its rounds."""
 
 
 Read = tuple[int, Origin]

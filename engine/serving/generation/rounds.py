@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from engine.errors import Damaged, HmiError, Unavailable
-from engine.knowledge.generation import Group, Turn, advance, begin, look_up
+from engine.errors import Damaged, HmiError
+from engine.knowledge.generation import Group, Turn, advance, look_up
 from engine.knowledge.retrieve import MissPolicy
 from engine.knowledge.retrieved import Lookups
 from engine.memory.tiers import AdapterTiers
@@ -25,9 +24,9 @@ from engine.serving.generation.detokenize import TokenBytes
 from engine.serving.generation.lobby import Lobby
 from engine.serving.generation.order import Order, Said
 from engine.serving.generation.sampling import draw, unusable
+from engine.serving.generation.seats import Seats
 from engine.serving.generation.shares import Shares
 from engine.serving.generation.voice import Voice
-from engine.serving.room import ARENA_FULL
 from store.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -70,14 +69,12 @@ class Rounds:
         on_round: Callable[[RoundRecord], None] = lambda _: None,
         budget: int = ROUND_TOKENS,
     ) -> None:
-        self._decoder, self._pool, self._tiers = decoder, pool, tiers
-        self._lobby, self._tokens = lobby, tokens
+        self._decoder, self._pool, self._tiers, self._lobby = decoder, pool, tiers, lobby
+        self._seats = Seats(decoder, pool, tiers, tokens)
         self._miss: MissPolicy = miss
         self._on_round = on_round
         self._budget = budget
         self._shares: Shares[Voice] = Shares(weight)
-        self._held: Counter[str] = Counter()
-        """Tokens of the cache that tenants' sequences may fill."""
 
     def __len__(self) -> int:
         """Sequences that live."""
@@ -104,9 +101,10 @@ class Rounds:
                 self._remove(voice)
 
     def _let_in(self) -> None:
-        while (order := self._lobby.next(self._held, self._ready)) is not None:
+        seats = self._seats
+        while (order := self._lobby.next(seats.held, seats.ready)) is not None:
             try:
-                voice = self._begin(order)
+                voice = seats.take(order)
             except (HmiError, StoreError) as error:
                 self._refuse(order, error)
                 continue
@@ -119,46 +117,10 @@ class Rounds:
                 return
             if not self._lobby.leave([order]):
                 # Given up meanwhile.
-                self._drop(voice)
+                seats.free(voice)
                 continue
             self._shares.join(voice)
-            self._held[order.tenant] += order.tokens
-            self._unwant(order)
-
-    def _ready(self, order: Order) -> bool:
-        return order.adapter is None or self._tiers.standing(order.adapter) != "loading"
-
-    def _begin(self, order: Order) -> Voice | None:
-        """A sequence with its pages and its slot, or None: there is no room now."""
-        way = order.way()
-        sequence = begin(self._decoder, self._pool, order.prompt, order.ending.most, way.knowledge)
-        if sequence is None:
-            return None
-        try:
-            slot = self._slot(order)
-        except BaseException:
-            self._pool.free(sequence.lease)
-            raise
-        if slot is None:
-            self._pool.free(sequence.lease)
-            return None
-        return Voice(order, replace(sequence, slot=slot), way, self._tokens)
-
-    def _slot(self, order: Order) -> int | None:
-        """Its adapter's, held until `_drop`; None while all are others'."""
-        if order.adapter is None:
-            return 0
-        residence = self._tiers.ensure_resident([order.adapter])
-        [slot] = residence.slots
-        if slot is not None:
-            residence.wait()
-            return slot
-        self._tiers.release([order.adapter])
-        error = residence.errors[order.adapter]
-        full = isinstance(error, Unavailable) and error.code == ARENA_FULL
-        if full and any(voice.order.adapter is not None for voice in self._shares):
-            return None
-        raise error
+            seats.unwant(order)
 
     def _run(self, planned: Sequence[tuple[Voice, int]]) -> None:
         """A round of these. If it fails, its halves: nobody's error ends another's text."""
@@ -183,18 +145,19 @@ class Rounds:
             self._run(planned[:middle])
             self._run(planned[middle:])
             return
-        self._record(
-            RoundRecord(
-                began,
-                prefill=prefill,
-                decode=decode,
-                models=len({voice.order.adapter for voice in voices}),
-                retrieve_s=retrieved - began,
-                compute_s=time.perf_counter() - retrieved,
-                ended=sum(each is not None and each.ended is not None for _, each in said),
-                lookups=lookups,
-            )
+        record = RoundRecord(
+            began,
+            prefill=prefill,
+            decode=decode,
+            models=len({voice.order.adapter for voice in voices}),
+            retrieve_s=retrieved - began,
+            compute_s=time.perf_counter() - retrieved,
+            ended=sum(voice.ended for voice in voices),
+            lookups=lookups,
         )
+        self._record(record)
+        for voice in voices:
+            voice.took_part(record.retrieve_s, record.compute_s, len(voices), record.models)
         for voice, each in said:
             self._tell(voice, each)
 
@@ -242,9 +205,10 @@ class Rounds:
                 ),
             )
             return
-        if said.ended is not None:
+        if voice.ended:
             # Who hears of the end finds the place free.
             self._remove(voice)
+            said = replace(said, ended=voice.end())
         try:
             voice.order.listener.said(voice.order, said)
         except Exception:
@@ -258,26 +222,12 @@ class Rounds:
     def _refuse(self, order: Order, error: Exception) -> None:
         """It is not let in."""
         if self._lobby.leave([order]):
-            self._unwant(order)
+            self._seats.unwant(order)
             _tell_failure(order, error)
 
     def _remove(self, voice: Voice) -> None:
         self._shares.leave(voice)
-        order = voice.order
-        self._held[order.tenant] -= order.tokens
-        if not self._held[order.tenant]:
-            del self._held[order.tenant]
-        self._drop(voice)
-
-    def _drop(self, voice: Voice) -> None:
-        """Let go of pages and slot."""
-        self._pool.free(voice.sequence.lease)
-        if voice.order.adapter is not None:
-            self._tiers.release([voice.order.adapter])
-
-    def _unwant(self, order: Order) -> None:
-        if order.adapter is not None:
-            self._tiers.unwant(order.adapter)
+        self._seats.free(voice)
 
     def _record(self, record: RoundRecord) -> None:
         try:

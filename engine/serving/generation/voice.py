@@ -17,9 +17,26 @@ from engine.serving.generation.sampling import Drawing, Drawn
 class Voice:
     """Grows by `hear`, once a token."""
 
-    __slots__ = ("_begun", "_first", "_lookups", "_read", "_text", "order", "sequence", "way")
+    __slots__ = (
+        "_begun",
+        "_compute_s",
+        "_first",
+        "_fullest",
+        "_load_s",
+        "_lookups",
+        "_read",
+        "_retrieve_s",
+        "_rounds",
+        "_text",
+        "order",
+        "sequence",
+        "way",
+    )
 
-    def __init__(self, order: Order, sequence: Sequence, way: Way, tokens: TokenBytes) -> None:
+    def __init__(
+        self, order: Order, sequence: Sequence, way: Way, tokens: TokenBytes, load_s: float
+    ) -> None:
+        """`load_s`: how long it waited for its adapter's slot."""
         self.order = order
         self.sequence = sequence
         self.way = way
@@ -28,6 +45,10 @@ class Voice:
         self._first = 0.0
         self._lookups: Lookups | None = None
         self._read: list[Read] = []
+        self._load_s = load_s
+        self._retrieve_s = self._compute_s = 0.0
+        self._rounds = 0
+        self._fullest = (0, 0)
 
     @property
     def tenant(self) -> str:
@@ -61,19 +82,33 @@ class Voice:
 
     def hear(self, drawn: Drawn) -> Said:
         """Take the next token."""
-        now = time.perf_counter()
-        self._first = self._first or now
+        self._first = self._first or time.perf_counter()
         piece = self._text.push(drawn.token)
         read, self._read = tuple(self._read), []
         if piece.finish is None:
             self.sequence = self.sequence.said(drawn.token)
-            return Said(drawn, piece, read=read)
-        accepted = self.order.accepted
-        ended = Ended(
+        return Said(drawn, piece, read=read)
+
+    def took_part(self, retrieve_s: float, compute_s: float, texts: int, models: int) -> None:
+        """In a round of `texts` of so many vPLMs, which took so long."""
+        self._retrieve_s += retrieve_s
+        self._compute_s += compute_s
+        self._rounds += 1
+        self._fullest = max(self._fullest, (texts, models))
+
+    def end(self) -> Ended:
+        """What it took, now that it is over."""
+        accepted, (texts, models) = self.order.accepted, self._fullest
+        return Ended(
             self.way,
             self._lookups,
-            queue_s=self._begun - accepted,
+            queue_s=self._begun - self._load_s - accepted,
             first_token_s=self._first - accepted,
-            total_s=now - accepted,
+            total_s=time.perf_counter() - accepted,
+            load_s=self._load_s,
+            retrieve_s=self._retrieve_s,
+            compute_s=self._compute_s,
+            rounds=self._rounds,
+            batch_size=texts,
+            batch_models=models,
         )
-        return Said(drawn, piece, ended, read)

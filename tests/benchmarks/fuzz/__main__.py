@@ -95,7 +95,10 @@ def _hostile(client: Client, port: int, calls: int, seed: int) -> Verdict:
     for begun in range(0, calls, ROUND):
         sent = hostile_calls(seed + begun, _furnished(client))
         count = min(ROUND, calls - begun)
-        verdict += asyncio.run(besiege("127.0.0.1", port, sent, count))
+        round_ = asyncio.run(besiege("127.0.0.1", port, sent, count))
+        for each in round_.wrong:
+            click.echo(each, err=True)
+        verdict += round_
         click.echo(f"{begun + count:,} of {calls:,}, {len(verdict.wrong)} wrong", err=True)
     return verdict
 

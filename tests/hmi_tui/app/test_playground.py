@@ -160,6 +160,7 @@ async def test_a_generators_text_comes_in_both_modes_with_what_it_took(
         await sees(pilot, "Ask acme/tale · generate")
         await pilot.press(*"Once", "enter")
         await sees(pilot, "there lived a king.", "it ended by itself", "3 tokens in 120 ms", "50 %")
+        await sees(pilot, "5 of 4", "host", "first token", "8.0 ms", "each further", "56 ms")
         [(own,), (other,)] = engine.called("complete_stream")
         assert [own.prompt, own.mode, other.mode] == ["Once", "plot", "exact"]
         assert own.seed == other.seed is not None
@@ -182,8 +183,8 @@ async def test_a_text_shows_while_it_grows_and_another_question_ends_it(
         engine.fallback = "There is no n-gram encoder."
         await pilot.press("enter")
         await sees(pilot, "a king.", "Exact instead of plot: There is no n-gram encoder.")
-        # Below either text, and in place of the tokens, of which nothing is left.
-        assert text_of(pilot).count("There is no n-gram encoder.") == 3
+        # Below either text, with how it was computed, and in place of the tokens: none is left.
+        assert text_of(pilot).count("There is no n-gram encoder.") == 4
         assert "witty" not in text_of(pilot)
         assert engine.texts_ended == 3
 

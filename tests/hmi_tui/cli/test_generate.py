@@ -13,9 +13,15 @@ Run = Callable[..., Result]
 
 TIMING = CompletionTiming(
     queue_s=0.0,
+    load_s=0.0,
+    retrieve_s=0.1,
+    compute_s=0.4,
     first_token_s=0.1,
     total_s=0.5,
     hit_rate=None,
+    batch_size=1,
+    batch_models=1,
+    tier="device",
     mode="exact",
     fallback="There is no n-gram encoder.",
 )

@@ -321,6 +321,11 @@ def test_in_plot_mode_the_domain_counts_what_was_looked_up(
     assert ear.ended.lookups.tokens == 8
     assert knowledge.traffic.misses == 8
     assert 0 <= ear.ended.queue_s <= ear.ended.first_token_s <= ear.ended.total_s
+    spent = ear.ended.load_s + ear.ended.retrieve_s + ear.ended.compute_s
+    assert 0 < spent <= ear.ended.total_s
+    # The prompt in one round, and one for each token that something followed.
+    assert ear.ended.rounds == 6
+    assert (ear.ended.batch_size, ear.ended.batch_models) == (1, 1)
     order, ear = order_of(decoder, [5, 6, 7], 6)
     assert alone(choir, order, ear).ended is not None
     assert ear.ended is not None

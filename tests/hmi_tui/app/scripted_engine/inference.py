@@ -63,10 +63,16 @@ class InferenceAnswers(VplmAnswers):
                 if self.hold_text:
                     await asyncio.Event().wait()
             timing = CompletionTiming(
-                queue_s=0.0,
+                queue_s=0.001,
+                load_s=0.002,
+                retrieve_s=0.01,
+                compute_s=0.1,
                 first_token_s=0.008,
                 total_s=0.12,
                 hit_rate=None if self.fallback or request.mode == "exact" else 0.5,
+                batch_size=5,
+                batch_models=4,
+                tier="host",
                 mode="exact" if self.fallback else request.mode or "plot",
                 fallback=self.fallback,
             )
