@@ -52,6 +52,11 @@ def rate(number: float | None) -> str:
     return f"{number:.1f}" if abs(number) < 1000 else count(number)
 
 
+def many(number: int, noun: str) -> str:
+    """ "1 row", or "2,500 rows"."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def share(fraction: float | None, decimals: int = 0) -> str:
     """A share of 1 as "71 %"."""
     return NOTHING if fraction is None else f"{100 * fraction:.{decimals}f} %"

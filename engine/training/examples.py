@@ -39,8 +39,9 @@ def read_examples(chunks: Iterable[bytes], format: ExampleFormat) -> Iterator[Te
     """Examples as they are read. Raises BadInput with line numbers.
 
     A row of JSONL or CSV has a "text", or a "prompt" and a "completion"; others are not looked at.
-    Plain text has one example a paragraph: lines up to a blank one. The error for bad rows comes
-    at the end and names the first ten, so whoever keeps the examples must not if it is raised.
+    Plain text has one example a paragraph: lines up to a blank one. Where no blank line parts any,
+    it has one example a line, as a domain's text has. The error for bad rows comes at the end and
+    names the first ten, so whoever keeps the examples must not if it is raised.
     """
     # Only \n ends a line: others occur inside of texts.
     stream = lines_of(chunks, "" if format == "csv" else "\n")
@@ -76,16 +77,22 @@ def _of_rows(rows: Iterable[tuple[int, Fields]], faults: Faults) -> Iterator[Tex
 
 def _of_text(stream: io.TextIOWrapper, faults: Faults) -> Iterator[TextExample]:
     paragraph: list[str] = []
+    blank = parted = False
     for number, line in enumerate(stream, 1):
         if "\0" in line:
             faults.add(number, "a NUL character, which no text has")
-        elif line.strip():
+        elif not line.strip():
+            blank = True
+        else:
+            if blank and paragraph:
+                yield TextExample("", "".join(paragraph))
+                parted, paragraph = True, []
             paragraph.append(line)
-        elif paragraph:
-            yield TextExample("", "".join(paragraph))
-            paragraph = []
-    if paragraph:
+            blank = False
+    if parted:
         yield TextExample("", "".join(paragraph))
+    else:
+        yield from (TextExample("", line.rstrip("\r\n")) for line in paragraph)
 
 
 def _example(row: Fields) -> TextExample | str:

@@ -109,7 +109,7 @@ def held_out(rows: int, seed: int, share: float = 0.1) -> tuple[list[int], list[
     if rows < 2:
         raise BadInput(
             "There is one example; training needs another to see how well it does.",
-            remedy="Give at least two examples: texts, lines or paragraphs.",
+            remedy="Give at least two: rows, or a text's paragraphs or lines.",
             code="too_few_examples",
         )
     order = np.random.default_rng(seed).permutation(rows)

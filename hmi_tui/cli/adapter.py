@@ -11,7 +11,7 @@ import click
 from hmi_tui.cli.grammar import Branch, connect, flag, say
 from hmi_tui.cli.output import instant, listing, readable, record, show, table
 from hmi_tui.cli.paging import gather, paged
-from hmi_tui.figures import NOTHING, size
+from hmi_tui.figures import NOTHING, many, size
 
 if TYPE_CHECKING:
     from engine.schema import Adapter, Provenance
@@ -106,7 +106,7 @@ def verify(ids: tuple[str, ...]) -> None:
         click.echo(f"{check.id}  {check.detail}")
     if bad:
         raise Damaged(f"{len(bad)} of {len(checks)} adapters are not what they were.")
-    say(f"{len(checks)} adapters are what they were.")
+    say(f"{many(len(checks), 'adapter')} as before: no byte has changed.")
 
 
 @adapter.command()
@@ -150,7 +150,7 @@ def _origin(made: Provenance | None) -> list[tuple[str, str]]:
     return [
         ("trained as", f"{made.vplm}, in {made.mode} mode"),
         ("started from", made.parent),
-        ("dataset", f"{made.dataset}, {made.dataset_rows:,} rows"),
+        ("dataset", f"{made.dataset}, {many(made.dataset_rows, 'row')}"),
         ("its sha256", made.dataset_sha256),
         ("asked", ", ".join(f"{name} {value}" for name, value in made.hyperparameters.items())),
         ("reached", ", ".join(f"{name} {value:g}" for name, value in made.metrics.items())),

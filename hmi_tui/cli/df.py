@@ -10,7 +10,7 @@ import click
 from hmi_tui.cli.grammar import Leaf, connect, flag
 from hmi_tui.cli.output import readable, record, show, table
 from hmi_tui.cli.paging import gather
-from hmi_tui.figures import NOTHING, money, of_total, share, size
+from hmi_tui.figures import NOTHING, many, money, of_total, share, size
 
 if TYPE_CHECKING:
     from engine.schema import Collected, Storage, Tenant
@@ -50,7 +50,7 @@ def gc() -> None:
 
 
 def _gone(gone: Collected) -> str:
-    told = f"{gone.files} files removed, {size(gone.bytes)} freed"
+    told = f"{many(gone.files, 'file')} removed, {size(gone.bytes)} freed"
     if gone.left_bytes:
         told += f"; {size(gone.left_bytes)} are younger than an hour and stay for now"
     return told
@@ -82,7 +82,10 @@ def _text(storage: Storage, tenants: Sequence[Tenant], total: int) -> str:
             ("in", storage.path),
             ("all", size(storage.bytes)),
             ("hmi gc frees", size(storage.garbage_bytes)),
-            ("unused", f"{size(storage.unused_adapter_bytes)}, {storage.unused_adapters} adapters"),
+            (
+                "unused",
+                f"{size(storage.unused_adapter_bytes)}, {many(storage.unused_adapters, 'adapter')}",
+            ),
             (
                 "disk",
                 f"{of_total(used, storage.disk_bytes)} used, {size(storage.disk_free_bytes)} free",

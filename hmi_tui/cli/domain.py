@@ -11,7 +11,7 @@ from hmi_tui.cli.domain_text import cost_pairs, domain_pairs, epoch_table, ngram
 from hmi_tui.cli.grammar import SIZE, Branch, connect, flag, say
 from hmi_tui.cli.output import readable, record, show
 from hmi_tui.cli.tree import tree_table
-from hmi_tui.figures import size
+from hmi_tui.figures import many, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -281,6 +281,6 @@ def rm(names: tuple[str, ...]) -> None:
 
 def _upload(client: Client, name: str, files: Sequence[Path]) -> None:
     receipt = client.put_corpus(name, files)
-    say(f"{name}: {receipt.lines} lines, {size(receipt.bytes)} of text")
+    say(f"{name}: {many(receipt.lines, 'line')}, {size(receipt.bytes)} of text")
     for warning in receipt.warnings:
         say(f"warning: {warning}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hmi_tui.cli.output import instant, percent, table
-from hmi_tui.figures import seconds, size, update_rule
+from hmi_tui.figures import many, seconds, size, update_rule
 
 if TYPE_CHECKING:
     from engine.schema import Domain, DomainEpochs, NgramPage, RebuildCost
@@ -77,7 +77,7 @@ def domain_pairs(one: Domain) -> list[tuple[str, str]]:
             f"{one.computed} computed, {one.cached} computed lately, {one.backed_off} backed off",
         ),
         ("updates", update_rule(one.policy)),
-        ("corpus", f"{one.corpus_lines} lines, {size(one.corpus_bytes)}"),
+        ("corpus", f"{many(one.corpus_lines, 'line')}, {size(one.corpus_bytes)}"),
         ("encoder", one.encoder),
         ("vPLMs", str(one.vplms)),
         ("created", instant(one.created_at)),

@@ -9,7 +9,7 @@ import click
 
 from hmi_tui.cli.grammar import Leaf, connect
 from hmi_tui.cli.output import percent, readable, record, show
-from hmi_tui.figures import seconds, size
+from hmi_tui.figures import many, seconds, size
 
 if TYPE_CHECKING:
     from engine.schema import (
@@ -52,12 +52,13 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         yield from _generating(status.generators)
     for name, tier in status.tiers.items():
         counts = f"{tier.hits} hits, {tier.misses} misses, {tier.evictions} evictions"
-        yield f"tier {name}", f"{tier.resident} adapters, {size(tier.bytes)}, {counts}"
+        yield f"tier {name}", f"{many(tier.resident, 'adapter')}, {size(tier.bytes)}, {counts}"
     yield "queue", f"{status.queue.depth} requests, {status.queue.tokens} tokens"
     flow = f"{rates.requests_per_s:.1f} requests/s, {rates.tokens_per_s:.0f} tokens/s"
     latency = f"p50 {seconds(rates.p50_s)}, p99 {seconds(rates.p99_s)}"
     yield "rates", f"{flow}, {latency}, {rates.errors_per_s:.1f} errors/s"
-    yield "holds", f"{status.tenants} tenants, {status.vplms} vPLMs, {len(status.domains)} domains"
+    holds = ((status.tenants, "tenant"), (status.vplms, "vPLM"), (len(status.domains), "domain"))
+    yield "holds", ", ".join(many(*each) for each in holds)
     yield "table hits", percent(rates.hit_rate)
     yield "swaps", f"{rates.swaps_per_s:.1f} a second"
     for busy in status.busiest:
@@ -78,7 +79,7 @@ def _backbone(backbone: BackboneStatus, *, exact: bool = False) -> str:
 def _beside(other: LoadedBackbone) -> str:
     exact = "" if other.fallback is None else ", exact mode"
     held = size(sum(other.by_owner.values()))
-    return f"{other.id}, {other.vplms} vPLMs{exact}, {other.waiting} texts wait, {held}"
+    return f"{other.id}, {many(other.vplms, 'vPLM')}{exact}, {other.waiting} texts wait, {held}"
 
 
 def _generating(found: GeneratorStatus) -> Iterator[tuple[str, str]]:

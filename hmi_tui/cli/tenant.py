@@ -11,7 +11,7 @@ from hmi_tui.cli.grammar import SIZE, Branch, connect, flag, say
 from hmi_tui.cli.key import keyed, use
 from hmi_tui.cli.output import instant, listing, readable, record, show, table
 from hmi_tui.cli.paging import gather, paged
-from hmi_tui.figures import money, seconds, size
+from hmi_tui.figures import many, money, seconds, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ def rm(names: tuple[str, ...], yes: bool) -> None:
         for name in names:
             held = client.tenant(name).vplms
             if held and not yes and sys.stdin.isatty():
-                click.confirm(f"Remove {name} and its {held} vPLMs?", abort=True, err=True)
+                click.confirm(f"Remove {name} and its {many(held, 'vPLM')}?", abort=True, err=True)
             client.remove_tenant(name)
             click.echo(name)
 
@@ -193,8 +193,8 @@ def _pairs(one: Tenant) -> list[tuple[str, str]]:
         ("vPLMs", f"{one.vplms} of {_limit(one.quota.vplms)}"),
         ("versions", str(one.versions)),
         ("keeps", f"{size(one.used_bytes)} of {_most(one.quota.bytes)}"),
-        ("adapters", f"{size(one.stored_bytes)}, {one.adapters} files"),
-        ("datasets", f"{size(one.dataset_bytes)}, {one.datasets} files"),
+        ("adapters", f"{size(one.stored_bytes)}, {many(one.adapters, 'file')}"),
+        ("datasets", f"{size(one.dataset_bytes)}, {many(one.datasets, 'file')}"),
         ("saves", f"{size(one.saved_bytes)} of {size(one.dedicated_bytes)} for private copies"),
         ("requests/s", f"{one.requests_per_s:.1f} of {_limit(one.quota.rps)}"),
         ("at once", f"{one.in_flight} of {_limit(one.quota.concurrency)}"),

@@ -9,7 +9,7 @@ import click
 
 from hmi_tui.cli.grammar import Leaf, connect, flag, say
 from hmi_tui.cli.output import percent, readable, record, show
-from hmi_tui.figures import NOTHING, seconds
+from hmi_tui.figures import NOTHING, many, seconds
 
 if TYPE_CHECKING:
     from engine.schema import Job
@@ -61,9 +61,9 @@ def train(
 
     DATA is a .jsonl or .csv file, or either with .gz, with the columns that the vPLM's task needs:
     a label; labels, as a list or in CSV with | between them; two texts and a label; spans, or words
-    and tags; numbers. A generator learns a text, or a prompt and a completion, a row, or the
-    paragraphs of a .txt file. Prints the job's id; with --watch the
-    trained version, when it serves.
+    and tags; numbers. A generator learns a text, or a prompt and a completion, a row, or a .txt
+    file by its paragraphs, by its lines where no blank one parts them. Prints the job's id; with
+    --watch the trained version, when it serves.
     """
     from engine.schema import TrainRequest
     from hmi_tui.cli.requests import build, check_readable, split_id
@@ -79,7 +79,7 @@ def train(
         # The dataset is named after the vPLM: two trainings of one tenant do not share a file.
         receipt = client.put_dataset(tenant, name, data, text, label, task, text_pair, names)
         labels = "" if task == "generate" else f", {len(receipt.labels)} labels"
-        say(f"{receipt.rows} rows{labels}")
+        say(f"{many(receipt.rows, 'row')}{labels}")
         accepted = client.train(request)
         if not watching:
             show(accepted, [accepted.id], lambda: accepted.id)

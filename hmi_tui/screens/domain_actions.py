@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import work
 
 from engine.schema import Domain, Kind
+from hmi_tui import figures
 from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.domain_forms import (
@@ -83,10 +84,8 @@ class DomainActions(ModeScreen):
         if domain.parent is None:
             self.notify(f"{domain.name} is the root of the tree and stays.", markup=False)
             return
-        goes = (
-            f"Its table and text are lost. Its children and its {domain.vplms:,} vPLMs go to "
-            f"{domain.parent}."
-        )
+        vplms = figures.many(domain.vplms, "vPLM")
+        goes = f"Its table and text are lost. Its children and its {vplms} go to {domain.parent}."
         if await self.app.push_screen_wait(Confirm(f"Delete domain {domain.name}?", goes)):
             with self.hmi.complaining():
                 await self.client.remove_domain(domain.name)

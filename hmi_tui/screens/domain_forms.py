@@ -22,7 +22,8 @@ def domain_form(client: AsyncClient, domains: Sequence[str], parent: str) -> For
         if corpus is None:
             return f"Created domain {wanted.name}; <upload_corpus:u> uploads its text."
         receipt = await client.put_corpus(wanted.name, corpus)
-        made = f"Created domain {wanted.name} with {receipt.lines:,} lines; r builds its table."
+        lines = figures.many(receipt.lines, "line")
+        made = f"Created domain {wanted.name} with {lines}; r builds its table."
         return " ".join([made, *receipt.warnings])
 
     fields = (
@@ -43,7 +44,8 @@ def corpus_form(client: AsyncClient, domain: str) -> Form:
 
     async def submit(values: Values) -> str:
         receipt = await client.put_corpus(domain, file_at(values["corpus"]))
-        has = f"{domain} has {receipt.lines:,} lines ({figures.size(receipt.bytes)}) of text;"
+        lines, size = figures.many(receipt.lines, "line"), figures.size(receipt.bytes)
+        has = f"{domain} has {lines} ({size}) of text;"
         return " ".join([has, "r builds its table.", *receipt.warnings])
 
     field = Field("corpus", "Corpus file", hint="text, a document a line; .gz works", kind="file")

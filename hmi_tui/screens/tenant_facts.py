@@ -29,7 +29,7 @@ def tenant_facts(tenant: Tenant) -> list[Fact]:
     quota = tenant.quota
     vplms = f"{figures.count(tenant.vplms)} of {_limit(quota.vplms)}"
     return [
-        ("vPLMs", f"{vplms}, {figures.count(tenant.versions)} versions"),
+        ("vPLMs", f"{vplms}, {figures.many(tenant.versions, 'version')}"),
         _kept(tenant),
         ("adapters", _files(tenant.stored_bytes, tenant.adapters)),
         ("datasets", _files(tenant.dataset_bytes, tenant.datasets)),
@@ -46,7 +46,7 @@ def tenant_facts(tenant: Tenant) -> list[Fact]:
 
 
 def _files(size: int, files: int) -> str:
-    return f"{figures.size(size)} in {figures.count(files)} files"
+    return f"{figures.size(size)} in {figures.many(files, 'file')}"
 
 
 def _kept(tenant: Tenant) -> Fact:

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from engine.client import AsyncClient, Call, assets_dir, calls
 from engine.schema import Tenant, TenantCreated, Vplm
+from hmi_tui import figures
 from hmi_tui.paging import PAGE, Page, Query
 from hmi_tui.read_only import changes
 from hmi_tui.screens.confirm import Confirm
@@ -206,7 +207,8 @@ class TenantsScreen(VplmActions):
         if not names:
             return
         if len(names) == 1 and tenant is not None and tenant.name == names[0]:
-            goes = f"Its {tenant.vplms:,} vPLMs, their adapters and its datasets go with it."
+            vplms = figures.many(tenant.vplms, "vPLM")
+            goes = f"Its {vplms}, their adapters and its datasets go with it."
         else:
             goes = f"{several(names)}\nTheir vPLMs, adapters and datasets go with them."
         what = f"tenant {names[0]}" if len(names) == 1 else f"{len(names)} tenants"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from engine.client import AsyncClient, BadInput
 from engine.schema import TrainRequest
+from hmi_tui import figures
 from hmi_tui.hyperparameters import hyperparameters
 from hmi_tui.label_map import label_map
 from hmi_tui.screens.form import Form, Values
@@ -53,7 +54,7 @@ def train_form(client: AsyncClient, vplm: str, accepted: Callable[[str], None]) 
         )
         job = await client.train(request)
         accepted(job.id)
-        return f"Training {request.vplm} on {receipt.rows:,} rows."
+        return f"Training {request.vplm} on {figures.many(receipt.rows, 'row')}."
 
     fields = (
         Field("vplm", "vPLM", vplm, "TENANT/NAME"),

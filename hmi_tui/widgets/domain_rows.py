@@ -127,7 +127,7 @@ def _published(domain: Domain) -> str:
 
 def domain_facts(domain: Domain) -> list[tuple[str, str]]:
     """What is said beside the tree."""
-    corpus = f"{figures.size(domain.corpus_bytes)}, {figures.count(domain.corpus_lines)} lines"
+    corpus = f"{figures.size(domain.corpus_bytes)}, {figures.many(domain.corpus_lines, 'line')}"
     return [
         ("parent", domain.parent or "none, the root"),
         ("state", STATES[domain.state][0]),

@@ -101,7 +101,7 @@ class TopBar(Widget):
         more = (
             f" {figures.seconds(status.engine.uptime_s)}"
             f" · {figures.rate(rates.requests_per_s)} req/s · p99 {figures.seconds(rates.p99_s)}"
-            f" · {figures.count(status.vplms)} vPLMs"
+            f" · {figures.many(status.vplms, 'vPLM')}"
         )
         long = Content.assemble(short, (more, tones.MUTED))
         return long if long.cell_length <= room else short

@@ -64,6 +64,10 @@ def _status(answer: bytes) -> str:
     return answer[9:12].decode("ascii", "replace")
 
 
+def _is_stream(answer: bytes) -> bool:
+    return b"\r\ncontent-type: text/event-stream" in answer.partition(b"\r\n\r\n")[0].lower()
+
+
 async def besiege(
     host: str, port: int, calls: Iterator[HostileCall], count: int, at_once: int = 16
 ) -> Verdict:
@@ -119,7 +123,8 @@ async def _asked(host: str, port: int, call: HostileCall) -> bytes | None:
                 except TimeoutError:
                     # It waits for more, and there is none.
                     writer.write_eof()
-                while more := await reader.read(1 << 16):
+                # Events are told for as long as somebody listens.
+                while not _is_stream(answer) and (more := await reader.read(1 << 16)):
                     answer += more[: max(0, MOST - len(answer))]
     except TimeoutError:
         return None

@@ -57,6 +57,15 @@ def test_paragraphs_of_plain_text_keep_their_lines() -> None:
     ]
 
 
+def test_a_plain_text_that_no_blank_line_parts_is_learnt_line_by_line() -> None:
+    text = b"\nOne document a line,\r\nas a domain's text has.\n\n"
+    assert read(text, "text") == [
+        TextExample("", "One document a line,"),
+        TextExample("", "as a domain's text has."),
+    ]
+    assert read(b"\n\nA single line", "text") == [TextExample("", "A single line")]
+
+
 @settings(deadline=None)
 @given(st.text(alphabet="ab\n", max_size=60).filter(str.strip), cuts_of)
 def test_no_character_of_a_plain_text_is_lost_but_blank_lines(text: str, cuts: list[int]) -> None:

@@ -252,7 +252,9 @@ def test_an_adapter_is_exported_imported_and_verified(
     assert run("adapter", "export", ADAPTER_ID, str(file)).stdout == f"{file}\n"
     assert run("adapter", "import", str(file), "-q").stdout == f"{ADAPTER_ID}\n"
     assert engine.calls("POST", "/v1/adapters")[0].body == file.read_bytes()
-    assert "1 adapters are what they were." in run("adapter", "verify", ADAPTER_ID).stderr
+    assert (
+        "1 adapter as before: no byte has changed." in run("adapter", "verify", ADAPTER_ID).stderr
+    )
     engine.on("POST", f"{path}/verify", {"id": ADAPTER_ID, "ok": False, "detail": "Cut short."})
     engine.on("GET", "/v1/adapters", page(an_adapter(), bytes=1000))
     found = run("adapter", "verify", code=1)
