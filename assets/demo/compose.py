@@ -171,7 +171,8 @@ def manifest() -> dict[str, object]:
         "labels": list(LABELS),
         "domain": "support",
     }
-    return {"domains": domains, "dataset": dataset}
+    generator = {"text": "support.txt", "domain": "support", "prompt": "Hello. My order"}
+    return {"domains": domains, "dataset": dataset, "generator": generator}
 
 
 def compose(folder: Path, seed: int) -> None:

@@ -40,7 +40,7 @@ class TrainingCalls(Calls):
         job = core.jobs.submit(
             "train",
             vplm.id,
-            request.model_copy(update={"lr": request.rate}).model_dump(),
+            request.model_copy(update={"lr": request.rate(vplm.task)}).model_dump(),
             self._trainings,
             when_idle=request.when == "idle",
         )

@@ -138,7 +138,7 @@ def checkpoint_of(core: Core, job: str) -> Path:
 def _plan(request: TrainRequest, vplm: VplmRow) -> TrainPlan:
     return TrainPlan(
         epochs=request.epochs,
-        lr=request.rate,
+        lr=request.rate(vplm.task),
         batch_size=request.batch_size,
         optimizer=request.optimizer,
         schedule=request.schedule,

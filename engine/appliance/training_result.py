@@ -119,7 +119,8 @@ def _publish(core: Core, trained: VplmRow, adapter: AdapterRow, accuracy: float)
 
 def _provenance(trained: TrainingResult) -> Provenance:
     vplm, dataset, report = trained.vplm, trained.dataset, trained.report
-    asked = trained.request.model_copy(update={"lr": trained.request.rate})
+    request = trained.request
+    asked = request.model_copy(update={"lr": request.rate(trained.vplm.task)})
     return Provenance(
         job=trained.job,
         vplm=vplm.id,

@@ -30,11 +30,21 @@ class DatasetPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPlan:
+    """A text that a generator of `domain` learns, and how one begins."""
+
+    text: Path
+    domain: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """`domains` in an order in which every parent comes before its children."""
 
     domains: tuple[DomainPlan, ...]
     dataset: DatasetPlan
+    generator: TextPlan
 
 
 def read_manifest(folder: Path | None = None) -> Manifest:
@@ -42,7 +52,11 @@ def read_manifest(folder: Path | None = None) -> Manifest:
     folder = folder or assets_dir() / "demo"
     try:
         document = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return Manifest(_domains(document["domains"], folder), _dataset(document, folder))
+        return Manifest(
+            _domains(document["domains"], folder),
+            _dataset(document, folder),
+            _generator(document["generator"], folder),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damaged(
             f"The demo's manifest in {folder} cannot be used: {error}.",
@@ -72,6 +86,10 @@ def _dataset(document: dict[str, Any], folder: Path) -> DatasetPlan:
         labels=tuple(listed["labels"]),
         domain=listed["domain"],
     )
+
+
+def _generator(listed: dict[str, Any], folder: Path) -> TextPlan:
+    return TextPlan(folder / listed["text"], listed["domain"], listed["prompt"])
 
 
 def read_rows(path: Path) -> list[tuple[str, str]]:

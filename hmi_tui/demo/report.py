@@ -9,6 +9,7 @@ from typing import Any
 from engine.schema import Status
 from hmi_tui.cli.output import percent, record, table
 from hmi_tui.cli.tree import tree_table
+from hmi_tui.demo.generator import Written
 from hmi_tui.demo.steps import Step
 from hmi_tui.demo.world import Trained
 from hmi_tui.figures import seconds, size
@@ -20,6 +21,7 @@ class DemoReport:
 
     steps: tuple[Step, ...]
     trained: Trained
+    written: Written
     load: dict[str, Any]
     status: Status
 
@@ -27,6 +29,7 @@ class DemoReport:
         return {
             "steps": [asdict(step) for step in self.steps],
             "trained": asdict(self.trained),
+            "written": asdict(self.written),
             "load": self.load,
             "status": self.status.model_dump(mode="json"),
         }
@@ -47,6 +50,11 @@ class DemoReport:
         yield f"{self.trained.vplm} held-out accuracy", percent(self.trained.held_out)
         for mode, value in self.trained.measured.items():
             yield f"accuracy on {self.trained.rows_measured} new texts, {mode}", percent(value)
+        written = self.written
+        told = "none" if written.perplexity is None else f"{written.perplexity:.1f}"
+        yield f"{written.vplm} held-out perplexity", told
+        for mode, text in written.texts.items():
+            yield f"it goes on, {mode}", " ".join((written.prompt + text).split())
         yield "load", f"{load['sent']} requests on {load['vplms']} vPLMs"
         yield "requests/s", f"{load['answered_per_s']:.1f}"
         latency = load["latency_s"]

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from engine.client import Client, HmiError, Paths
+from hmi_tui.demo.generator import Written, train_generator
 from hmi_tui.demo.home import load_on, throw_away_engine
 from hmi_tui.demo.manifest import Manifest, read_manifest
 from hmi_tui.demo.report import DemoReport
@@ -26,10 +27,10 @@ def run_headless(
     """
     manifest, steps = read_manifest(), Steps(say)
     with _engine(steps, arguments) as paths, Client(paths=paths) as client:
-        trained = _build(client, manifest, steps)
+        trained, written = _build(client, manifest, steps)
         with steps.step(f"load: {rate:g} requests a second for {seconds:g} s"):
             load = _measure_load(paths, seconds, rate)
-        return DemoReport(tuple(steps.done), trained, load, client.status())
+        return DemoReport(tuple(steps.done), trained, written, load, client.status())
 
 
 def run_in_application(
@@ -62,10 +63,11 @@ def _indented(steps: Steps) -> Callable[[str], None]:
     return lambda line: steps.tell(f"  {line}")
 
 
-def _build(client: Client, manifest: Manifest, steps: Steps) -> Trained:
+def _build(client: Client, manifest: Manifest, steps: Steps) -> tuple[Trained, Written]:
     build_domains(client, manifest, steps)
     create_vplms(client, manifest, steps)
-    return train_one(client, manifest.dataset, steps)
+    trained = train_one(client, manifest.dataset, steps)
+    return trained, train_generator(client, manifest.generator, steps)
 
 
 def _measure_load(paths: Paths, seconds: float, rate: float) -> dict[str, Any]:

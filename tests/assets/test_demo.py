@@ -29,7 +29,8 @@ def rows_of(name: str) -> list[dict[str, str]]:
 
 def files_of(manifest: Manifest) -> list[str]:
     corpora = [domain["corpus"] for domain in manifest["domains"]]
-    return [*corpora, manifest["dataset"]["file"], manifest["dataset"]["test"]]
+    learnt = [manifest["dataset"]["file"], manifest["generator"]["text"]]
+    return [*corpora, *learnt, manifest["dataset"]["test"]]
 
 
 def run_composer(*arguments: str) -> None:
@@ -45,7 +46,7 @@ def test_the_manifest_lists_parents_before_their_children(manifest: Manifest) ->
     for domain in manifest["domains"]:
         assert domain["parent"] in listed, f"{domain['name']} comes before its parent"
         listed.add(domain["name"])
-    assert manifest["dataset"]["domain"] in listed
+    assert {manifest["dataset"]["domain"], manifest["generator"]["domain"]} <= listed
 
 
 def test_composing_again_with_the_seed_gives_the_same_bytes(

@@ -171,11 +171,13 @@ def that_can_demo(engine: FakeEngine) -> None:
     engine.on("GET", "/v1/jobs/j1", documents.a_job())
     engine.on("POST", "/v1/tenants", lambda asked: documents.a_new_tenant(asked.json["name"]))
     engine.on("POST", "/v1/vplms:bulk", {"created": ["acme/desk-00001"]})
+    engine.on("POST", "/v1/vplms", lambda asked: documents.a_vplm(f"acme/{asked.json['name']}"))
     trained = documents.a_vplm("acme/tickets", accuracy=0.9)
-    engine.on("POST", "/v1/vplms", trained)
     engine.on("GET", "/v1/vplms/acme/tickets", trained)
-    dataset = {"tenant": "acme", "name": "tickets", "rows": 9, "labels": {"a": 9}, "bytes": 9}
-    engine.on("PUT", "/v1/tenants/acme/datasets/tickets", dataset)
+    for name in ("tickets", "letters"):
+        dataset = {"tenant": "acme", "name": name, "rows": 9, "labels": {"a": 9}, "bytes": 9}
+        engine.on("PUT", f"/v1/tenants/acme/datasets/{name}", dataset)
+    engine.on("POST", "/v1/completions", _completed)
     engine.on("POST", "/v1/jobs", {"id": "j1"})
     engine.on("GET", "/v1/vplms", page(trained))
     engine.on("POST", "/v1/classify", lambda asked: _classified(asked, labels))
@@ -185,6 +187,13 @@ def _classified(asked: Asked, labels: tuple[str, ...] = ("no", "yes")) -> dict[s
     given = asked.json["input"]
     texts = [given] if isinstance(given, str) else given
     return documents.an_answer(asked.json["model"], texts, labels)
+
+
+def _completed(asked: Asked) -> dict[str, Any]:
+    choice = {"index": 0, "text": f" in {asked.json['mode']} mode", "finish_reason": "stop"}
+    usage = {"prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6}
+    model = asked.json["model"]
+    return {"id": "g", "created": 1, "model": model, "choices": [choice], "usage": usage}
 
 
 def that_classifies(engine: FakeEngine) -> None:

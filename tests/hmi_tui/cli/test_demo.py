@@ -55,6 +55,8 @@ def test_the_headless_demo_reports_and_leaves_nothing(tmp_path: Path) -> None:
     report = json.loads(out)
     assert report["trained"]["held_out"] == 0.9
     assert set(report["trained"]["measured"]) == {"plot", "exact"}
+    assert report["written"]["vplm"] == "acme/letters"
+    assert report["written"]["texts"] == {"plot": " in plot mode", "exact": " in exact mode"}
     assert report["load"]["answered"] == report["load"]["sent"] > 10
     assert report["steps"][0]["name"].startswith("starting an engine")
     assert "domain clinic" in err
@@ -72,7 +74,14 @@ def test_the_report_for_people_has_tree_accuracy_and_rates(
     )
     told: list[str] = []
     text = run_headless(0.5, 50, told.append).text()
-    for expected in ("└─ support", "held-out accuracy", "requests/s", "latency p50", "backbone"):
+    for expected in (
+        "└─ support",
+        "held-out accuracy",
+        "requests/s",
+        "latency p50",
+        "backbone",
+        "My order in plot",
+    ):
         assert expected in text
     assert _left_behind(tmp_path) == []
 
@@ -122,7 +131,8 @@ def test_parents_are_built_before_their_children(tmp_path: Path) -> None:
         {"name": "general", "parent": None, "corpus": "g.txt"},
     ]
     dataset = {"file": "t.jsonl", "labels": ["a", "b"], "domain": "mid"}
-    document = {"domains": listed, "dataset": dataset}
+    generator = {"text": "l.txt", "domain": "leaf", "prompt": "Once"}
+    document = {"domains": listed, "dataset": dataset, "generator": generator}
     (tmp_path / "manifest.json").write_text(json.dumps(document))
     names = [one.name for one in read_manifest(tmp_path).domains]
     assert names.index("mid") < names.index("leaf")
@@ -141,7 +151,8 @@ def test_a_manifest_that_makes_no_sense_is_damaged(tmp_path: Path) -> None:
 def test_the_shipped_manifest_names_files_that_exist() -> None:
     manifest = read_manifest()
     assert len(manifest.domains) >= 4
-    files = [one.corpus for one in manifest.domains] + [manifest.dataset.train]
+    files = [one.corpus for one in manifest.domains]
+    files += [manifest.dataset.train, manifest.generator.text]
     assert all(file.is_file() for file in files)
 
 
