@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
@@ -99,6 +99,13 @@ class VplmSpec(Request):
     """Where in each upper layer a random adapter sits; one place takes half the bytes of both."""
     miss: Miss | None = None
     """None: as the engine was started (--miss)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_of_its_task(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("task") == "generate":
+            return {"kind": "generator", **data}
+        return data
 
     @field_validator("places")
     @classmethod
