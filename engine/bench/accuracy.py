@@ -28,7 +28,7 @@ class AccuracyPlan:
     """What both sides share; `rows` 0 is all training rows."""
 
     epochs: int = 3
-    lr: float = 1e-3
+    lr: float = 2e-3
     batch_size: int = 32
     rank: int = 64
     rows: int = 0

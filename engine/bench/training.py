@@ -37,7 +37,7 @@ class TrainingPlan:
 
     rows: int = 0
     epochs: int = 3
-    lr: float = 1e-3
+    lr: float = 2e-3
     full_lr: float = 5e-5
     batch_size: int = 32
     rank: int = 64

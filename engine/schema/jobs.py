@@ -49,7 +49,7 @@ Optimizer = Literal[
 ]
 RATES: dict[str, float] = {"sgd": 0.1, "adafactor": 1e-2, "adagrad": 1e-2, "adamax": 2e-3}
 """Learning rates of optimizers that do not do well with the usual one."""
-USUAL_RATE = 1e-3
+USUAL_RATE = 2e-3
 GENERATORS_RATE = 5e-3
 """Instead of the usual one: what turns a whole vocabulary wants more (tests.benchmarks.
 generator_adapters tells held-out perplexity by --lr)."""
@@ -67,7 +67,7 @@ class TrainRequest(Request):
         gt=0,
         le=1,
         title="Learning rate",
-        description="Learning rate; the optimizer's own if left out: 0.001 for most, "
+        description="Learning rate; the optimizer's own if left out: 0.002 for most, "
         "0.005 for generators.",
     )
     schedule: Literal["linear", "cosine", "constant"] = Field(

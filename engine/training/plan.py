@@ -33,7 +33,7 @@ class TrainPlan:
     """
 
     epochs: int = 3
-    lr: float = 1e-3
+    lr: float = 2e-3
     batch_size: int = 32
     optimizer: str = "adamw"
     schedule: str = "linear"

@@ -70,7 +70,7 @@ class Found:
 @click.option("--split", type=int, default=4, show_default=True)
 @click.option("--rank", type=int, default=64, show_default=True)
 @click.option("--epochs", type=int, default=3, show_default=True)
-@click.option("--lr", type=float, default=1e-3, show_default=True)
+@click.option("--lr", type=float, default=5e-3, show_default=True)
 @click.option("--batch-size", type=int, default=16, show_default=True)
 @click.option("--share", type=float, default=1.0, show_default=True, help="Of each text, to try.")
 @click.option("--threads", type=int, default=1, show_default=True)
