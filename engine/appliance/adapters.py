@@ -81,7 +81,7 @@ class AdapterCalls(Calls):
         core = self._core
         with core.changing:
             core.catalogue.adapters.remove(id)
-            core.forget_blob(id)
+            core.leftovers.forget(id)
 
     def _take(
         self,
@@ -123,7 +123,7 @@ class AdapterCalls(Calls):
             try:
                 core.catalogue.adapters.add(row)
             except BaseException:
-                core.forget_blob(info.id)
+                core.leftovers.forget(info.id)
                 raise
         return self._told([row])[0]
 

@@ -128,7 +128,7 @@ class BackboneCalls(Calls):
             if known.epoch:
                 core.tables.remove(known.name, known.epoch)
             if known.encoder is not None:
-                core.forget_blob(known.encoder)
+                core.leftovers.forget(known.encoder)
 
 
 def _has(folder: Path, name: str) -> bool:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import logging
 import os
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from engine.appliance.chronicle import Chronicle
-from engine.appliance.epochs import EpochBook
 from engine.appliance.further import load_further, open_further
 from engine.appliance.further_backbone import Upkeep
 from engine.appliance.generator_stack import load_generators, no_generators
-from engine.appliance.inspection import TableInspection
+from engine.appliance.idleness import Idleness
 from engine.appliance.key_ring import KeyRing
-from engine.appliance.known_backbones import KnownBackbones
+from engine.appliance.known_backbones import KnownBackbones, chosen_backbone
+from engine.appliance.leftovers import Leftovers
 from engine.appliance.made_for import name_of
 from engine.appliance.models import ModelBook
 from engine.appliance.recovery import mend, sweep_debris
@@ -30,9 +28,7 @@ from engine.appliance.stacks import Stacks
 from engine.appliance.swaps import SwapNews
 from engine.appliance.tenant_book import TenantBook
 from engine.appliance.usage import Usage
-from engine.config import DEFAULT_SPLIT, Settings
-from engine.knowledge.row_cache import RowCache
-from engine.knowledge.traffic_file import TrafficLedger
+from engine.config import Settings
 from engine.knowledge.tree import DomainTree
 from engine.memory.heap import bound_arenas, give_back
 from engine.memory.tiers import AdapterTiers
@@ -40,7 +36,7 @@ from engine.model.adapters import AdapterShape
 from engine.model.backbone import Backbone, pick_device
 from engine.schema import Kind
 from engine.serving.admission import Admission
-from engine.serving.pipeline import Pipeline
+from engine.serving.generation.generator import GeneratorUse
 from engine.serving.scheduler import Scheduler
 from engine.serving.threads import ThreadShare
 from engine.tariff import TariffFile
@@ -53,7 +49,7 @@ from engine.training.jobs import Jobs
 from store.backbone_files import BackboneFiles
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
-from store.errors import NotFound, StoreError
+from store.errors import StoreError
 from store.places import Places
 from store.restore import settle
 from store.tables import TableFiles
@@ -61,9 +57,6 @@ from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
 
 log = logging.getLogger(__name__)
-
-_IDLE_RATE = 1.0
-"""Requests a second under which the engine counts as idle."""
 
 
 class Core:
@@ -114,7 +107,10 @@ class Core:
             lambda move: self.chronicle.move(move),
             itertools.count(1),
         )
-        folder, split = self._chosen_backbone()
+        self.leftovers = Leftovers(
+            self.catalogue, self.blobs, lambda: [stack.tiers for stack in self.stacks()]
+        )
+        folder, split = chosen_backbone(settings, self.catalogue, self.backbone_files)
         own = ServingStack.load(folder, split, settings, shelves, around, device, phase)
         self.known = KnownBackbones(
             own.backbone,
@@ -158,15 +154,15 @@ class Core:
         """Requests refused with 429 since start, by reason."""
         swaps = SwapNews(self.backbones, events)
         self.chronicle = Chronicle(events, metrics, self.totals, self.backbones.waiting, swaps.tell)
+        self.idleness = Idleness(metrics, self.totals, self.backbones.waiting, self._generator_use)
         self.jobs = Jobs(
             self.catalogue.jobs,
             self.threads,
-            self.idle,
+            self.idleness.idle,
             self.chronicle.job,
             self._job_ended,
             most=MOST,
         )
-        self._lately: deque[tuple[float, int]] = deque()
         self.gpu = GpuSampler(device.index or 0)
         self.host = HostSampler()
         self.gpu.start()
@@ -209,32 +205,12 @@ class Core:
         return self.stack.queue
 
     @property
-    def pipeline(self) -> Pipeline:
-        return self.stack.pipeline
-
-    @property
     def backbone(self) -> Backbone:
         return self.stack.backbone
 
     @property
-    def row_cache(self) -> RowCache:
-        return self.stack.row_cache
-
-    @property
     def tree(self) -> DomainTree:
         return self.stack.tree
-
-    @property
-    def ledger(self) -> TrafficLedger:
-        return self.stack.ledger
-
-    @property
-    def epochs(self) -> EpochBook:
-        return self.stack.epochs
-
-    @property
-    def inspection(self) -> TableInspection:
-        return self.stack.inspection
 
     @property
     def adapter_shape(self) -> AdapterShape:
@@ -262,48 +238,6 @@ class Core:
         self.gpu.close()
         self.catalogue.close()
 
-    def discard_if_unused(self, adapter: str) -> None:
-        """A vPLM has let go of an adapter: it goes, unless a version or a starting point uses it,
-        and is pinned no more unless a vPLM that answers with it is."""
-        if not self.catalogue.adapters.used(adapter):
-            self.discard_adapter(adapter)
-        else:
-            for tiers in self._all_tiers():
-                tiers.pin(adapter, pinned=self.pinned(adapter))
-
-    def pinned(self, adapter: str) -> bool:
-        """Whether any vPLM that answers with the adapter is pinned."""
-        return self.catalogue.vplms.pinned(adapter)
-
-    def discard_adapter(self, adapter: str) -> None:
-        """Remove an adapter that is known to have no users."""
-        self.catalogue.adapters.remove(adapter)
-        self.forget_blob(adapter)
-
-    def forget_blob(self, adapter: str) -> None:
-        """Take an adapter that the catalogue does not know out of memory and off the disk."""
-        for tiers in self._all_tiers():
-            tiers.forget(adapter)
-        # Its file may have been lost already; gone is gone.
-        with contextlib.suppress(NotFound):
-            self.blobs.delete(adapter, self.catalogue.knows_blob)
-
-    def _all_tiers(self) -> list[AdapterTiers]:
-        return [stack.tiers for stack in self.stacks()]
-
-    def _chosen_backbone(self) -> tuple[Path | None, int]:
-        """The folder that --backbone names, or that of the imported one that it names, and how many
-        of its layers come from tables."""
-        chosen, split = self.settings.backbone, self.settings.split
-        if chosen is None or chosen.is_dir():
-            return chosen, split or DEFAULT_SPLIT
-        name, _, version = str(chosen).partition(":")
-        for row in self.catalogue.backbones.all():
-            if row.name == name and version in ("", str(row.version)):
-                self.backbone_files.check(row.sha256, row.name)
-                return self.backbone_files.folder(row.sha256, row.name), split or row.split
-        return chosen, split or DEFAULT_SPLIT
-
     def _write_usage(self) -> None:
         for save in (*(stack.save for stack in self.stacks()), self.usage.save):
             try:
@@ -311,27 +245,8 @@ class Core:
             except StoreError as error:
                 log.error("what was asked lately cannot be written down: %s", error)
 
-    def idle(self) -> bool:
-        """Whether there is hardly any traffic right now."""
-        quiet = self.backbones.waiting() == 0 and not self._generating()
-        return quiet and self.metrics.rates().requests_per_s < _IDLE_RATE
-
-    def busy(self) -> bool:
-        """Whether load has come, as a job for idle time must know it: within a second."""
-        now, batches = time.monotonic(), self.totals["batches"]
-        self._lately.append((now, batches))
-        while now - self._lately[0][0] > 1.0:
-            self._lately.popleft()
-        if self.backbones.waiting() > 0 or self._generating():
-            return True
-        return batches - self._lately[0][1] > _IDLE_RATE
-
-    def _generating(self) -> bool:
-        """Whether a text is being generated, which one request may take minutes for."""
-        if self.generators is None:
-            return False
-        use = self.generators.generator.use()
-        return use.living + use.waiting > 0
+    def _generator_use(self) -> GeneratorUse | None:
+        return None if self.generators is None else self.generators.generator.use()
 
     def _job_ended(self, type: str, state: str) -> None:
         self.metrics.job_ended(type, state)

@@ -223,7 +223,7 @@ class DomainCalls(Calls):
             core.corpora.remove(name)
             for each in known:
                 if each.encoder is not None:
-                    core.forget_blob(each.encoder)
+                    core.leftovers.forget(each.encoder)
             for backbone in {each.backbone for each in known}:
                 sums.remove(checkpoint_of(core, name, backbone))
             core.mended.discard(name)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.appliance.reference import Reference
-from engine.config import DEFAULT_SPLIT
+from engine.config import DEFAULT_SPLIT, Settings
 from engine.errors import BadInput, NotFound, Unavailable
 from engine.model.adapters import AdapterShape
 from engine.model.backbone import REFERENCE_BYTES_PER_PARAMETER, Backbone
@@ -16,6 +16,7 @@ from engine.model.checkpoint import BUNDLED_NAME, BUNDLED_SHA256, WEIGHTS, bundl
 from engine.size.shapes import ARENA_RANK, find_shape
 from store.backbone_files import BackboneFiles
 from store.backbone_rows import BackboneRows
+from store.catalogue import Catalogue
 from store.rows import BackboneRow
 
 
@@ -178,3 +179,19 @@ def _bundled() -> KnownBackbone | None:
         size,
         folder,
     )
+
+
+def chosen_backbone(
+    settings: Settings, catalogue: Catalogue, files: BackboneFiles
+) -> tuple[Path | None, int]:
+    """The folder that --backbone names, or that of the imported one that it names, and how many of
+    its layers come from tables. None: the bundled one. StoreError if an imported one is damaged."""
+    chosen, split = settings.backbone, settings.split
+    if chosen is None or chosen.is_dir():
+        return chosen, split or DEFAULT_SPLIT
+    name, _, version = str(chosen).partition(":")
+    for row in catalogue.backbones.all():
+        if row.name == name and version in ("", str(row.version)):
+            files.check(row.sha256, row.name)
+            return files.folder(row.sha256, row.name), split or row.split
+    return chosen, split or DEFAULT_SPLIT

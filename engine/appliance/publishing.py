@@ -44,7 +44,7 @@ def publish(
     core.models.put(row)
     # Those whose last version went, and the one before, which need not stay in memory now.
     for adapter in (kept - _adapters(core, vplm)) | ({vplm.adapter} - {row.adapter}):
-        core.discard_if_unused(adapter)
+        core.leftovers.discard_if_unused(adapter)
     return row
 
 

@@ -72,7 +72,7 @@ class Rebuild:
         if self._request.train_minutes > 0:
             sums.remove(checkpoint_of(core, name, stack.sha256))
         if before.encoder is not None and before.encoder != self._blob:
-            core.forget_blob(before.encoder)
+            core.leftovers.forget(before.encoder)
         stack.ledger.save(name)
         core.events.emit("epoch", {"domain": name, "epoch": epoch, "entries": report.entries})
         self._context.message = f"epoch {epoch}: {_told(report)}"
@@ -175,7 +175,7 @@ class Rebuild:
             core.catalogue.domains.change(name, before.backbone, state=before.state)
             core.tables.remove(name, epoch)
             if self._blob is not None and self._blob != before.encoder:
-                core.forget_blob(self._blob)
+                core.leftovers.forget(self._blob)
 
     def _progress(self, start: float, end: float) -> Callable[[float, str], None]:
         def update(share: float, message: str) -> None:

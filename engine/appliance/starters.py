@@ -66,7 +66,7 @@ class StarterCalls(Calls):
         with core.changing:
             row = starter_of(core, id, None)
             core.catalogue.starters.remove(row.owner, row.name, row.version)
-            core.discard_if_unused(row.adapter)
+            core.leftovers.discard_if_unused(row.adapter)
 
 
 def _starter(row: StarterRow) -> Starter:

@@ -74,9 +74,9 @@ class TenantCalls(KeyCalls):
             for row in vplms:
                 core.models.drop(row.id)
             for adapter in adapters:
-                core.discard_adapter(adapter)
+                core.leftovers.discard(adapter)
             for adapter in {row.adapter for row in vplms if row.pinned}.difference(adapters):
-                core.discard_if_unused(adapter)
+                core.leftovers.discard_if_unused(adapter)
             for path_name in datasets:
                 core.datasets.remove(path_name)
 

@@ -150,7 +150,7 @@ class TrainingParty:
                 raise EOFError
         elif self._idle:
             # Load that has just come does not show in the averages of what is idle.
-            still = self._core.busy() or (self._still and not self._core.idle())
+            still = self._core.idleness.busy() or (self._still and not self._core.idleness.idle())
             if still != self._still:
                 self._still = still
                 self._process.order(Pause(still))

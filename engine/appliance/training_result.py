@@ -113,7 +113,7 @@ def _publish(core: Core, trained: VplmRow, adapter: AdapterRow, accuracy: float)
             made = Publication(adapter.id, accuracy, "trained", adapter.created_by)
             return publish(core, now, made, [adapter])
         except BaseException:
-            core.forget_blob(adapter.id)
+            core.leftovers.forget(adapter.id)
             raise
 
 

@@ -51,7 +51,7 @@ class UpdateWatch:
 
     def look(self) -> list[str]:
         """Start the rebuilds that are due; the domains they are of."""
-        idle = self._core.idle()
+        idle = self._core.idleness.idle()
         started = []
         for stack in self._core.stacks():
             for row in self._core.catalogue.domains.all(stack.sha256):

@@ -81,7 +81,7 @@ class VplmCalls(Calls):
             if patch.pin is not None:
                 tiers = core.tiers_of(row.backbone)
                 if tiers is not None:
-                    tiers.pin(row.adapter, pinned=core.pinned(row.adapter))
+                    tiers.pin(row.adapter, pinned=core.catalogue.vplms.pinned(row.adapter))
             core.models.put(row)
         return self._vplm(row)
 
@@ -93,7 +93,7 @@ class VplmCalls(Calls):
             core.models.drop(id)
             core.usage.drop(id)
             for adapter in adapters:
-                core.discard_if_unused(adapter)
+                core.leftovers.discard_if_unused(adapter)
 
     def models(self, tenant: str | None = None) -> ModelList:
         """All, or one tenant's."""
@@ -145,7 +145,7 @@ class VplmCalls(Calls):
             except BaseException:
                 # Their rows are not there, so their blobs must not stay either.
                 for adapter in {row.id for row in adapters} - core.catalogue.blob_ids():
-                    core.forget_blob(adapter)
+                    core.leftovers.forget(adapter)
                 raise
 
     def _add(

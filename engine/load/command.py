@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from engine.client import Paths
 from engine.errors import HmiError
@@ -174,10 +175,18 @@ def _check(profile: Profile, find_ms: float | None, live: bool) -> None:
         raise click.UsageError("--live steers a rate: leave --ramp, --clients and --find out.")
     if profile.ramp and profile.clients is not None:
         raise click.UsageError("Give either --ramp or --clients.")
+    if profile.ramp and _given("rate", "duration"):
+        raise click.UsageError("--ramp has rates and seconds: leave --rate and --duration out.")
     if profile.clients is not None and profile.hot is not None:
         raise click.UsageError("--hot needs a rate: leave --clients out.")
     if find_ms is not None and (profile.ramp or profile.clients is not None):
         raise click.UsageError("--find searches a rate: leave --ramp and --clients out.")
+
+
+def _given(*names: str) -> bool:
+    """Whether any of these flags was, rather than left as it is."""
+    source = click.get_current_context().get_parameter_source
+    return any(source(name) is not ParameterSource.DEFAULT for name in names)
 
 
 def _called(profile: Profile) -> str:

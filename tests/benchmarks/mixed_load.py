@@ -36,6 +36,7 @@ from engine.schema import CompletionRequest, VplmBulkCreate
 TENANT = "bench"
 AT_ONCE = 500
 """vPLMs that one request creates."""
+README = Path(__file__).resolve().parents[2] / "README.md"
 MOST_WORDS = 40
 WARMING_S = 30.0
 """Of asking that does not count."""
@@ -98,7 +99,7 @@ def main(
     end_in_order()
     if out is not None:
         check_writable(out)
-    lines = Path("README.md").read_text(encoding="utf-8").split("\n")
+    lines = README.read_text(encoding="utf-8").split("\n")
     passages = [" ".join(line.split()[:MOST_WORDS]) for line in lines if len(line.split()) > 5]
     flags = ["--device", "cpu", *([] if generator is None else ["--generator", str(generator)])]
     load = Load(vplms, seconds, rate, texts, tokens, seed)

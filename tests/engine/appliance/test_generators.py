@@ -153,7 +153,7 @@ def test_the_status_and_the_trace_show_what_is_generated(both: Appliance) -> Non
 def test_an_engine_that_generates_is_not_idle(both: Appliance) -> None:
     core, go_on = core_of(both), threading.Event()
     assert core.generators is not None
-    assert (core.busy(), core.idle()) == (False, True)
+    assert (core.idleness.busy(), core.idleness.idle()) == (False, True)
 
     def when_told() -> Way:
         assert go_on.wait(10.0)
@@ -161,10 +161,10 @@ def test_an_engine_that_generates_is_not_idle(both: Appliance) -> None:
 
     order, ear = order_of(core.generators.decoder, [1, 2], 2, way=when_told)
     core.generators.generator.offer([order])
-    assert (core.busy(), core.idle()) == (True, False)
+    assert (core.idleness.busy(), core.idleness.idle()) == (True, False)
     go_on.set()
-    until(lambda: ear.over and not core.busy(), "the end of the text")
-    assert core.idle()
+    until(lambda: ear.over and not core.idleness.busy(), "the end of the text")
+    assert core.idleness.idle()
 
 
 def test_what_finds_no_room_waits_and_beyond_that_is_told_when_to_come_again(

@@ -128,6 +128,8 @@ def test_a_search_reports_every_rate_that_it_tried(tmp_path: Path, load: list[st
         ("--hot", "acme"),
         ("--hot", "acme:0.5"),
         ("--clients", "2", "--ramp", "5:1"),
+        ("--ramp", "5:1", "--rate", "5"),
+        ("--ramp", "5:1", "--duration", "5"),
         ("--clients", "2", "--find", "100"),
         ("--clients", "2", "--hot", "acme:2"),
         ("--live", "--clients", "2"),

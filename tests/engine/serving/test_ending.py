@@ -60,7 +60,7 @@ def test_stopping_answers_the_batch_under_way_and_refuses_what_waits(
         assert gate.reached.wait(20)
         waiting = tickets(appliance, [("acme/a", "plot", TEXTS), ("acme/a", "exact", TEXTS)])
         core = core_of(appliance)
-        stopping = threading.Thread(target=core.pipeline.stop)
+        stopping = threading.Thread(target=core.stack.pipeline.stop)
         stopping.start()
         for ticket in waiting:
             with pytest.raises(Unavailable, match="stopping"):
