@@ -171,7 +171,7 @@ def manifest() -> dict[str, object]:
         "labels": list(LABELS),
         "domain": "support",
     }
-    generator = {"text": "support.txt", "domain": "support", "prompt": "Hello. My order"}
+    generator = {"text": "support.txt", "domain": "support", "prompt": "Thank you for"}
     return {"domains": domains, "dataset": dataset, "generator": generator}
 
 

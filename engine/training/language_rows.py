@@ -35,11 +35,12 @@ class LanguageRow:
 def language_rows(
     examples: Sequence[TextExample], encode: Encode, end: int, context: int
 ) -> list[LanguageRow]:
-    """Rows of at most `context` tokens: the prompt as it is read when it is asked, or `end` where
-    there is none; the completion; `end`.
+    """Rows of at most `context` tokens, as they are read when a vPLM is asked: nothing stands
+    before a prompt, or before a text that has none.
 
-    The completion and the `end` behind it are learnt. What is too long is cut into several rows;
-    each repeats the end of the prompt, and a text's rows follow each other without overlap.
+    The completion and the `end` behind it are learnt; of a text without a prompt all but its first
+    token, which nothing could foretell. What is too long is cut into several rows: each repeats the
+    end of the prompt, or the last token of the row before.
     """
     if context < 4:
         raise BadInput(
@@ -50,14 +51,18 @@ def language_rows(
     completions = encode([one.completion for one in examples])
     rows = []
     for number, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
-        kept = max(1, int(PROMPT_SHARE * context))
-        fits = len(prompt) + len(completion) + 1 <= context
-        before = (prompt if fits else prompt[-kept:]) or [end]
         body = [*completion, end]
+        before = prompt
+        if not prompt:
+            before, body = body[:1], body[1:]
+        elif len(before) + len(body) > context:
+            before = prompt[-max(1, int(PROMPT_SHARE * context)) :]
         room = context - len(before)
         for at in range(0, len(body), room):
             ids = np.array([*before, *body[at : at + room]], dtype=np.int64)
             rows.append(LanguageRow(ids, np.arange(len(ids)) >= len(before), number))
+            if not prompt:
+                before = body[at + room - 1 : at + room]
     return rows
 
 

@@ -133,8 +133,8 @@ def test_a_table_that_is_replaced_while_it_is_compared_condemns_nothing(
         job = ended(appliance, appliance.rebuild_domain("reviews", RebuildRequest()).id)
         assert job.state == "succeeded"
         slow_inspection.set()
-        until(lambda: not core_of(appliance).inspection._waiting, "the end of the comparison")
-        core_of(appliance).inspection.stop()
+        until(lambda: not core_of(appliance).stack.inspection._waiting, "the end of the comparison")
+        core_of(appliance).stack.inspection.stop()
         assert states(appliance) == {"general": "empty", "reviews": "ready", "films": "ready"}
 
 
@@ -142,7 +142,7 @@ def test_an_engine_that_compares_can_be_stopped(
     home: Settings, slow_inspection: threading.Event
 ) -> None:
     with opened(home) as appliance:
-        thread = core_of(appliance).inspection._thread
+        thread = core_of(appliance).stack.inspection._thread
         assert thread.is_alive()
         slow_inspection.set()
     thread.join(10)

@@ -55,7 +55,7 @@ def test_lookups_of_an_epoch_outlive_the_engine(settings: Settings) -> None:
         assert second.domain("reviews").published_at is not None
         assert second.epochs("reviews").data[0].lookups == before
         classify(second, "acme/a", "a good film")
-        core_of(second).epochs.save()
+        core_of(second).stack.epochs.save()
         classify(second, "acme/a", "a good film")
         assert second.epochs("reviews").data[0].lookups == 3 * before
         second.remove_domain("reviews")

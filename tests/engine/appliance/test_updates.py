@@ -144,7 +144,7 @@ def test_a_torn_traffic_file_is_dropped_at_the_start(
 
 def test_what_a_removed_domain_was_asked_is_gone(reviews: Appliance) -> None:
     hit_rate(reviews, STRANGE)
-    core_of(reviews).ledger.save()
+    core_of(reviews).stack.ledger.save()
     folder = core_of(reviews).settings.paths.tables / "reviews"
     assert list(folder.glob("traffic-*.npz"))
     reviews.remove_domain("reviews")
@@ -246,9 +246,9 @@ def test_idle_time_is_used_to_learn(reviews: Appliance, monkeypatch: pytest.Monk
     hit_rate(reviews, STRANGE)
     set_policy(reviews, "reviews", update="idle", min_lookups=10)
     watch = watch_of(reviews)
-    monkeypatch.setattr(core_of(reviews), "idle", lambda: False)
+    monkeypatch.setattr(core_of(reviews).idleness, "idle", lambda: False)
     assert watch.look() == []
-    monkeypatch.setattr(core_of(reviews), "idle", lambda: True)
+    monkeypatch.setattr(core_of(reviews).idleness, "idle", lambda: True)
     assert watch.look() == ["reviews"]
     finish(reviews, "reviews")
 

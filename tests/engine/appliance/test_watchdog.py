@@ -159,7 +159,7 @@ def test_an_engine_whose_compute_hangs_is_not_ready_and_tells_its_supervisor(
         hang.set()
         asking = threading.Thread(target=classify, args=(appliance, "acme/a", "a good film"))
         asking.start()
-        pulse = core_of(appliance).pipeline.pulse
+        pulse = core_of(appliance).stack.pipeline.pulse
         until(lambda: (busy := pulse.longest()) is not None and busy.stage == "compute", "hanging")
         assert appliance._watchdog is not None
         appliance._watchdog._limit = 0.1
@@ -176,7 +176,7 @@ def test_an_engine_that_stops_is_not_taken_for_one_that_hangs(settings: Settings
     appliance.on_hung = told.append
     appliance.start()
     appliance.refuse_waiting()
-    until(lambda: bool(core_of(appliance).pipeline.dead()), "the end of the stages")
+    until(lambda: bool(core_of(appliance).stack.pipeline.dead()), "the end of the stages")
     assert appliance.ready
     appliance.close()
     assert told == []

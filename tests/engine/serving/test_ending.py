@@ -182,6 +182,6 @@ def test_what_cannot_be_counted_is_answered_all_the_same(
     def broken(_: object) -> None:
         raise RuntimeError("no room for a number")
 
-    monkeypatch.setattr(core_of(appliance).pipeline, "_on_batch", broken)
+    monkeypatch.setattr(core_of(appliance).stack.pipeline, "_on_batch", broken)
     assert probs(appliance, "acme/a") == expected
     assert "was not counted" in caplog.text

@@ -153,10 +153,10 @@ def test_stopping_answers_every_batch_in_flight(settings: Settings, turnstile: T
         until(lambda: len(turnstile.entered) == 1, "the first batch being computed")
         (second,) = tickets(appliance, asks[2:3])
         until(lambda: core_of(appliance).queue.size() == (0, 0), "the second one taken")
-        stopping = threading.Thread(target=core_of(appliance).pipeline.stop)
+        stopping = threading.Thread(target=core_of(appliance).stack.pipeline.stop)
         stopping.start()
         turnstile.let(2)
         stopping.join(20)
         assert len(first.future.result(20)) == len(TEXTS)
         assert len(second.future.result(20)) == len(TEXTS) - 1
-        assert not any(thread.is_alive() for thread in core_of(appliance).pipeline._threads)
+        assert not any(thread.is_alive() for thread in core_of(appliance).stack.pipeline._threads)

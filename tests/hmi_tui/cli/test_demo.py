@@ -80,7 +80,7 @@ def test_the_report_for_people_has_tree_accuracy_and_rates(
         "requests/s",
         "latency p50",
         "backbone",
-        "My order in plot",
+        "Thank you for in plot",
     ):
         assert expected in text
     assert _left_behind(tmp_path) == []
