@@ -184,9 +184,9 @@ def test_a_job_for_idle_time_stands_still_while_there_is_load_and_then_finishes(
         order(process, said)
 
     monkeypatch.setattr(TrainingProcess, "order", noted)
-    monkeypatch.setattr(core, "busy", busy)
+    monkeypatch.setattr(core.idleness, "busy", busy)
     # As when load has just come: the averages do not know of it yet.
-    monkeypatch.setattr(core, "idle", lambda: True)
+    monkeypatch.setattr(core.idleness, "idle", lambda: True)
     core.jobs._idle = lambda: not load
     # Long enough that it is still going when the load comes, which it tells of five times a second.
     job = appliance.train(request(when="idle", epochs=30)).id
