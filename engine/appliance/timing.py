@@ -16,12 +16,13 @@ from engine.serving.generation.order import Ended
 
 
 class Shares(NamedTuple):
-    """Of tokens, by how their rows were come by; they add up to 1. None in exact mode."""
+    """Of tokens, by how their rows were come by, as answers name them; they add up to 1. None in
+    exact mode."""
 
-    hit: float | None = None
-    cached: float | None = None
-    backed_off: float | None = None
-    computed: float | None = None
+    hit_rate: float | None = None
+    cached_rate: float | None = None
+    backed_off_rate: float | None = None
+    computed_rate: float | None = None
 
 
 def usage_of(asked: Asked) -> Usage:
@@ -39,10 +40,7 @@ def timing_of(asked: Asked) -> Timing:
         retrieve_s=slowest.retrieve_s,
         load_s=slowest.load_s,
         compute_s=slowest.compute_s,
-        hit_rate=shares.hit,
-        cached_rate=shares.cached,
-        backed_off_rate=shares.backed_off,
-        computed_rate=shares.computed,
+        **shares._asdict(),
         batch_size=slowest.batch_size,
         batch_models=slowest.batch_models,
         tier=asked.ticket.tier,
@@ -62,10 +60,7 @@ def timing_of_texts(ends: list[Ended], tier: TierName) -> CompletionTiming:
         compute_s=slowest.compute_s,
         first_token_s=min(end.first_token_s for end in ends),
         total_s=slowest.total_s,
-        hit_rate=shares.hit,
-        cached_rate=shares.cached,
-        backed_off_rate=shares.backed_off,
-        computed_rate=shares.computed,
+        **shares._asdict(),
         batch_size=slowest.batch_size,
         batch_models=slowest.batch_models,
         tier=tier,

@@ -41,7 +41,6 @@ class Ended:
     retrieve_s: float
     compute_s: float
     """Of all its rounds together, as the one before."""
-    rounds: int
     batch_size: int
     batch_models: int
     """Texts, and distinct vPLMs, in the fullest of its rounds."""

@@ -26,7 +26,6 @@ class Voice:
         "_lookups",
         "_read",
         "_retrieve_s",
-        "_rounds",
         "_text",
         "order",
         "sequence",
@@ -47,7 +46,6 @@ class Voice:
         self._read: list[Read] = []
         self._load_s = load_s
         self._retrieve_s = self._compute_s = 0.0
-        self._rounds = 0
         self._fullest = (0, 0)
 
     @property
@@ -93,7 +91,6 @@ class Voice:
         """In a round of `texts` of so many vPLMs, which took so long."""
         self._retrieve_s += retrieve_s
         self._compute_s += compute_s
-        self._rounds += 1
         self._fullest = max(self._fullest, (texts, models))
 
     def end(self) -> Ended:
@@ -108,7 +105,6 @@ class Voice:
             load_s=self._load_s,
             retrieve_s=self._retrieve_s,
             compute_s=self._compute_s,
-            rounds=self._rounds,
             batch_size=texts,
             batch_models=models,
         )
