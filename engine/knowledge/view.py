@@ -102,15 +102,17 @@ class TableView:
         return found
 
     def asked(self) -> tuple[Keys, NDArray[np.int64]]:
-        """Keys of the rows that were hit, and how often."""
-        rows = np.flatnonzero(self.hits)
+        """Keys of the rows that were hit, and how often, also while others count."""
+        # As they are now: numpy looks twice for those that are not 0, and fails if there are more.
+        hits = self.hits.copy()
+        rows = np.flatnonzero(hits)
         keys = np.empty(len(rows), dtype=np.int64)
         ends = np.searchsorted(rows, self._bases)
         for segment, base, start, end in zip(
             self.segments, self._bases[:-1], ends[:-1], ends[1:], strict=True
         ):
             keys[start:end] = segment.keys[rows[start:end] - base]
-        return keys, self.hits[rows]
+        return keys, hits[rows]
 
     def used(self) -> tuple[Keys, NDArray[np.int64], NDArray[np.int64], Rows]:
         """Visible entries, most used first: keys, corpus counts, hits, row numbers."""
@@ -118,8 +120,9 @@ class TableView:
         counts = np.concatenate([s.counts for s in self.segments] or [np.empty(0, np.int64)])
         rows = self.find(keys)
         own = np.flatnonzero(rows == np.arange(len(keys)))
-        ranked = own[np.lexsort((keys[own], -counts[own], -self.hits[own]))]
-        return keys[ranked], counts[ranked], self.hits[ranked], rows[ranked]
+        hits = self.hits.copy()
+        ranked = own[np.lexsort((keys[own], -counts[own], -hits[own]))]
+        return keys[ranked], counts[ranked], hits[ranked], rows[ranked]
 
 
 __all__ = ["MISS", "RowArray", "Segment", "TableView"]

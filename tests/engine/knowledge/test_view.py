@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -113,6 +115,28 @@ def test_counters_add_up_and_belong_to_one_view_alone() -> None:
     view.count(rows[:1], np.array([4]))
     assert view.hits[rows].tolist() == [7, 1]
     assert not other.hits.any()
+
+
+def test_what_was_asked_is_told_while_others_count() -> None:
+    held = 100_000
+    view = _view([dict.fromkeys(range(held), 1)])
+    told = threading.Event()
+
+    def count() -> None:
+        rng = np.random.default_rng(0)
+        while not told.is_set():
+            view.count(rng.integers(held, size=64, dtype=np.int32), np.ones(64, dtype=np.int64))
+
+    counting = threading.Thread(target=count)
+    counting.start()
+    try:
+        for _ in range(500):
+            keys, times = view.asked()
+            assert len(keys) == len(times)
+            view.hits[:] = 0
+    finally:
+        told.set()
+        counting.join()
 
 
 def test_a_view_without_segments_misses_everything(empty_view: TableView) -> None:
