@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import threading
 import time
@@ -11,6 +12,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from engine.memory.heap import give_back
 from engine.model.backbone import Backbone, load_backbone
 from engine.model.decoder import Decoder, load_decoder
 from engine.process import keep_freed_memory
@@ -46,6 +48,10 @@ def serve(connection: Connection) -> None:
         begin = orders.next()
         Shift(site, models.of(begin.jobs[0].task), begin.jobs, orders, tell).run()
         tell(ShiftOver())
+        # Learners and what they tell refer to each other: their tables and caches would stay until
+        # some round of the collector's comes that far, which is many jobs later.
+        gc.collect()
+        give_back()
 
 
 class Models:

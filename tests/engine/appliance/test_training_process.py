@@ -22,6 +22,7 @@ from store.errors import NotFound
 from tests.engine.appliance.small import (
     core_of,
     ended,
+    make_domain,
     make_tenant,
     make_vplm,
     opened,
@@ -137,6 +138,21 @@ def test_a_process_that_dies_again_and_again_fails_its_jobs(
     assert failed.state == "failed"
     assert "died 3 times" in str(failed.error)
     assert ended(appliance, appliance.train(request(epochs=1)).id).state == "succeeded"
+
+
+def test_it_lets_go_of_a_table_when_the_job_has_ended(
+    appliance: Appliance, settings: Settings
+) -> None:
+    make_domain(appliance, "films")
+    make_vplm(appliance, domain="films")
+    put_dataset(appliance, ROWS)
+    job = appliance.train(request(**LONG)).id
+    until(lambda: process_of(appliance).pid is not None, "a process")
+    maps = Path(f"/proc/{process_of(appliance).pid}/maps")
+    table = f"{settings.paths.tables}/films/"
+    until(lambda: table in maps.read_text(), "a training on the table")
+    assert ended(appliance, job).state == "succeeded"
+    until(lambda: table not in maps.read_text(), "letting go of the table")
 
 
 def test_jobs_that_wait_are_trained_in_one_pass(appliance: Appliance) -> None:
