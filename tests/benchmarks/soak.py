@@ -36,6 +36,8 @@ from hmi_tui.engine_process import start_engine, stop_engine
 
 P99_RATIO = 1.1
 MEMORY_RATIO = 1.05
+TRAINERS_RATIO = 1.15
+"""Of peaks, which depend on what two jobs happened to do at one time."""
 SPARE = 8
 """Descriptors and threads that may come and go."""
 START_S = 600.0
@@ -59,7 +61,7 @@ class Window:
     descriptors: float
     threads: float
     trainers_bytes: float
-    """Of its training processes, the most."""
+    """Of its training processes, the most at one time."""
 
 
 class Chores:
@@ -188,8 +190,12 @@ def faults_of(windows: list[Window], chores: Chores) -> list[str]:
     found += [f"{count} requests failed: {code}" for code, count in errors.items()]
     if last.p99_s > P99_RATIO * first.p99_s:
         found.append(f"p99 went from {first.p99_s:.3f} to {last.p99_s:.3f} s")
-    if last.bytes > MEMORY_RATIO * first.bytes:
-        found.append(f"memory went from {first.bytes / 2**20:.0f} to {last.bytes / 2**20:.0f} MiB")
+    for what, held, then, allowed in (
+        ("memory", first.bytes, last.bytes, MEMORY_RATIO),
+        ("training's memory", first.trainers_bytes, last.trainers_bytes, TRAINERS_RATIO),
+    ):
+        if then > allowed * held:
+            found.append(f"{what} went from {held / 2**20:.0f} to {then / 2**20:.0f} MiB")
     for what, before, after in (
         ("descriptors", first.descriptors, last.descriptors),
         ("threads", first.threads, last.threads),
@@ -268,6 +274,7 @@ def main(
         "windows": [asdict(window) for window in seen],
         "p99_ratio": seen[-1].p99_s / seen[0].p99_s,
         "memory_ratio": seen[-1].bytes / seen[0].bytes,
+        "trainers_ratio": seen[-1].trainers_bytes / max(1.0, seen[0].trainers_bytes),
         "chores": dict(chores.done),
         "faults": faults,
     }
