@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widget import AwaitMount
 
 from engine.client import AsyncClient, Paths, assets_dir, curl
+from engine.schema import LoadRequest
 from hmi_tui.commands import Command, HmiCommands
 from hmi_tui.engine_start import Progress, Starter, start
 from hmi_tui.feed import Feed
@@ -24,7 +25,7 @@ from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.help import Help
 from hmi_tui.screens.mode_screen import ModeScreen
-from hmi_tui.telling import Telling
+from hmi_tui.simulating import Simulating
 from hmi_tui.terminal_driver import TerminalDriver
 from hmi_tui.terminal_end import ended_with_terminal
 from hmi_tui.themes import THEMES
@@ -35,10 +36,11 @@ SETTLED = 1.0
 """Seconds after which a mode that was opened for the first time has all that it needs."""
 
 
-class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
+class HmiApp(Named, Journeys, Simulating, Refusing, KeysInForce):
     """Shows and steers the engine at `paths`. `client` and `starter` may be given by tests.
 
-    `settled` is called a moment after each mode was opened for the first time.
+    `settled` is called a moment after each mode was opened for the first time; `load` is put on
+    the engine from the beginning.
     """
 
     TITLE = "hmi"
@@ -73,9 +75,9 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
         tick: float = TICK,
         mode: str = "overview",
         read_only: bool = False,
+        load: LoadRequest | None = None,
     ) -> None:
-        super().__init__(driver_class=TerminalDriver)
-        self.paths = paths
+        super().__init__(paths, driver_class=TerminalDriver)
         self.feed = Feed(client or AsyncClient(paths=paths, read_only=read_only))
         self.starter = None if read_only else starter
         self.read_only = read_only
@@ -84,6 +86,7 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
         self._fetching = False
         self._pid = 0
         self._settled = settled
+        self._first_load = load
         self._opened: set[str] = set()
         for theme in THEMES.values():
             self.register_theme(theme)
@@ -98,12 +101,16 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
         self.call_after_refresh(self._choose_keys)
 
     async def _begin(self) -> None:
-        """The first look; an engine is started if there is none."""
+        """The first look; an engine is started if there is none, and load if there is to be."""
         await self._fetch()
         if self.feed.latest.link == "lost" and self.starter is not None:
             self.action_start_engine()
+        if self._first_load is not None:
+            with self.complaining():
+                self.simulation.start(self._first_load)
 
     async def on_unmount(self) -> None:
+        self.simulation.close()
         await self.feed.client.close()
 
     # -- the feed --------------------------------------------------------------------------
@@ -232,11 +239,11 @@ class HmiApp(Named, Journeys, Telling, Refusing, KeysInForce):
         self.notify(f"Saved {path}", markup=False)
 
 
-def run(paths: Paths, *, read_only: bool = False) -> None:
+def run(paths: Paths, *, read_only: bool = False, load: LoadRequest | None = None) -> None:
     """Open the application on the engine at `paths`; start one if none runs.
 
-    With `read_only` nothing is started or changed. Raises SystemExit if a signal or the end of the
-    terminal ended it.
+    With `read_only` nothing is started or changed; `load` is put on the engine at once. Raises
+    SystemExit if a signal or the end of the terminal ended it.
     """
     from hmi_tui.collector import leave_settled_objects
     from hmi_tui.engine_process import ensure_engine
@@ -244,7 +251,13 @@ def run(paths: Paths, *, read_only: bool = False) -> None:
     def starter(progress: Progress) -> object:
         return ensure_engine(paths, progress=progress)
 
-    app = HmiApp(paths, starter=starter, settled=leave_settled_objects, read_only=read_only)
+    app = HmiApp(
+        paths,
+        starter=starter,
+        settled=leave_settled_objects,
+        read_only=read_only,
+        load=load,
+    )
     with ended_with_terminal(lambda code: app.exit(return_code=code)) as ending:
         app.run()
     if ending.signum:

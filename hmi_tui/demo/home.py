@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 import psutil
 
@@ -54,10 +53,8 @@ def _new_folder() -> Path:
 
 
 @contextmanager
-def load_on(
-    paths: Paths, flags: Sequence[str], out: int | IO[bytes], err: IO[bytes] | None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """The simulator at work on `paths`; it has ended afterwards. `err` None is ours."""
+def load_on(paths: Paths, flags: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The simulator at work on `paths`, its stdout a pipe; it has ended afterwards."""
     place = ["--home", str(paths.config.parent), "--socket", str(paths.socket)]
     process: subprocess.Popen[bytes] | None = None
     try:
@@ -65,8 +62,7 @@ def load_on(
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "engine.load", *place, *flags],
                 stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
+                stdout=subprocess.PIPE,
                 # Ctrl-C is for the demo, which ends the load in its turn.
                 start_new_session=True,
             )

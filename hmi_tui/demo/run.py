@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from engine.client import Client, HmiError, Paths
+from engine.schema import LoadRequest
 from hmi_tui.demo.generator import Written, train_generator
 from hmi_tui.demo.home import load_on, throw_away_engine
 from hmi_tui.demo.manifest import Manifest, read_manifest
@@ -36,18 +36,15 @@ def run_headless(
 def run_in_application(
     rate: float, say: Callable[[str], None], arguments: Sequence[str] = ()
 ) -> None:
-    """Build everything, put load on it, and open the application on it until it is left."""
+    """Build everything, and open the application on it, with load, until it is left."""
     from hmi_tui.app import run
 
     manifest, steps = read_manifest(), Steps(say)
     with _engine(steps, arguments) as paths:
         with Client(paths=paths) as client:
             _build(client, manifest, steps)
-        log = paths.log.with_name("load.log")
-        flags = ["--rate", str(rate), "--duration", "0", "--popularity", "zipf"]
-        with log.open("wb") as errors, load_on(paths, flags, subprocess.DEVNULL, errors):
-            steps.tell("opening the application; leaving it ends the demo")
-            run(paths)
+        steps.tell("opening the application; leaving it ends the demo")
+        run(paths, load=_load(rate, 0))
         steps.tell("ending the engine and removing its home")
 
 
@@ -70,9 +67,12 @@ def _build(client: Client, manifest: Manifest, steps: Steps) -> tuple[Trained, W
     return trained, train_generator(client, manifest.generator, steps)
 
 
+def _load(rate: float, seconds: float) -> LoadRequest:
+    return LoadRequest(rate=rate, duration=seconds, popularity="zipf")
+
+
 def _measure_load(paths: Paths, seconds: float, rate: float) -> dict[str, Any]:
-    flags = ["--rate", str(rate), "--duration", str(seconds), "--popularity", "zipf", "--json"]
-    with load_on(paths, flags, subprocess.PIPE, None) as process:
+    with load_on(paths, [*_load(rate, seconds).flags(), "--json"]) as process:
         out, _ = process.communicate()
     if process.returncode != 0:
         raise HmiError(

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from engine.client import HmiError, assets_dir
 from engine.schema import LoadRequest
-from hmi_tui.load.kept import forget, keep, kept_folder, kept_runs
+from hmi_tui.load.kept import forget, kept_runs
 from hmi_tui.load.run import LoadRun
 from hmi_tui.load.simulation import Simulation
 from hmi_tui.paging import Page, Query
@@ -89,6 +89,10 @@ class LoadScreen(ModeScreen):
         self.shown: LoadRun | None = None
         self._kept: list[LoadRun] = []
 
+    @property
+    def simulation(self) -> Simulation:
+        return self.hmi.simulation
+
     def body(self) -> Iterable[Widget]:
         yield Horizontal(
             Vertical(self.facts, self.runs, id="load-left"),
@@ -97,16 +101,14 @@ class LoadScreen(ModeScreen):
         )
 
     def on_mount(self) -> None:
-        self.simulation = Simulation(self.hmi.paths, self._news)
-        self._folder = kept_folder(self.hmi.paths)
+        self.shown = self.simulation.run
+        self.hmi.load_changed.subscribe(self, self._news)
+        self.hmi.load_kept.subscribe(self, lambda run: self.runs.table.point_at(run.id))
         self.runs.table.show_source(self._read, at_hand=True)
         self._draw()
 
-    def on_unmount(self) -> None:
-        self.simulation.close()
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        running = self.is_mounted and self.simulation.running
+        running = self.simulation.running
         if (action in WHILE_RUNNING and not running) or (action == "start" and running):
             return False
         return super().check_action(action, parameters)
@@ -114,20 +116,9 @@ class LoadScreen(ModeScreen):
     # -- the run under way -----------------------------------------------------------------
 
     def _news(self, run: LoadRun) -> None:
-        """The simulator said something, or ended."""
         self.shown = run
-        if run.report is not None and not self.simulation.running:
-            self._keep(run)
-        elif run.failure:
-            self.notify(run.failure, title="The run failed", severity="error", markup=False)
         self.refresh_bindings()
         self._draw()
-
-    @work
-    async def _keep(self, run: LoadRun) -> None:
-        with self.hmi.complaining():
-            await asyncio.to_thread(keep, self._folder, run)
-        self.runs.table.point_at(run.id)
 
     def see(self, snapshot: Snapshot) -> None:
         del snapshot  # the simulator tells of itself
@@ -176,7 +167,7 @@ class LoadScreen(ModeScreen):
     # -- the kept runs ---------------------------------------------------------------------
 
     async def _read(self, query: Query) -> Page[LoadRun]:
-        self._kept = await asyncio.to_thread(kept_runs, self._folder)
+        self._kept = await asyncio.to_thread(kept_runs, self.hmi.load_folder)
         rows = [run for run in self._kept if query.q in f"{run.title} {run.request.popularity}"]
         return Page(arranged(rows, RUNS, query.sort), len(rows), None)
 
@@ -215,7 +206,7 @@ class LoadScreen(ModeScreen):
         if await self.app.push_screen_wait(Confirm(f"Delete {what}?", "Its figures are lost.")):
             try:
                 for run_id in ids:
-                    await asyncio.to_thread(forget, self._folder, run_id)
+                    await asyncio.to_thread(forget, self.hmi.load_folder, run_id)
             except OSError as error:
                 self.notify(str(HmiError(str(error))), severity="error", markup=False)
             self.shown = self.simulation.run if self.simulation.running else None

@@ -201,6 +201,24 @@ async def test_a_run_goes_on_in_other_modes_and_ends_with_the_application(
     assert kept_runs(kept_folder(paths)) == []
 
 
+async def test_load_from_the_beginning_is_shown_and_kept_whatever_mode_is_open(
+    paths: Paths, engine: ScriptedEngine, simulator: Simulator
+) -> None:
+    request = LoadRequest(rate=40, duration=0, popularity="zipf")
+    asked = simulator("endless")
+    app = open_app(paths, engine, load=request)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.simulation.run and app.simulation.run.samples, "load")
+        await app.action_open("load")
+        await sees(pilot, "40/s asked", "offered/s  40.0", "vPLMs     121")
+        await app.action_open("overview")
+        app.simulation.stop()
+        await until(pilot, lambda: kept_runs(kept_folder(paths)), "a kept run")
+        await app.action_open("load")
+        await sees(pilot, "■ stopped")
+    assert asked == [request]
+
+
 async def test_a_simulator_that_fails_says_why_and_what_to_do(
     paths: Paths, engine: ScriptedEngine, simulator: Simulator
 ) -> None:

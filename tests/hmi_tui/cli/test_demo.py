@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from engine.client import Client, Damaged, Paths
+from engine.schema import LoadRequest
 from hmi_tui.demo.manifest import read_manifest
 from hmi_tui.demo.run import run_headless, run_in_application
 from hmi_tui.demo.steps import Steps
@@ -94,16 +95,16 @@ def test_on_a_terminal_the_application_opens_under_load(
         "hmi_tui.engine_process.engine_command",
         lambda paths, _arguments: [sys.executable, fake_engine.__file__, str(paths.socket)],
     )
-    seen: list[str] = []
+    seen: list[LoadRequest] = []
 
-    def application(paths: Paths) -> None:
+    def application(paths: Paths, *, load: LoadRequest) -> None:
         with Client(paths=paths) as client:
             assert client.livez()
-        seen.extend(_left_behind(tmp_path))
+        seen.append(load)
 
     monkeypatch.setattr("hmi_tui.app.run", application)
     run_in_application(50, lambda _line: None)
-    assert any("engine.load" in one for one in seen)
+    assert seen == [LoadRequest(rate=50, duration=0, popularity="zipf")]
     assert _left_behind(tmp_path) == []
 
 
