@@ -11,11 +11,12 @@ from engine.appliance.core import Core
 from engine.appliance.datasets import DatasetCalls
 from engine.appliance.generating import GenerationCalls
 from engine.appliance.hub import HubCalls
+from engine.appliance.in_use import queue_of, tiers_of
 from engine.appliance.inference import InferenceCalls
 from engine.appliance.opening import Opening
 from engine.appliance.serving_stack import ServingStack
 from engine.appliance.starters import StarterCalls
-from engine.appliance.status import StatusCalls, loaded_of, queue_of, tiers_of
+from engine.appliance.status import StatusCalls, loaded_of
 from engine.appliance.storage import StorageCalls
 from engine.appliance.tenants import TenantCalls
 from engine.appliance.trainings import Trainings

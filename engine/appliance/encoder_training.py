@@ -13,8 +13,9 @@ import torch
 
 from engine.appliance.core import Core
 from engine.appliance.stack import Stack
-from engine.knowledge.distil import Distillation, DistilPlan, DistilProgress
+from engine.knowledge.distil import Distillation
 from engine.knowledge.distil_checkpoint import Origin, resume, save_checkpoint
+from engine.knowledge.distil_plan import DistilPlan, DistilProgress
 from engine.knowledge.encoder_file import load_hplm, pack_hplm
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.tree import DomainTree

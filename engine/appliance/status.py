@@ -10,6 +10,7 @@ import torch
 from engine import __version__
 from engine.appliance.core import Core
 from engine.appliance.domains import DomainCalls
+from engine.appliance.in_use import BUSIEST, queue_of, tiers_of
 from engine.appliance.made_for import name_of
 from engine.appliance.memory import device_memory_of, memory_of, owners_of
 from engine.appliance.serving_stack import ServingStack
@@ -24,20 +25,12 @@ from engine.schema import (
     EngineStatus,
     GeneratorStatus,
     Job,
-    LatencyStatus,
     LoadedBackbone,
     Problem,
-    QueueStatus,
     Status,
-    TenantQueue,
     TenantRate,
-    Tier,
-    TierStatus,
 )
-from engine.serving.scheduler import LineUse
 
-_BUSIEST = 5
-"""Tenants whose queues, or whose traffic, are shown."""
 _LOW_DISK = 1 << 30
 
 
@@ -148,7 +141,7 @@ def faults_of(stack: Stack) -> list[Damage]:
 
 def busiest_of(core: Core) -> list[TenantRate]:
     known = core.metrics.tenants().values()
-    return sorted(known, key=lambda each: (-each.requests_per_s, each.tenant))[:_BUSIEST]
+    return sorted(known, key=lambda each: (-each.requests_per_s, each.tenant))[:BUSIEST]
 
 
 def loaded_of(core: Core) -> list[LoadedBackbone]:
@@ -171,75 +164,6 @@ def _fallback(stack: ServingStack) -> str | None:
     """Why a further backbone answers in exact mode alone, if it does."""
     damage = stack.tree.take(ROOT).damage
     return None if stack.own or damage is None else damage.detail
-
-
-def queue_of(core: Core) -> QueueStatus:
-    """Of all backbones together; the latency model is that of the engine's own."""
-    queues = [stack.queue for stack in core.backbones.loaded()]
-    sizes = [queue.size() for queue in queues]
-    report = core.queue.report()
-    return QueueStatus(
-        depth=sum(texts for texts, _ in sizes),
-        tokens=sum(tokens for _, tokens in sizes),
-        limit_tokens=sum(queue.limit_tokens for queue in queues),
-        busiest=_busiest([line for queue in queues for line in queue.busiest(_BUSIEST)]),
-        latency=LatencyStatus(
-            batches=report.batches, error=report.error, coefficients=dict(report.coefficients)
-        ),
-        slo_ms=core.settings.slo_ms,
-        refused=dict(core.refused),
-    )
-
-
-def _busiest(lines: list[LineUse]) -> list[TenantQueue]:
-    """A tenant may have a line in each queue."""
-    by_tenant: dict[str, TenantQueue] = {}
-    for line in lines:
-        before = by_tenant.get(line.tenant)
-        by_tenant[line.tenant] = TenantQueue(
-            tenant=line.tenant,
-            texts=line.texts + (0 if before is None else before.texts),
-            tokens=line.tokens + (0 if before is None else before.tokens),
-            oldest_s=max(line.oldest, 0.0 if before is None else before.oldest_s),
-        )
-    return sorted(by_tenant.values(), key=lambda each: -each.tokens)[:_BUSIEST]
-
-
-def tiers_of(core: Core) -> dict[Tier, TierStatus]:
-    adapters = core.catalogue.adapters
-    uses = core.backbones.use()
-    host = uses["host"].counters
-    tiers: dict[Tier, TierStatus] = {
-        # What the host tier misses is read from disk, which has everything.
-        "disk": TierStatus(
-            resident=adapters.count(),
-            bytes=adapters.total_bytes(),
-            budget_bytes=None,
-            hits=host.misses,
-            misses=0,
-            evictions=0,
-            bytes_moved=0,
-            seconds=0.0,
-        )
-    }
-    for name, use in uses.items():
-        counters = use.counters
-        tiers[name] = TierStatus(
-            resident=use.resident,
-            bytes=use.bytes,
-            budget_bytes=use.budget,
-            hits=counters.hits,
-            misses=counters.misses,
-            evictions=counters.evictions,
-            bytes_moved=counters.bytes_moved,
-            seconds=counters.seconds,
-            prefetched=counters.prefetched,
-            prefetched_used=counters.prefetched_used,
-            cancelled=counters.cancelled,
-            waiting=counters.waiting,
-            held=use.held,
-        )
-    return tiers
 
 
 def _backbone(backbone: Backbone) -> BackboneStatus:

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.knowledge.distil import Distillation, DistilPlan
+from engine.knowledge.distil import Distillation
+from engine.knowledge.distil_plan import DistilPlan
 from engine.knowledge.run_file import KeptRun, RunOrigin, go_on, keep_run
 
 

@@ -27,7 +27,8 @@ from engine.appliance.encoder_training import FROM_A_TRAINED_ONE
 from engine.appliance.generator_stack import bundled_generator
 from engine.bench.about import about_run
 from engine.bench.table import table
-from engine.knowledge.distil import Distillation, DistilPlan
+from engine.knowledge.distil import Distillation
+from engine.knowledge.distil_plan import DistilPlan
 from engine.knowledge.encoder_file import bundled_file, load_hplm
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.perplexity import perplexity_of

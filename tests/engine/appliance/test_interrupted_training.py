@@ -10,8 +10,9 @@ import pytest
 
 from engine.appliance import Appliance, encoder_training
 from engine.config import Settings
-from engine.knowledge.distil import Distillation, DistilPlan
+from engine.knowledge.distil import Distillation
 from engine.knowledge.distil_checkpoint import Origin, save_checkpoint
+from engine.knowledge.distil_plan import DistilPlan
 from engine.schema import RebuildRequest
 from store.errors import NoSpace
 from tests.engine.appliance.small import (

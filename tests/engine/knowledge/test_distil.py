@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import BadInput, Cancelled
-from engine.knowledge.distil import HELD_OUT_EVERY, Distillation, DistilPlan, DistilProgress
+from engine.knowledge.distil import HELD_OUT_EVERY, Distillation
+from engine.knowledge.distil_plan import DistilPlan, DistilProgress
 from engine.knowledge.hplm import Hplm
 from engine.model.backbone import Backbone
 from engine.model.ngrams import ABSENT

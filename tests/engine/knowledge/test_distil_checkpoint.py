@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from engine.errors import Cancelled
-from engine.knowledge.distil import Distillation, DistilPlan
+from engine.knowledge.distil import Distillation
 from engine.knowledge.distil_checkpoint import Origin, resume, save_checkpoint
+from engine.knowledge.distil_plan import DistilPlan
 from engine.knowledge.hplm import Hplm
 from engine.model.backbone import Backbone
 

@@ -9,13 +9,8 @@ import pytest
 import torch
 
 from engine.errors import BadInput
-from engine.knowledge.distil import (
-    HELD_OUT_EVERY,
-    SHORTEST_WINDOW,
-    Distillation,
-    DistilPlan,
-    DistilProgress,
-)
+from engine.knowledge.distil import HELD_OUT_EVERY, SHORTEST_WINDOW, Distillation
+from engine.knowledge.distil_plan import DistilPlan, DistilProgress
 from engine.knowledge.hplm import Hplm
 from engine.knowledge.perplexity import next_token_loss, perplexity_of
 from engine.model.decoder import Decoder
