@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import IO, Any, BinaryIO, Self, cast
 
 from store.errors import Damaged, NotFound, TooNew
-from store.files import Incoming
+from store.whole_files import Incoming
 
 FORMAT = 1
 _CHUNK = 1 << 20

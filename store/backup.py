@@ -19,12 +19,13 @@ from pathlib import Path
 from store import private
 from store.archive import Archive, ArchiveWriter, Entry, Manifest
 from store.errors import Damaged, DiskFailed, InUse, NoSpace
-from store.files import Incoming, disk_errors, make_folder, temporary
+from store.files import disk_errors, make_folder, temporary
 from store.inventory import Fault, Kept, inventory
 from store.known import Known, known_to
 from store.places import Places
 from store.reading import reading
 from store.sqlite_errors import meaning
+from store.whole_files import Incoming
 
 _ROUNDS = 20
 """Each takes what is new since the one before, so they become short."""

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from store import files, private
 from store.errors import BadInput, Damaged, NotFound
-from store.files import GRACE_S, Measured
+from store.files import GRACE_S
 from store.leases import Leases
+from store.measured import Measured
 from store.sums import sha256_of
 from store.tensors import Tensors, pack, unpack
 

@@ -8,17 +8,13 @@ removes.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,16 +130,6 @@ def write_fully(handle: int, content: Chunk) -> None:
         rest = rest[os.write(handle, rest) :]
 
 
-def write_whole(path: Path, content: Chunk | Iterable[Chunk]) -> int:
-    """Put `content` at `path`, all or nothing, replacing what was there; its bytes."""
-    chunks = [content] if isinstance(content, Chunk) else content
-    with Incoming(path.parent) as incoming:
-        for chunk in chunks:
-            incoming.write(chunk)
-        incoming.commit(path.name)
-        return incoming.bytes
-
-
 def publish_folder(unfinished: Path, final: Path) -> None:
     """Give a folder, whose files are fsynced, its visible name. FileExistsError if it is taken."""
     with disk_errors(final):
@@ -203,93 +189,3 @@ def sweep(folder: Path) -> int:
             else:
                 entry.unlink()
     return len(debris)
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """So many files, and their bytes together."""
-
-    files: int = 0
-    bytes: int = 0
-
-    def __add__(self, other: Measured) -> Measured:
-        return Measured(self.files + other.files, self.bytes + other.bytes)
-
-
-def measure(path: Path) -> Measured:
-    """What is at and below `path`; nothing if it is not there, or is removed meanwhile."""
-    try:
-        if not path.is_dir():
-            return Measured(1, path.stat().st_size)
-        found = Measured()
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    found += measure(Path(entry.path))
-                else:
-                    found += Measured(1, entry.stat(follow_symlinks=False).st_size)
-    except FileNotFoundError:
-        return Measured()
-    return found
-
-
-class Incoming:
-    """A file being received into `folder`: counted, hashed, then committed or gone.
-
-    `bytes` and `sha256` (hex) describe what has been written so far. Leaving the context without
-    `commit` leaves nothing behind.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.bytes = 0
-        self.folder = folder
-        self._hash = hashlib.sha256()
-        self._path = temporary(folder)
-        self._handle: int | None = None
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def __enter__(self) -> Self:
-        make_folder(self.folder)
-        with disk_errors(self._path):
-            self._handle = private.new_file(self._path)
-        return self
-
-    def write(self, chunk: Chunk) -> None:
-        handle = self._open_handle()
-        rest = memoryview(chunk).cast("B")
-        self._hash.update(rest)
-        self.bytes += len(rest)
-        with disk_errors(self._path):
-            write_fully(handle, rest)
-
-    def commit(self, name: str) -> Path:
-        """Make the file last under `name` in its folder, replacing what was there."""
-        final = self.folder / name
-        with disk_errors(final):
-            os.fsync(self._open_handle())
-            self._close()
-            self._path.replace(final)
-            fsync_folder(self.folder)
-        return final
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
-        discard(self._path)
-
-    def _open_handle(self) -> int:
-        if self._handle is None:
-            raise ValueError(f"{self._path} is not open for writing")
-        return self._handle
-
-    def _close(self) -> None:
-        if self._handle is not None:
-            handle, self._handle = self._handle, None
-            os.close(handle)

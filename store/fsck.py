@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from store import files, sums
+from store import files, sums, whole_files
 from store.archive import Archive
 from store.connections import check_structure
 from store.errors import Damaged, StoreError
@@ -138,7 +138,7 @@ def _mend(places: Places, fault: Fault, kept: Kept | None, backup: Archive | Non
     if backup is not None and entry is not None:
         wanted = None if kept is None else kept.sums
         if wanted is None or entry.sha256 in wanted:
-            write = sums.write_whole if places.has_sum(fault.name) else files.write_whole
+            write = sums.write_whole if places.has_sum(fault.name) else whole_files.write_whole
             write(path, backup.read(entry))
             return Repair(fault, mended=True, done="Brought back from the backup.")
     if kept is not None and kept.hint:

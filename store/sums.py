@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from store import files
+from store import files, whole_files
 from store.errors import Damaged
 
 SUFFIX = ".sum"
@@ -58,10 +58,10 @@ def check(path: Path) -> None:
 def say(path: Path, *sums: str) -> None:
     """From now on `path` may have these sums, one or two."""
     lines = "".join(f"{each}\n" for each in dict.fromkeys(sums))
-    files.write_whole(sum_of(path), lines.encode())
+    whole_files.write_whole(sum_of(path), lines.encode())
 
 
-def commit(incoming: files.Incoming, name: str) -> Path:
+def commit(incoming: whole_files.Incoming, name: str) -> Path:
     """`incoming.commit(name)`, with the sum of what came."""
     final = incoming.folder / name
     if final.exists():
@@ -72,9 +72,9 @@ def commit(incoming: files.Incoming, name: str) -> Path:
 
 
 def write_whole(path: Path, content: files.Chunk | Iterable[files.Chunk]) -> int:
-    """`files.write_whole`, with the sum of what is written; its bytes."""
+    """`whole_files.write_whole`, with the sum of what is written; its bytes."""
     chunks = [content] if isinstance(content, files.Chunk) else content
-    with files.Incoming(path.parent) as incoming:
+    with whole_files.Incoming(path.parent) as incoming:
         for chunk in chunks:
             incoming.write(chunk)
         commit(incoming, path.name)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from store import files, private, sums
+from store import files, private, sums, whole_files
 from store.errors import Exists
 from store.table_manifest import MANIFEST, TableManifest, file_of, record_of
 
@@ -89,7 +89,7 @@ class TableWriter:
         if name in ("keys", "rows", *self._arrays):
             raise ValueError(f"the table has an array {name!r} already")
         # Through Incoming, because numpy's own writing to a file hides why it failed.
-        with files.Incoming(self._folder) as incoming:
+        with whole_files.Incoming(self._folder) as incoming:
             np.save(incoming, np.asarray(array), allow_pickle=False)
             incoming.commit(file_of(self._folder, name).name)
         self._arrays.append(name)

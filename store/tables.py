@@ -22,6 +22,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from store import files
 from store.errors import Damaged, NotFound
+from store.measured import Measured, measure
 from store.table_manifest import MANIFEST, TableManifest, file_of, read_manifest
 from store.table_writer import TableWriter
 
@@ -90,12 +91,12 @@ class TableFiles:
             return []
         return sorted(int(path.name) for path in folder.iterdir() if _is_table(path))
 
-    def measure(self, keep: set[tuple[str, int]]) -> tuple[files.Measured, files.Measured]:
+    def measure(self, keep: set[tuple[str, int]]) -> tuple[Measured, Measured]:
         """Tables that are in `keep`, and those that are not."""
-        kept = stray = files.Measured()
+        kept = stray = Measured()
         for folder in self._root.glob("*/*"):
             if _is_table(folder):
-                found = files.measure(folder)
+                found = measure(folder)
                 if (folder.parent.name, int(folder.name)) in keep:
                     kept += found
                 else:
@@ -113,19 +114,19 @@ class TableFiles:
 
     def collect(
         self, keep: Callable[[], set[tuple[str, int]]], grace: float = files.GRACE_S
-    ) -> files.Measured:
+    ) -> Measured:
         """Remove tables that are not in `keep` and older than `grace` seconds; what went.
 
         Whoever writes one makes it its domain's at once, so an old one that is nobody's stays so.
         """
-        found, gone = list(self._root.glob("*/*")), files.Measured()
+        found, gone = list(self._root.glob("*/*")), Measured()
         kept = keep()
         for folder in found:
             with suppress(FileNotFoundError):
                 if not _is_table(folder) or (folder.parent.name, int(folder.name)) in kept:
                     continue
                 if folder.stat().st_mtime <= time.time() - grace:
-                    measured = files.measure(folder)
+                    measured = measure(folder)
                     files.remove_folder(folder)
                     gone += measured
         return gone

@@ -19,9 +19,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from store import files
+from store import files, whole_files
 from store.errors import Damaged
 from store.files import Chunk
+from store.measured import Measured, measure
 
 _STEM, _SUFFIX = "traffic", ".npz"
 _ALL = f"*/{_STEM}*{_SUFFIX}"
@@ -53,7 +54,7 @@ class TrafficFiles:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         content = buffer.getbuffer()
-        return files.write_whole(self.path(domain), [content, _trailer(content)])
+        return whole_files.write_whole(self.path(domain), [content, _trailer(content)])
 
     def get(self, domain: str) -> dict[str, NDArray[np.generic]] | None:
         """What `put` stored, None if it never did. Damaged naming the file."""
@@ -81,9 +82,9 @@ class TrafficFiles:
                 given.rename(own)
                 files.fsync_folder(own.parent)
 
-    def measure(self) -> files.Measured:
+    def measure(self) -> Measured:
         """All there are, whatever backbone they are of."""
-        return sum(map(files.measure, self._root.glob(_ALL)), files.Measured())
+        return sum(map(measure, self._root.glob(_ALL)), Measured())
 
     def sweep(self, keep: set[str]) -> int:
         """Remove the files of domains that are not in `keep`, whatever backbone they are of; how

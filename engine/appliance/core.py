@@ -49,11 +49,12 @@ from engine.training.jobs import Jobs
 from store.backbone_files import BackboneFiles
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
+from store.corpus_files import CorpusFiles
+from store.dataset_files import DatasetFiles
 from store.errors import StoreError
 from store.places import Places
 from store.restore import settle
 from store.tables import TableFiles
-from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
 
 log = logging.getLogger(__name__)

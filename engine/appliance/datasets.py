@@ -19,8 +19,8 @@ from engine.training.data import Format, read_rows
 from engine.training.gzipped import plain
 from engine.training.relabel import relabelled
 from engine.training.schedule import held_out_rows
+from store.dataset_files import Example
 from store.rows import DatasetRow
-from store.texts import Example
 
 _MARKS = 2
 """Tokens that the tokenizer puts round a text."""

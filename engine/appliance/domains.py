@@ -35,9 +35,9 @@ from engine.schema import (
 )
 from engine.training.job import JobContext
 from store import sums
+from store.corpus_files import CorpusInfo
 from store.errors import NotFound as NotFoundInStore
 from store.rows import DomainRow, JobRow
-from store.texts import CorpusInfo
 
 TINY = 64 << 10
 """Bytes of a corpus up to which its uploader is told what to expect of it."""

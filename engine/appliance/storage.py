@@ -9,7 +9,8 @@ from pathlib import Path
 
 from engine.appliance.calls import Calls
 from engine.schema import Collected, Stock, Storage, StoredKind
-from store.files import GRACE_S, Measured, measure
+from store.files import GRACE_S
+from store.measured import Measured, measure
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from store.texts import Example, Target, Text
+from store.dataset_files import Example, Target, Text
 
 _TOGETHER = 64
 """Texts that are read together to see how long they are."""

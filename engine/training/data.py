@@ -12,7 +12,7 @@ from engine.training.examples import read_examples
 from engine.training.records import lines_of, not_utf8, records
 from engine.training.targets import ExampleReader
 from engine.training.upload import Faults
-from store.texts import Example
+from store.dataset_files import Example
 
 Format = Literal["jsonl", "csv", "text"]
 """Plain text is for generators alone."""

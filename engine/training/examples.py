@@ -10,7 +10,7 @@ from typing import Literal
 from engine.errors import BadInput
 from engine.training.records import Fields, lines_of, not_utf8, records
 from engine.training.upload import Faults
-from store.texts import Example
+from store.dataset_files import Example
 
 ExampleFormat = Literal["jsonl", "csv", "text"]
 _KEYS = ("text", "prompt", "completion")

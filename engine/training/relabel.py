@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from engine.errors import BadInput
 from engine.serving.work import TaskName
-from store.texts import Example, Target
+from store.dataset_files import Example, Target
 
 
 def relabelled(

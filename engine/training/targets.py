@@ -16,7 +16,7 @@ from typing import Any
 
 from engine.model.tagging import OUTSIDE, Tagging
 from engine.serving.work import TaskName
-from store.texts import Example, Span, Target, Text
+from store.dataset_files import Example, Span, Target, Text
 
 Fields = Mapping[str, object]
 _BETWEEN = "|"

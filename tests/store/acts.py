@@ -12,10 +12,11 @@ from store.backbone_files import BackboneFiles
 from store.backup import back_up
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
+from store.corpus_files import CorpusFiles
+from store.dataset_files import DatasetFiles
 from store.places import Places
 from store.rows import DomainRow
 from store.tables import TableFiles
-from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
 from tests.store.homes import add_vplm, put_dataset, put_table
 

@@ -19,9 +19,10 @@ import numpy as np
 
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
+from store.corpus_files import CorpusFiles
+from store.dataset_files import DatasetFiles
 from store.rows import AdapterRow, DatasetRow, DomainRow, TenantRow, VplmRow
 from store.tables import TableFiles
-from store.texts import CorpusFiles, DatasetFiles
 
 STEPS = ("write", "fsync", "rename", "replace", "mkdir", "unlink")
 

@@ -10,10 +10,11 @@ from store import sums
 from store.backbone_files import BackboneFiles
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
+from store.corpus_files import CorpusFiles
+from store.dataset_files import DatasetFiles
 from store.places import Places
 from store.rows import AdapterRow, BackboneRow, DatasetRow, DomainRow, TenantRow, VplmRow
 from store.tables import TableFiles
-from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
 
 VPLMS = 3

@@ -17,12 +17,12 @@ from store.archive import Archive
 from store.backup import back_up
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
+from store.corpus_files import CorpusFiles
 from store.errors import Damaged, DiskFailed, NoSpace, NotFound, TooNew
 from store.fsck import check_home
 from store.places import Places
 from store.restore import restore, settle, verify
 from store.rows import KeyRow
-from store.texts import CorpusFiles
 from tests.store.homes import VPLMS, add_vplm, contents, flip, make_home, put_dataset
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
+from store.corpus_files import CorpusFiles
+from store.dataset_files import DatasetFiles
 from store.files import DEBRIS
 from store.tables import TableFiles
-from store.texts import CorpusFiles, DatasetFiles
 
 PROGRAM = Path(__file__).with_name("crash_program.py")
 

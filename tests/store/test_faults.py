@@ -14,11 +14,12 @@ from store.backbone_files import BackboneFiles
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
 from store.connections import Connections
+from store.corpus_files import CorpusFiles
+from store.dataset_files import DatasetFiles
 from store.errors import DiskFailed, NoSpace, StoreError
 from store.fsck import check_home
 from store.places import Places
 from store.tables import TableFiles
-from store.texts import CorpusFiles, DatasetFiles
 from store.traffic_files import TrafficFiles
 from tests.store.acts import ACTS, Act, create, debris, make_backup, remove_domain
 from tests.store.disk import Fault

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from store import files, sums
+from store import files, sums, whole_files
 from store.archive import Archive
 from store.backup import back_up
 from store.blobs import BlobStore
@@ -177,6 +177,6 @@ def test_one_that_it_cannot_read_asks_for_a_backup(places: Places) -> None:
 
 
 def test_what_nothing_refers_to_is_no_fault(places: Places) -> None:
-    files.write_whole(places.blobs / "ab" / f"{'ab' * 32}.safetensors", b"nobody's")
+    whole_files.write_whole(places.blobs / "ab" / f"{'ab' * 32}.safetensors", b"nobody's")
     files.temporary(places.corpora).write_bytes(b"half")
     assert check_home(places).faults == ()

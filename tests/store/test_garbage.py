@@ -24,9 +24,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from store.blobs import BlobInfo, BlobStore
 from store.catalogue import Catalogue
+from store.dataset_files import DatasetFiles
 from store.errors import InUse, NotFound
 from store.rows import AdapterRow, DomainRow, TenantRow, VplmRow
-from store.texts import DatasetFiles
 
 NAMES = ("acme/a", "acme/b")
 CONTENTS = st.integers(0, 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from store import files, sums
+from store import sums, whole_files
 from store.archive import Archive
 from store.blobs import BlobStore
 from store.catalogue import Catalogue
@@ -89,7 +89,7 @@ def test_a_file_that_is_a_link_is_replaced_and_what_it_points_to_stays(tmp_path:
     link = tmp_path / "folder" / "file"
     link.parent.mkdir()
     link.symlink_to(target)
-    files.write_whole(link, b"ours")
+    whole_files.write_whole(link, b"ours")
     assert target.read_bytes() == b"of somebody else"
     assert not link.is_symlink()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from store import files, sums
+from store import sums, whole_files
 from store.errors import Damaged
 
 
@@ -75,5 +75,5 @@ def test_removing_a_file_removes_its_sum(tmp_path: Path) -> None:
     assert sums.remove(path)
     assert list(tmp_path.iterdir()) == []
     assert not sums.remove(path)
-    files.write_whole(path, b"another, without one")
+    whole_files.write_whole(path, b"another, without one")
     sums.check(path)

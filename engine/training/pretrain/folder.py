@@ -16,7 +16,8 @@ from engine.errors import Conflict
 from engine.knowledge.run_file import RunOrigin, keep_run, kept_run
 from engine.training.pretrain.run import Pretraining, PretrainPlan
 from engine.training.pretrain.vocabulary import END
-from store.files import make_folder, remove_file, write_whole
+from store.files import make_folder, remove_file
+from store.whole_files import write_whole
 
 UNFINISHED = "unfinished.safetensors"
 REPORT = "pretrain.json"

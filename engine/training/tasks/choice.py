@@ -17,7 +17,7 @@ from engine.training.tasks.multilabel import Multilabel
 from engine.training.tasks.regression import Regression
 from engine.training.tasks.task import Task
 from engine.training.tasks.tokens import Tokens
-from store.texts import Example
+from store.dataset_files import Example
 
 
 def task_of(

@@ -19,7 +19,7 @@ from engine.training.examples import TextExample
 from engine.training.language_rows import foretold, held_out, language_rows, packs
 from engine.training.report import LIKELIHOOD
 from engine.training.tasks.task import Score
-from store.texts import Example
+from store.dataset_files import Example
 
 _HOPELESS = 100.0
 """Nats a token; guessing blindly among a million costs 14."""

@@ -17,8 +17,8 @@ from engine.knowledge.view import Segment, TableView
 from engine.model.backbone import Backbone
 from engine.training.worker.messages import KnowledgeFiles
 from store.errors import NotFound
-from store.files import write_whole
 from store.tables import TableFiles
+from store.whole_files import write_whole
 
 _ROW_CACHE = 32 << 20
 

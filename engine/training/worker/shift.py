@@ -25,10 +25,10 @@ from engine.training.worker.knowledge import identity, open_knowledge
 from engine.training.worker.messages import Ended, Failure, JobFiles, News, Site, Told
 from engine.training.worker.orders import Orders
 from store.blobs import BlobStore
+from store.dataset_files import DatasetFiles
 from store.errors import StoreError
-from store.files import write_whole
 from store.tables import TableFiles
-from store.texts import DatasetFiles
+from store.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.training.census import Census, Counted
 from engine.training.schedule import held_out_rows, split
-from store.texts import Text
+from store.dataset_files import Text
 
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ROWS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz")), max_size=30)

@@ -5,7 +5,7 @@ import pytest
 from engine.errors import BadInput
 from engine.serving.work import TaskName
 from engine.training.relabel import relabelled
-from store.texts import Example, Target
+from store.dataset_files import Example, Target
 
 
 @pytest.mark.parametrize(

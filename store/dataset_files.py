@@ -1,8 +1,7 @@
-"""Corpora and datasets as files: plain text a document a line, and rows of text and target."""
+"""Datasets as files: rows of a text and what it teaches."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
@@ -14,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from store import files, sums
+from store import files, sums, whole_files
 from store.errors import BadInput, BadText, Damaged, NotFound
 from store.leases import Leases
-from store.lines import LineChecker
+from store.measured import Measured
 
 Text = str | tuple[str, str]
 """A text, or two that belong together."""
@@ -31,15 +30,6 @@ _PATH_NAME = re.compile(r"([^/]+)/([^/]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class CorpusInfo:
-    """`lines` counts documents, which blank lines are not; `sha256` is hex."""
-
-    bytes: int
-    lines: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class DatasetInfo:
     """`labels` maps a label to its rows; `path_name` is what to ask for the rows with."""
 
@@ -48,71 +38,6 @@ class DatasetInfo:
     bytes: int
     sha256: str
     path_name: str
-
-
-class CorpusFiles:
-    """One text for each domain, below `root`."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        files.make_folder(root)
-
-    def put(self, domain: str, chunks: Iterable[bytes]) -> CorpusInfo:
-        """Store a corpus as it arrives, in place of the one before, which stays until the end.
-
-        BadText if it is not UTF-8, holds a NUL byte or a line over MAX_LINE_BYTES, or has no text;
-        it names the line and guesses what the file is instead.
-        """
-        path = self._path(domain)
-        checker = LineChecker()
-        with files.Incoming(self._root) as incoming:
-            for chunk in chunks:
-                checker.feed(chunk)
-                incoming.write(chunk)
-            checker.finish()
-            if not checker.documents:
-                raise BadText(
-                    f'The corpus of "{domain}" has no text.', remedy="Give one document a line."
-                )
-            sums.commit(incoming, path.name)
-            return CorpusInfo(incoming.bytes, checker.documents, incoming.sha256)
-
-    def lines(self, domain: str) -> Iterator[str]:
-        """The documents, without line ends and blank lines. Before the first: NotFound; Damaged
-        naming the file if it is not what was stored."""
-        path = self._path(domain)
-        try:
-            sums.check(path)
-            # Split at \n alone, as when it was checked: a lone \r or a form feed is text.
-            file = path.open(encoding="utf-8-sig", newline="\n")
-        except FileNotFoundError:
-            raise NotFound(
-                f'Domain "{domain}" has no corpus.',
-                remedy="Upload one: hmi domain create takes --corpus FILE.",
-            ) from None
-        return _documents(file, path)
-
-    def exists(self, domain: str) -> bool:
-        return self._path(domain).is_file()
-
-    def sha256(self, domain: str) -> str:
-        """Of the corpus as stored, hex. NotFound."""
-        try:
-            with self._path(domain).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError:
-            raise NotFound(f'Domain "{domain}" has no corpus.') from None
-
-    def remove(self, domain: str) -> None:
-        """Nothing happens if there is none."""
-        sums.remove(self._path(domain))
-
-    def sweep(self) -> int:
-        """Remove what was half-received; for start-up."""
-        return files.sweep(self._root)
-
-    def _path(self, domain: str) -> Path:
-        return self._root / f"{files.check_name('domain', domain)}.txt"
 
 
 class DatasetFiles:
@@ -151,7 +76,7 @@ class DatasetFiles:
         files.check_name("dataset", name)
         labels: Counter[str] = Counter()
         count = 0
-        with files.Incoming(folder) as incoming:
+        with whole_files.Incoming(folder) as incoming:
             for number, (text, target) in enumerate(rows, start=1):
                 row = _encoded(text, target, number)
                 allow(incoming.bytes + len(row))
@@ -202,12 +127,10 @@ class DatasetFiles:
             with suppress(FileNotFoundError):
                 yield f"{path.parent.name}/{path.name}", path.stat().st_size
 
-    def collect(
-        self, known: Callable[[], set[str]], grace: float = files.GRACE_S
-    ) -> files.Measured:
+    def collect(self, known: Callable[[], set[str]], grace: float = files.GRACE_S) -> Measured:
         """Remove datasets whose path name is not among `known` and that are older than `grace`
         seconds; what went. Safe while others store."""
-        found, gone = [name for name, _ in self.path_names()], files.Measured()
+        found, gone = [name for name, _ in self.path_names()], Measured()
         with self._leases.collecting(known) as is_garbage:
             for name in found:
                 path = self._path(name)
@@ -219,7 +142,7 @@ class DatasetFiles:
                     about = path.stat()
                     if is_garbage(name) and about.st_mtime <= time.time() - grace:
                         path.unlink()
-                        gone += files.Measured(1, about.st_size)
+                        gone += Measured(1, about.st_size)
         return gone
 
     def sweep(self, known: set[str]) -> int:
@@ -240,17 +163,6 @@ class DatasetFiles:
             raise BadInput(f"{path_name!r} is not a dataset's path name.")
         tenant, file = parts.groups()
         return self._root / files.check_name("tenant", tenant) / files.check_name("dataset", file)
-
-
-def _documents(file: TextIO, path: Path) -> Iterator[str]:
-    with file:
-        try:
-            for line in file:
-                document = line.rstrip("\r\n")
-                if document.strip():
-                    yield document
-        except UnicodeDecodeError as error:
-            raise Damaged(f"The corpus {path} is no longer UTF-8: {error}.") from error
 
 
 def labels_in(target: Target) -> set[str]:
