@@ -28,7 +28,8 @@ class KeyRing:
         with self._lock:
             self._rows = {row.digest: row for row in self._catalogue.keys.all()}
             known = {row.id for row in self._rows.values()}
-            self._used = {key: at for key, at in self._used.items() if key in known}
+            # A copy, for keys are used for the first time meanwhile.
+            self._used = {key: at for key, at in self._used.copy().items() if key in known}
 
     def digest(self, key: str) -> str:
         return digest_of(self._secret, key)

@@ -25,7 +25,8 @@ class KnownHplm:
 
 
 class Hplms:
-    """The general one and the nodes' own, each loaded once."""
+    """The general one and the nodes' own, each loaded once. One thread at a time changes them;
+    any may ask which are `loaded`."""
 
     def __init__(self, general: Hplm, read: Callable[[str], Hplm] | None) -> None:
         """`read` loads a node's own by blob id."""
@@ -55,7 +56,8 @@ class Hplms:
 
     def loaded(self) -> list[Hplm]:
         """The general one and the nodes' own."""
-        return [self.general, *(known.hplm for known in self._own.values() if known is not None)]
+        own = list(self._own.values())
+        return [self.general, *(known.hplm for known in own if known is not None)]
 
     def _load(self, blob: str) -> KnownHplm | None:
         if self._read is None:

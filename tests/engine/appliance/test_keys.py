@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +56,29 @@ def test_a_new_key_replaces_others_at_once_or_after_an_overlap(appliance: Applia
     assert [_who(appliance, key.api_key) for key in (first, second, third)] == [None, None, "acme"]
     with pytest.raises(NotFound, match="no key"):
         appliance.create_key("acme", KeyCreate(replaces="hmi-unknown"))
+
+
+def test_keys_are_used_for_the_first_time_while_others_are_made(appliance: Appliance) -> None:
+    ring = KeyRing(core_of(appliance).catalogue)
+    keys = [appliance.create_key("acme", KeyCreate()).api_key for _ in range(20)]
+    ring.follow()
+    made, before = threading.Event(), sys.getswitchinterval()
+
+    def use() -> None:
+        while not made.is_set():
+            ring._used = {}
+            assert all(ring.caller(key, "here") for key in keys)
+
+    using = threading.Thread(target=use)
+    sys.setswitchinterval(1e-6)
+    using.start()
+    try:
+        for _ in range(300):
+            ring.follow()
+    finally:
+        made.set()
+        using.join()
+        sys.setswitchinterval(before)
 
 
 def test_a_key_ends_when_its_time_has_come(appliance: Appliance) -> None:

@@ -204,6 +204,18 @@ def test_an_encoder_is_read_once_and_no_number_comes_twice(hplm: Hplm, blobs: Bl
     assert len({*before, *after}) == 4
 
 
+def test_those_that_are_loaded_are_told_while_another_comes(hplm: Hplm, blobs: Blobs) -> None:
+    known = Hplms(hplm, blobs.read)
+
+    class Looked:
+        @property
+        def hplm(self) -> Hplm:
+            return known.of(["news"]).hplm
+
+    known._own["shops"] = Looked()  # type: ignore[assignment]
+    assert known.loaded() == [hplm, blobs.hplms["news"]]
+
+
 def test_what_no_node_uses_any_more_is_let_go(tree: DomainTree, hplm: Hplm, row: Row) -> None:
     assert len(tree.hplms()) == 2
     tree.put(row("shop", "general", 1))
