@@ -46,7 +46,7 @@ class BadJson(HmiError):
     """The body is not JSON at all."""
 
     status = 400
-    title = "Bad JSON"
+    title = "Bad request"
     default_code = "bad_json"
 
 
