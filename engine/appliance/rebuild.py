@@ -35,7 +35,7 @@ _TRAINING = 0.9
 
 
 class Rebuild:
-    """One run; the old epoch serves until the last step, and for ever if it fails."""
+    """One run; the old epoch serves until the new one does, and for ever if that fails."""
 
     def __init__(
         self, core: Core, stack: Stack, name: str, request: RebuildRequest, context: JobContext
@@ -54,7 +54,7 @@ class Rebuild:
 
     def run(self) -> dict[str, Any]:
         """Do it; the job's result. Raises Cancelled, BadInput or StoreError."""
-        core, stack, name, before = self._core, self._stack, self._name, self._before
+        core, stack, name = self._core, self._stack, self._name
         core.catalogue.domains.change(name, stack.sha256, state="rebuilding")
         epoch = core.catalogue.domains.next_epoch(name)
         try:
@@ -64,18 +64,12 @@ class Rebuild:
                 encoder, result = self._train()
             report = self._build(epoch, encoder)
             self._publish(epoch)
-            self._enter(report, epoch)
         except BaseException:
             self._undo(epoch)
             raise
-        core.tables.remove(name, before.epoch)
-        if self._request.train_minutes > 0:
-            sums.remove(checkpoint_of(core, name, stack.sha256))
-        if before.encoder is not None and before.encoder != self._blob:
-            core.leftovers.forget(before.encoder)
-        stack.ledger.save(name)
+        undone = self._round_off(report, epoch)
         core.events.emit("epoch", {"domain": name, "epoch": epoch, "entries": report.entries})
-        self._context.message = f"epoch {epoch}: {_told(report)}"
+        self._context.message = f"epoch {epoch}: {_told(report)}{undone}"
         shares = {key: round(getattr(report, key), 4) for key in ("coverage_before", "coverage")}
         return result | asdict(report) | shares | {"epoch": epoch}
 
@@ -143,6 +137,32 @@ class Rebuild:
             core.chronicle.spans.record(Span("epoch", f"{name} {epoch}", began, seconds))
             core.events.emit("publish", {"domain": name, "seconds": round(seconds, 6)})
 
+    def _round_off(self, report: BuildReport, epoch: int) -> str:
+        """What is to follow a publication; what of it failed, in words.
+
+        The epoch serves and goes on serving, so none of this makes the rebuild a failed one. The
+        next start removes what was to be removed.
+        """
+        core, stack, name, before = self._core, self._stack, self._name, self._before
+        steps: dict[str, Callable[[], object]] = {
+            "it is not noted for comparisons": lambda: self._enter(report, epoch),
+            "the table before it is not removed": lambda: core.tables.remove(name, before.epoch),
+            "what traffic asked for is not saved": lambda: stack.ledger.save(name),
+        }
+        if self._request.train_minutes > 0:
+            checkpoint = checkpoint_of(core, name, stack.sha256)
+            steps["the training's checkpoint is not removed"] = lambda: sums.remove(checkpoint)
+        if (old := before.encoder) is not None and old != self._blob:
+            steps["the encoder before it is not removed"] = lambda: core.leftovers.forget(old)
+        undone = ""
+        for failed, step in steps.items():
+            try:
+                step()
+            except Exception as error:
+                log.exception("epoch %d of %s is published, but %s", epoch, name, failed)
+                undone += f"; but {failed}: {error}"
+        return undone
+
     def _enter(self, report: BuildReport, epoch: int) -> None:
         """Note what was published, for whoever compares it with what comes after."""
         stack, name = self._stack, self._name
@@ -159,11 +179,7 @@ class Rebuild:
             published_at=time.time(),
             backbone=stack.sha256,
         )
-        try:
-            stack.epochs.publish(row, self._before.epoch)
-        except StoreError as error:
-            # The epoch serves; that nobody can compare it later undoes nothing.
-            log.warning("epoch %d of %s is published but not noted: %s", epoch, name, error)
+        stack.epochs.publish(row, self._before.epoch)
 
     def _undo(self, epoch: int) -> None:
         """Leave nothing of an epoch that was not published. One that was, stays: what failed

@@ -211,6 +211,42 @@ def test_a_rebuild_without_room_leaves_the_epoch_before(
     assert rebuild(appliance, "reviews")["epoch"] == 2
 
 
+@pytest.mark.parametrize(
+    ("owner", "method", "error", "said"),
+    [
+        ("tables", "remove", OSError("I/O error"), "the table before it is not removed"),
+        ("ledger", "save", RuntimeError("changed"), "what traffic asked for is not saved: changed"),
+        ("epochs", "publish", NoSpace("No space is left."), "it is not noted for comparisons: No"),
+    ],
+)
+def test_a_rebuild_that_is_published_succeeds_whatever_fails_after_it(
+    appliance: Appliance,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    owner: str,
+    method: str,
+    error: Exception,
+    said: str,
+) -> None:
+    make_domain(appliance, "reviews")
+    core = core_of(appliance)
+    stack = core.stack
+
+    def failing(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(core if owner == "tables" else stack, owner), method, failing)
+        job = ended(appliance, appliance.rebuild_domain("reviews", RebuildRequest()).id)
+    assert (job.state, job.result["epoch"]) == ("succeeded", 2)
+    assert f"; but {said}" in job.message
+    assert f"epoch 2 of reviews is published, but {said.partition(':')[0]}" in caplog.text
+    assert appliance.domain("reviews").epoch == 2
+    assert stack.tree.own("reviews") is not None
+    assert core.tables.epochs("reviews") == ([1, 2] if owner == "tables" else [2])
+    assert rebuild(appliance, "reviews")["epoch"] == 3
+
+
 def test_a_cancelled_rebuild_leaves_the_epoch_before(
     appliance: Appliance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
