@@ -28,7 +28,9 @@ def logs(follow: bool, lines: int) -> None:
     path = current_paths().log
     if not path.is_file():
         raise NotFound(
-            f"There is no log at {path}.", remedy="An engine started in the background writes one."
+            f"There is no log at {path}.",
+            remedy="An engine started in the background writes one. "
+            "That of hmi unit writes to the journal: journalctl --user -u hmi.",
         )
     with ExitStack() as opened:
         log = opened.enter_context(_open(path))

@@ -46,9 +46,7 @@ def _filled(text: str, paths: Paths) -> str:
     own_home = paths.data == paths.config.parent / "data"
     home = f"--home {_quoted(paths.config.parent)} " if own_home else ""
     start = f"{_quoted(command)} serve {home}--socket {_quoted(paths.socket)}"
-    folders = dict.fromkeys([paths.data.parent, paths.state.parent, paths.socket.parent])
-    places = " ".join(_quoted(f"-{folder}") for folder in folders)
-    return text.replace("{start}", start).replace("{places}", places)
+    return text.replace("{start}", start)
 
 
 def _quoted(value: str | Path) -> str:

@@ -48,7 +48,7 @@ class LogTail:
             return Reading(
                 problem=f"There is no log at {self.path}.\nAn engine that is started in the "
                 "background (<start_engine:ctrl+s>) writes one; hmi serve writes to its own "
-                "terminal."
+                "terminal, and under systemd to the journal (journalctl --user -u hmi)."
             )
         except OSError as error:
             return Reading(
