@@ -87,7 +87,8 @@ class Paths:
 
     @property
     def lock(self) -> Path:
-        """Held with flock for as long as an engine owns the socket; names its pid."""
+        """Held with flock for as long as an engine owns the socket; names its pid, until it ends in
+        order."""
         return self.socket.with_name(self.socket.name + ".lock")
 
     @classmethod

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import work
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widget import AwaitMount
 
 from engine.client import AsyncClient, Paths, assets_dir, curl
 from engine.schema import LoadRequest
 from hmi_tui.commands import Command, HmiCommands
-from hmi_tui.engine_start import Progress, Starter, start
+from hmi_tui.engine_start import Progress, Starter
 from hmi_tui.feed import Feed
-from hmi_tui.hints import hint
 from hmi_tui.journeys import Journeys
 from hmi_tui.keys import Named, around, own_bindings
 from hmi_tui.keys_in_force import KeysInForce
-from hmi_tui.read_only import GREETING, Refusing, changes, destination
+from hmi_tui.launch import Launch
+from hmi_tui.linked import Linked
+from hmi_tui.read_only import GREETING, destination
+from hmi_tui.revival import Revival
 from hmi_tui.screens.by_mode import SCREENS, screen_class
-from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.facts import Facts
 from hmi_tui.screens.help import Help
 from hmi_tui.screens.mode_screen import ModeScreen
@@ -36,7 +35,7 @@ SETTLED = 1.0
 """Seconds after which a mode that was opened for the first time has all that it needs."""
 
 
-class HmiApp(Named, Journeys, Simulating, Refusing, KeysInForce):
+class HmiApp(Named, Journeys, Linked, Simulating, KeysInForce):
     """Shows and steers the engine at `paths`. `client` and `starter` may be given by tests.
 
     `settled` is called a moment after each mode was opened for the first time; `load` is put on
@@ -59,12 +58,6 @@ class HmiApp(Named, Journeys, Simulating, Refusing, KeysInForce):
         Binding("q", "quit", "Quit"),
     ]
 
-    class Ticked(Message):
-        """A new snapshot is there. A newer one may take its place before it is seen."""
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, HmiApp.Ticked)
-
     def __init__(
         self,
         paths: Paths,
@@ -80,11 +73,10 @@ class HmiApp(Named, Journeys, Simulating, Refusing, KeysInForce):
         super().__init__(paths, driver_class=TerminalDriver)
         self.feed = Feed(client or AsyncClient(paths=paths, read_only=read_only))
         self.starter = None if read_only else starter
+        self.revival = Revival(paths)
         self.read_only = read_only
         self.tick = tick
         self.first_mode = mode
-        self._fetching = False
-        self._pid = 0
         self._settled = settled
         self._first_load = load
         self._opened: set[str] = set()
@@ -94,7 +86,7 @@ class HmiApp(Named, Journeys, Simulating, Refusing, KeysInForce):
 
     async def on_mount(self) -> None:
         await self.switch_mode(self.first_mode)
-        self.set_interval(self.tick, self._tick)
+        self.set_interval(self.tick, self.look_at_engine)
         if self.read_only:
             self.notify(GREETING)
         self.run_worker(self._begin, group="begin")  # type: ignore[arg-type]
@@ -102,7 +94,7 @@ class HmiApp(Named, Journeys, Simulating, Refusing, KeysInForce):
 
     async def _begin(self) -> None:
         """The first look; an engine is started if there is none, and load if there is to be."""
-        await self._fetch()
+        await self.fetch()
         if self.feed.latest.link == "lost" and self.starter is not None:
             self.action_start_engine()
         if self._first_load is not None:
@@ -112,84 +104,6 @@ class HmiApp(Named, Journeys, Simulating, Refusing, KeysInForce):
     async def on_unmount(self) -> None:
         self.simulation.close()
         await self.feed.client.close()
-
-    # -- the feed --------------------------------------------------------------------------
-
-    @property
-    def mode_screen(self) -> ModeScreen | None:
-        """The screen of the current mode, under any window that is open on it."""
-        stack = self.screen_stack
-        return stack[0] if stack and isinstance(stack[0], ModeScreen) else None
-
-    def _tick(self) -> None:
-        if not self._fetching:
-            self.run_worker(self._fetch, group="feed")  # type: ignore[arg-type]
-        elif self.mode_screen is not None and self.mode_screen.is_mounted:
-            self.mode_screen.age(self.feed.latest, self.feed.age)
-
-    async def _fetch(self) -> None:
-        if self._fetching:
-            return
-        self._fetching = True
-        try:
-            before = self.feed.latest
-            screen = self.mode_screen
-            await self.feed.read(screen.look if screen is not None else None)
-            self.post_message(self.Ticked())
-            for job in await self.feed.ended(before):
-                self.announce(job)
-        finally:
-            self._fetching = False
-
-    def on_hmi_app_ticked(self) -> None:
-        self.show_latest()
-        status = self.feed.latest.status
-        if status is not None and status.engine.pid != self._pid:
-            if self._pid:
-                self.notify("The engine was restarted; all is read anew.")
-            self._pid = status.engine.pid
-
-    def show_latest(self) -> None:
-        """Give the newest snapshot to the visible mode; one under a window waits till it shuts."""
-        screen = self.mode_screen
-        if screen is not None and screen.is_mounted and screen is self.screen:
-            screen.take(self.feed.latest, self.feed.age)
-
-    def look_now(self) -> None:
-        """Read the state at once, after something was changed."""
-        self.run_worker(self._fetch, group="feed")  # type: ignore[arg-type]
-
-    # -- the engine ------------------------------------------------------------------------
-
-    @property
-    def how_to_start(self) -> str:
-        """What the banner advises where no engine runs."""
-        if self.read_only:
-            return "hmi serve starts one."
-        return hint(self, "<start_engine:ctrl+s> starts it.")
-
-    @changes
-    def action_start_engine(self) -> None:
-        if self.feed.latest.up:
-            self.notify("The engine runs already.")
-        elif self.starter is not None and self.feed.starting is None:
-            self.feed.starting = "a new process"
-            self.run_worker(self._start(self.starter), group="start")
-
-    async def _start(self, starter: Starter) -> None:
-        await start(starter, self.feed)
-        await self._fetch()
-
-    @changes
-    @work(group="stop")
-    async def action_stop_engine(self) -> None:
-        question = f"Stop the engine on {self.paths.socket}?"
-        if await self.push_screen_wait(
-            Confirm(question, "Clients get no answers until it runs again.", "Stop")
-        ):
-            with self.complaining():
-                await self.feed.client.stop()
-                self.notify("The engine is stopping.")
 
     # -- actions ---------------------------------------------------------------------------
 
@@ -248,8 +162,8 @@ def run(paths: Paths, *, read_only: bool = False, load: LoadRequest | None = Non
     from hmi_tui.collector import leave_settled_objects
     from hmi_tui.engine_process import ensure_engine
 
-    def starter(progress: Progress) -> object:
-        return ensure_engine(paths, progress=progress)
+    def starter(launch: Launch | None, progress: Progress) -> object:
+        return ensure_engine(paths, progress=progress, launch=launch)
 
     app = HmiApp(
         paths,

@@ -9,16 +9,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import psutil
 
 from engine.client import Client, EngineNotRunning, HmiError, Paths, Unavailable
+from hmi_tui.launch import Launch
 from hmi_tui.signals import held_back
 
 START_S = 120.0
 STOP_S = 15.0
 """The engine promises to end within 10 s."""
 
+ASK_S = 5.0
+"""How long one that is to stop is waited for to answer."""
 POLL_S = 0.1
 TAIL_LINES = 12
 
@@ -43,12 +47,13 @@ def ensure_engine(
     arguments: Sequence[str] = (),
     timeout: float = START_S,
     progress: Progress = _silent,
+    launch: Launch | None = None,
 ) -> bool:
     """Have a ready engine on `paths`; True if it had to be started. Raises as start_engine."""
     with Client(paths=paths, timeout=5.0) as client:
         running = client.livez()
     if not running:
-        start_engine(paths, arguments, timeout, progress)
+        start_engine(paths, arguments, timeout, progress, launch)
         return True
     _await_ready(paths, None, timeout, progress)
     return False
@@ -59,10 +64,12 @@ def start_engine(
     arguments: Sequence[str] = (),
     timeout: float = START_S,
     progress: Progress = _silent,
+    launch: Launch | None = None,
 ) -> None:
     """Start an engine that outlives this process and wait until it is ready.
 
     `arguments` are flags of `hmi serve`; `progress` is told in words what the engine waits for.
+    With `launch` it is started as an earlier engine on `paths` was, whatever `arguments` say.
     Raises Unavailable with the end of the log if the engine dies, or is not ready in `timeout`
     seconds; then, and on any other exception, nothing is left running.
     """
@@ -73,10 +80,13 @@ def start_engine(
         # Its own session: Ctrl-C in this terminal and the terminal's end do not reach it. An
         # inherited stdin would steal the application's keys.
         process: subprocess.Popen[bytes] | None = None
+        launch = launch or Launch(tuple(engine_command(paths, arguments)), None, None)
         try:
             with held_back():
                 process = subprocess.Popen(
-                    engine_command(paths, arguments),
+                    launch.command,
+                    cwd=launch.folder,
+                    env=launch.environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -99,7 +109,7 @@ def stop_engine(paths: Paths, timeout: float = STOP_S, *, kill: bool = False) ->
     Raises EngineNotRunning if there is none, Unavailable if it has not ended in `timeout`
     seconds, unless it is to be killed then.
     """
-    with Client(paths=paths, timeout=5.0) as client:
+    with Client(paths=paths, timeout=ASK_S) as client:
         process = _process(paths, client)
         try:
             client.stop()
@@ -115,8 +125,11 @@ def stop_engine(paths: Paths, timeout: float = STOP_S, *, kill: bool = False) ->
         if not kill:
             raise Unavailable(
                 f"The engine (pid {process.pid}) has not ended within {timeout:.0f} s.",
-                remedy=f"Look at hmi logs; kill -9 {process.pid} ends it, and loses no data.",
+                remedy="Look at hmi logs; hmi stop --kill ends it, and loses no data.",
             ) from None
+        # Whoever looks is to see that it was stopped: one that died leaves its pid there.
+        with suppress(FileNotFoundError):
+            os.truncate(paths.lock, 0)
         process.kill()
 
 

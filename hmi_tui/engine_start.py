@@ -9,16 +9,18 @@ from functools import partial
 
 from engine.client import HmiError
 from hmi_tui.feed import Feed
+from hmi_tui.launch import Launch
 
 Progress = Callable[[str], None]
-Starter = Callable[[Progress], object]
-"""Starts the engine and returns when it is ready; blocks, and raises HmiError if it cannot."""
+Starter = Callable[[Launch | None, Progress], object]
+"""Starts the engine, as the one before it if that is given, and returns when it is ready; blocks,
+and raises HmiError if it cannot."""
 
 
-async def start(starter: Starter, feed: Feed) -> None:
+async def start(starter: Starter, launch: Launch | None, feed: Feed) -> None:
     """Run the starter; `feed` tells how far it is, and at its end whether it failed."""
     try:
-        await _in_a_daemon_thread(partial(starter, partial(setattr, feed, "starting")))
+        await _in_a_daemon_thread(partial(starter, launch, partial(setattr, feed, "starting")))
         feed.failure = None
     except HmiError as error:
         feed.failure = error

@@ -51,6 +51,8 @@ class Feed:
         """Set while the engine is being started: what it is doing."""
         self.failure: HmiError | None = None
         """Why the last start failed."""
+        self.loss = ""
+        """How the engine was lost, where that is known."""
         self._refusals: deque[tuple[float, int]] = deque()
         """Totals since the engine's start, with when they were read."""
 
@@ -97,7 +99,7 @@ class Feed:
         return [job for job in jobs if job.ended]
 
     def _present(self, status: Status, detail: object) -> Snapshot:
-        self.failure = None
+        self.failure, self.loss = None, ""
         rates = (*self.latest.rates, status.rates)[-KEPT_RATES:]
         return Snapshot("up", "", "", status, self.clock(), rates, detail, self._refused(status))
 
@@ -130,7 +132,7 @@ class Feed:
             return self._without("starting", self.starting)
         if self.failure is not None:
             return self._without("failed", self.failure.detail, self.failure.remedy)
-        return self._without("lost", error.detail, error.remedy)
+        return self._without("lost", self.loss, error.remedy)
 
     def _without(self, link: Link, reason: str, remedy: str = "") -> Snapshot:
         return replace(self.latest, link=link, reason=reason, remedy=remedy, detail=None)

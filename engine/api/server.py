@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Literal
 
 import uvicorn
@@ -23,9 +22,9 @@ from engine.api.connections import Connection, NetworkConnection, SocketConnecti
 from engine.api.network import Network, NetworkServer, networked
 from engine.api.notify import notify
 from engine.api.port import Port
-from engine.api.sockets import bound, owned
+from engine.api.sockets import bound, disown, owned
 from engine.api.supervision import DRAIN_S, refuse_late, supervise
-from engine.config import Settings
+from engine.config import Paths, Settings
 from engine.errors import Refused
 from engine.process import leave_settled_objects
 from engine.telemetry.audit import AuditLog
@@ -49,17 +48,16 @@ def serve(settings: Settings, build: Callable[[Settings], Port] | None = None) -
     """
     with owned(settings.paths):
         appliance = (build or _real)(settings)
-        path = settings.paths.socket
         with (
             networked(settings.listen, settings.tls_cert, settings.tls_key) as network,
-            bound(path) as listener,
+            bound(settings.paths.socket) as listener,
         ):
             process = Process(
                 appliance,
                 settings,
                 network,
                 at_ready=leave_settled_objects,
-                at_stop=lambda: _end_for_certain(path),
+                at_stop=lambda: _end_for_certain(settings.paths),
             )
             process.run(listener)
     if process.starting:
@@ -248,10 +246,10 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _end_for_certain(socket_path: Path) -> None:
+def _end_for_certain(paths: Paths) -> None:
     def end() -> None:
         log.error("Still running %.0f s after the order to stop; ending now", LIMIT_S)
-        socket_path.unlink(missing_ok=True)
+        disown(paths)
         os._exit(1)
 
     timer = threading.Timer(LIMIT_S, end)

@@ -30,6 +30,13 @@ def owned(paths: Paths) -> Iterator[None]:
         yield
 
 
+def disown(paths: Paths) -> None:
+    """For an end in order that is cut short: what is left says that the engine was stopped, as
+    `owned` and `bound` do. One that died leaves its pid in the lock's file."""
+    paths.socket.unlink(missing_ok=True)
+    os.truncate(paths.lock, 0)
+
+
 @contextmanager
 def bound(path: Path) -> Iterator[socket.socket]:
     """A socket bound to `path` with mode 0600; the file goes at the end.

@@ -132,7 +132,7 @@ def _engine(paths: Paths) -> Iterator[Finding]:
         yield Finding("engine", "warn", "None is running.", "hmi serve, or the unit of hmi unit.")
         return
     except HmiError as error:
-        remedy = error.remedy or "hmi logs; kill -9 loses nothing."
+        remedy = error.remedy or "hmi logs; hmi stop --kill loses nothing."
         yield Finding("engine", "fail", error.detail, remedy)
         return
     if running != __version__:

@@ -54,7 +54,7 @@ def banner_text(snapshot: Snapshot, age: float, start: str = "ctrl+s starts it."
         case "silent":
             return f"! {snapshot.reason}{old} {snapshot.remedy or 'Asking again.'}"
         case "lost":
-            return f"✗ The engine is not running.{old} {start}"
+            return f"✗ {snapshot.reason or 'The engine is not running.'}{old} {start}"
         case "failed":
             return f"✗ The engine could not start: {snapshot.reason} {snapshot.remedy}{old}"
     if not snapshot.ready:

@@ -78,6 +78,7 @@ def test_the_socket_of_a_killed_engine_is_replaced(tmp_path: Path) -> None:
         engine.kill()
         engine.wait()
         assert (tmp_path / "engine.sock").exists()
+        assert Paths.find(tmp_path).lock.read_text() == f"{engine.pid}\n", "it died"
         assert client.livez() is False
     with process(tmp_path) as (_, client):
         assert client.livez()
@@ -99,6 +100,7 @@ def test_what_does_not_end_by_itself_is_ended(tmp_path: Path, trouble: str) -> N
         # A start that hangs is nothing worse than a start cut short; a close is.
         assert engine.wait(10) == (0 if trouble == "slow" else 1)
     assert not (tmp_path / "engine.sock").exists()
+    assert Paths.find(tmp_path).lock.read_text() == "", "it was stopped"
 
 
 def test_a_supervisor_is_told_when_the_engine_is_ready_and_when_it_stops(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -121,7 +121,7 @@ def test_what_was_learnt_from_the_tables_answers_without_them_too(appliance: App
         jobs = [appliance.train(request(vplm=name, epochs=14)).id for name in names]
     assert [ended(appliance, job).state for job in jobs] == ["succeeded"] * len(jobs)
 
-    def right(name: str, mode: str) -> int:
+    def right(name: str, mode: Literal["plot", "exact"]) -> int:
         got = classify(appliance, name, [row["text"] for row in ROWS], mode)
         return sum(p.label == row["label"] for p, row in zip(got.data, ROWS, strict=True))
 

@@ -6,13 +6,14 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 
 import pytest
 
 from engine.client import VERSION, HmiError, Paths, QueueFull, Unavailable
 from engine.schema import QueueStatus
 from hmi_tui.app import HmiApp
+from hmi_tui.engine_start import Progress
+from hmi_tui.launch import Launch
 from hmi_tui.versions import newer
 from tests.hmi_tui.app.screens import TICK_S, WIDE, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
@@ -23,7 +24,7 @@ async def test_an_engine_is_started_when_none_runs(paths: Paths, engine: Scripte
     engine.down = True
     told, go = threading.Event(), threading.Event()
 
-    def starter(progress: Callable[[str], None]) -> None:
+    def starter(_: Launch | None, progress: Progress) -> None:
         progress("loading backbone")
         told.set()
         assert go.wait(10)
@@ -42,7 +43,7 @@ async def test_an_engine_that_cannot_start_says_why_and_what_to_do(
 ) -> None:
     engine.down = True
 
-    def starter(_: Callable[[str], None]) -> None:
+    def starter(*_: object) -> None:
         raise HmiError("The checkpoint is damaged.", remedy="hmi doctor says more.")
 
     async with open_app(paths, engine, starter=starter).run_test(
@@ -64,7 +65,7 @@ async def test_the_engine_vanishes_and_returns(paths: Paths, engine: ScriptedEng
 async def test_a_lost_engine_is_started_again_by_a_key(
     paths: Paths, engine: ScriptedEngine
 ) -> None:
-    def starter(_: Callable[[str], None]) -> None:
+    def starter(*_: object) -> None:
         engine.down = False
 
     async with open_app(paths, engine, starter=starter).run_test(notifications=True) as pilot:

@@ -201,6 +201,13 @@ def that_classifies(engine: FakeEngine) -> None:
 
 
 if __name__ == "__main__":
-    with FakeEngine(Path(sys.argv[1])) as alone:
+    # As the real one: what one that was killed left is replaced, and a pid stays in the lock's
+    # file unless it ends in order.
+    place = Path(sys.argv[1])
+    place.unlink(missing_ok=True)
+    lock = place.with_name(place.name + ".lock")
+    lock.write_text(f"{os.getpid()}\n")
+    with FakeEngine(place) as alone:
         that_can_demo(alone)
         alone.stopped.wait()
+    lock.write_text("")

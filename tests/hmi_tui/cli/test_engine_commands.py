@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from engine.client import Paths
 from engine.schema import (
     BackboneStatus,
     DeviceProcess,
@@ -16,6 +18,7 @@ from engine.schema import (
 )
 from tests.hmi_tui.cli.documents import a_status
 from tests.hmi_tui.cli.fake_engine import FakeEngine
+from tests.hmi_tui.dying import mortal
 
 Run = Callable[..., Result]
 
@@ -131,6 +134,20 @@ def test_logs_without_a_log_end_with_four(run: Run) -> None:
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_completion_prints_a_script_for_hmi(run: Run, shell: str) -> None:
     assert "_HMI_COMPLETE" in run("completion", shell).stdout
+
+
+def test_an_engine_that_hangs_is_killed_if_that_is_asked_for(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = Paths.find(tmp_path, tmp_path / "engine.sock")
+    monkeypatch.setattr("hmi_tui.engine_process.ASK_S", 0.05)
+    with mortal(paths) as process:
+        process.send_signal(signal.SIGSTOP)
+        run("stop", "--timeout", "0.05", code=1)
+        assert process.poll() is None
+        assert "has ended" in run("stop", "--timeout", "0.05", "--kill").stderr
+        assert process.wait(20) == -signal.SIGKILL
+        assert paths.lock.read_text() == "", "it was stopped, and did not die"
 
 
 def test_stopping_without_an_engine_ends_with_three(run: Run) -> None:
