@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 DEADLINE_S = 120.0
+START_S = 30.0
 MANAGER = Path("/lib/systemd/systemd")
 # It asks whether the machine was booted by systemd; in a /run of its own the answer is yes.
 _SCRIPT = f"mount -t tmpfs none /run && mkdir -p /run/systemd/system && exec {MANAGER} --user"
@@ -53,10 +54,14 @@ class Manager:
             assert time.monotonic() < end, f"waited in vain for {what}"
             pause.wait(0.05)
 
-    def _ready(self) -> bool:
-        with suppress(subprocess.CalledProcessError):
-            self.ctl("show-environment")
-            return True
+    def comes_up(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether it answers, in a while; it does not where it may not have what it needs."""
+        end, pause = time.monotonic() + START_S, threading.Event()
+        while process.poll() is None and time.monotonic() < end:
+            with suppress(subprocess.SubprocessError):
+                self.ctl("show-environment")
+                return True
+            pause.wait(0.05)
         return False
 
 
@@ -77,8 +82,7 @@ def manager() -> Iterator[Manager | None]:
             stderr=subprocess.DEVNULL,
         ) as process:
             try:
-                one.until(lambda: one._ready() or process.poll() is not None, "the manager")
-                yield one if process.poll() is None else None
+                yield one if one.comes_up(process) else None
             finally:
                 with suppress(subprocess.SubprocessError):
                     one.ctl("stop", "hmi.service")
