@@ -11,7 +11,7 @@ from hmi_tui.feed import Feed
 from hmi_tui.hints import hint
 from hmi_tui.launch import Launch
 from hmi_tui.read_only import Refusing, changes
-from hmi_tui.revival import Revival
+from hmi_tui.revival import WITHIN_S, Revival
 from hmi_tui.screens.confirm import Confirm
 from hmi_tui.screens.mode_screen import ModeScreen
 from hmi_tui.telling import Telling
@@ -22,7 +22,7 @@ SUPERVISED = "The engine died. Its supervisor is to start it again."
 class Linked(Refusing, Telling):
     """Reads one snapshot after the other for the visible mode, and keeps the engine alive.
 
-    Whoever uses it sets these, and calls `tick` from time to time.
+    Whoever uses it sets these, and calls `look_at_engine` from time to time.
     """
 
     paths: Paths
@@ -117,7 +117,7 @@ class Linked(Refusing, Telling):
         death = self.revival.death()
         if death is None:
             return
-        if death.supervised:
+        if death.launch.supervised:
             self.feed.loss = SUPERVISED
         elif self.starter is None or self.feed.starting is not None:
             self.feed.loss = "The engine died."
@@ -127,7 +127,8 @@ class Linked(Refusing, Telling):
             self.feed.starting = "a new process, as the one that died was"
             self._start(self.starter, death.launch)
         else:
-            self.feed.loss = f"The engine died {death.times}, and is left so: hmi logs may say why."
+            often = f"{death.times} times in {WITHIN_S / 60:.0f} minutes"
+            self.feed.loss = f"The engine died {often}, and is left so: hmi logs may say why."
 
     @changes
     @work(group="stop")

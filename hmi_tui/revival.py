@@ -19,15 +19,15 @@ WITHIN_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """`times` says how often, and `again` whether it is to be started again."""
+    """Of an engine that was started so, the `times`-th within WITHIN_S."""
 
     launch: Launch
-    again: bool
-    times: str
+    times: int
 
     @property
-    def supervised(self) -> bool:
-        return self.launch.supervised
+    def again(self) -> bool:
+        """Whether to start it once more."""
+        return self.times <= TIMES
 
 
 class Revival:
@@ -71,9 +71,7 @@ class Revival:
         self._deaths.append(now)
         while now - self._deaths[0] > WITHIN_S:
             self._deaths.popleft()
-        died = len(self._deaths)
-        times = "once" if died == 1 else f"{died} times in {WITHIN_S / 60:.0f} minutes"
-        return Death(self._launch, died <= TIMES, times)
+        return Death(self._launch, len(self._deaths))
 
     def _names(self, pid: int) -> bool:
         try:
