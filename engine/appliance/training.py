@@ -65,8 +65,10 @@ class TrainingCalls(Calls):
         return self.job(id)
 
     def _job(self, row: JobRow) -> Job:
-        live = self._core.jobs.context(row.id)
         row = self._core.jobs.seen(row)
+        # What an ended one came to is in its row; who ran it knew less, and may still be there.
+        going = row.state in ("queued", "running")
+        live = self._core.jobs.context(row.id) if going else None
         progress = live.progress if live else row.progress
         loss, accuracy = (live.loss, live.accuracy) if live else (row.loss, row.accuracy)
         result = live.result if live else row.result

@@ -13,6 +13,7 @@ from engine.appliance import Appliance
 from engine.errors import BadInput, Conflict
 from engine.knowledge.build import build_table, entry_bytes
 from engine.schema import Domain, DomainCreate, RebuildRequest
+from engine.training.job import JobContext
 from store.errors import BadText, Exists, InUse, NoSpace, NotFound
 from store.lines import MAX_LINE_BYTES
 from tests.engine.appliance.small import (
@@ -209,6 +210,20 @@ def test_a_rebuild_without_room_leaves_the_epoch_before(
     assert core.tables.epochs("reviews") == [1]
     assert (appliance.domain("reviews").epoch, appliance.domain("reviews").state) == (1, "ready")
     assert rebuild(appliance, "reviews")["epoch"] == 2
+
+
+def test_a_job_that_ends_while_it_is_looked_at_has_its_result(
+    appliance: Appliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_domain(appliance, "reviews")
+    done = ended(appliance, appliance.rebuild_domain("reviews", RebuildRequest()).id)
+    # What ran it is there for a moment after the job is seen to have ended.
+    before = JobContext(done.id, message="building", progress=0.5)
+    monkeypatch.setattr(core_of(appliance).jobs, "context", lambda _: before)
+    found = appliance.job(done.id)
+    assert (found.state, found.progress) == ("succeeded", 1.0)
+    assert found.result["epoch"] == 2
+    assert found.message.startswith("epoch 2:")
 
 
 @pytest.mark.parametrize(
