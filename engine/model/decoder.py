@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from engine.errors import BadInput, Damaged
 from engine.model.backbone import Backbone, Embeddings, check_split, load_backbone
 from engine.model.cached import CachedRows
-from engine.model.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
+from engine.model.checkpoint import Checkpoint, open_checkpoint, read_tokenizer
 from engine.model.layers import LayerWeights, Place, Shape, apply_layer
+from engine.model.state import gpt2_sizes, read_state
 
 _STANDARD = {
     "activation_function": "gelu_new",
@@ -82,35 +83,34 @@ def load_decoder(
     dtype: torch.dtype = torch.float32,
     split: int = 1,
 ) -> Decoder:
-    """Load a checkpoint directory through transformers and lay its weights out for serving.
+    """Load a checkpoint of transformers' GPT-2 family and lay its weights out for serving.
 
     Raises NotFound, BadInput or Damaged (with remedies) if it cannot be used.
     """
     checkpoint = open_checkpoint(folder, "gpt2")
     shape = _shape(checkpoint)
     check_split(split, shape)
-    state, tokenizer = read_checkpoint(checkpoint, "GPT2LMHeadModel")
+    state = read_state(checkpoint, "gpt2", gpt2_sizes(shape))
+    tokenizer = read_tokenizer(checkpoint)
     _check_tokenizer(tokenizer, shape, checkpoint)
     place = torch.device(device)
-    word, position = (state[f"transformer.{name}.weight"] for name in ("wte", "wpe"))
-    norm, norm_bias = (state[f"transformer.ln_f.{name}"] for name in ("weight", "bias"))
-    tied = state["lm_head.weight"].data_ptr() == word.data_ptr()
-    weights = [t for name, t in state.items() if not (tied and name == "lm_head.weight")]
+    word, position, head = (state[f"{name}.weight"] for name in ("wte", "wpe", "lm_head"))
+    once = {id(weight): weight for weight in state.values()}.values()
     return Decoder(
         checkpoint=checkpoint,
         shape=shape,
         split=split,
-        embeddings=Embeddings(*(t.to(place).clone() for t in (word, position))),
+        embeddings=Embeddings(word.to(place), position.to(place)),
         layers=tuple(
             LayerWeights.from_gpt2(state, layer).to(place, dtype) for layer in range(shape.layers)
         ),
         tokenizer=tokenizer,
         device=place,
         dtype=dtype,
-        parameters=sum(t.numel() for t in weights if t.is_floating_point()),
-        norm=norm.to(place, dtype),
-        norm_bias=norm_bias.to(place, dtype),
-        head=state["lm_head.weight"].to(place, dtype),
+        parameters=sum(t.numel() for t in once),
+        norm=state["ln_f.weight"].to(place, dtype),
+        norm_bias=state["ln_f.bias"].to(place, dtype),
+        head=head.to(place, dtype),
         end=tokenizer.eos_token_id,
     )
 

@@ -88,7 +88,7 @@ class LayerWeights:
 
     @classmethod
     def from_bert(cls, state: Mapping[str, Tensor], layer: int) -> LayerWeights:
-        """Layer `layer` out of a BERT state dict of transformers."""
+        """Layer `layer` out of the state dict of transformers' BertModel."""
         at = f"encoder.layer.{layer}."
 
         def pair(name: str) -> tuple[Tensor, Tensor]:
@@ -107,8 +107,8 @@ class LayerWeights:
 
     @classmethod
     def from_gpt2(cls, state: Mapping[str, Tensor], layer: int) -> LayerWeights:
-        """Layer `layer` out of a GPT-2 state dict of transformers, weights (in, out)."""
-        at = f"transformer.h.{layer}."
+        """Layer `layer` out of the state dict of transformers' GPT2Model, weights (in, out)."""
+        at = f"h.{layer}."
 
         def turned(name: str) -> tuple[Tensor, Tensor]:
             return state[f"{at}{name}.weight"].t().contiguous(), state[f"{at}{name}.bias"]
