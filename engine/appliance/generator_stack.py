@@ -12,7 +12,7 @@ from engine.appliance.stack import Shelves, Stack
 from engine.config import Settings, assets_dir
 from engine.errors import Unavailable
 from engine.model.backbone import pick_dtype
-from engine.model.checkpoint import WEIGHTS, open_checkpoint
+from engine.model.checkpoint import WEIGHTS
 from engine.model.decoder import Decoder, load_decoder
 from engine.model.kv_pool import KvPool
 from engine.serving.generation.generator import Generator
@@ -67,7 +67,7 @@ def load_generators(
         return None
     phase("loading the generators' backbone")
     decoder = load_decoder(
-        folder, device=device, dtype=pick_dtype(device), split=_split(folder, settings)
+        folder, device=device, dtype=pick_dtype(device), split=settings.generator_split
     )
     stack = Stack.around(decoder, folder, None, settings, shelves, phase)
     generator = Generator(
@@ -95,11 +95,3 @@ def no_generators() -> Unavailable:
         remedy="Start it with hmi serve --generator DIR, a checkpoint of the GPT-2 family.",
         code="no_generator",
     )
-
-
-def _split(folder: Path, settings: Settings) -> int:
-    if settings.generator_split is not None:
-        return settings.generator_split
-    # Two thirds of the layers come from rows, as of the bundled encoder.
-    layers = int(open_checkpoint(folder, "gpt2").config["n_layer"])
-    return max(1, layers * 2 // 3)

@@ -81,14 +81,16 @@ def load_decoder(
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
-    split: int = 1,
+    split: int | None = None,
 ) -> Decoder:
     """Load a checkpoint of transformers' GPT-2 family and lay its weights out for serving.
 
+    Without a `split`, two thirds of the layers are the lower, as of the bundled encoder.
     Raises NotFound, BadInput or Damaged (with remedies) if it cannot be used.
     """
     checkpoint = open_checkpoint(folder, "gpt2")
     shape = _shape(checkpoint)
+    split = split if split is not None else max(1, shape.layers * 2 // 3)
     check_split(split, shape)
     state = read_state(checkpoint, "gpt2", gpt2_sizes(shape))
     tokenizer = read_tokenizer(checkpoint)

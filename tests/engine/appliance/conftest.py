@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.appliance import Appliance
+from engine.appliance import Appliance, generator_stack
 from engine.config import Settings
 from tests.engine.appliance.small import encoder_file, make_tenant, opened, small_settings
 from tests.engine.appliance.trained import furnished, mid_training
 from tests.engine.forked import fork_server, forked_training
 
 __all__ = ["encoder_file", "fork_server", "forked_training", "furnished", "mid_training"]
+
+
+@pytest.fixture(autouse=True)
+def _no_bundled_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes two thirds of a small engine's start, and most tests ask it nothing."""
+    monkeypatch.setattr(generator_stack, "bundled_generator", lambda: None)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
 from engine.client import Paths
+from hmi_tui.app import HmiApp
 from tests.hmi_tui.app.busy import busy_engine
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
@@ -37,6 +38,13 @@ def _no_wait_for_an_idle_processor(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("textual.app.wait_for_idle", let_others_run)
     monkeypatch.setattr("textual.pilot.wait_for_idle", let_others_run)
+
+
+@pytest.fixture(autouse=True)
+def _notices_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five seconds are time enough to read one, but not for a test on a machine that others keep
+    busy: between two looks of it one came and went."""
+    monkeypatch.setattr(HmiApp, "NOTIFICATION_TIMEOUT", 60.0)
 
 
 _PARSED: dict[tuple[object, ...], list[RuleSet]] = {}

@@ -16,6 +16,7 @@ from engine.client import Paths
 from hmi_tui.commands import COMMANDS
 from hmi_tui.modes import MODE_TITLES
 from hmi_tui.screens.mode_screen import ModeScreen
+from hmi_tui.widgets.key_bar import KeyBar
 from tests.hmi_tui.app.screens import WIDE, open_app, sees, text_of, until
 from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 
@@ -112,11 +113,32 @@ async def test_the_keys_of_the_footer_that_were_replaced_are_let_go(
 ) -> None:
     async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
         await sees(pilot, "acme/model-00001")
-        for _ in range(12):
+        for key in ("slash", "escape") * 6:  # whoever writes in the filter has other keys
             await until(pilot, lambda: pilot.app.screen.query(FooterKey), "keys")
             seen = pilot.app.screen.query(FooterKey).first()
-            await pilot.press("tab")
+            await pilot.press(key)
             await until(pilot, partial(is_gone, seen), "other keys")
         gc.collect()
         alive = sum(type(one) is FooterKey for one in gc.get_objects())
         assert alive <= 3 * IN_THE_FOOTER, "some of all 12 times are still there"
+
+
+async def test_a_step_to_where_the_same_keys_are_in_force_leaves_the_footer_as_it_is(
+    paths: Paths, engine: ScriptedEngine
+) -> None:
+    async with open_app(paths, engine, "tenants").run_test(size=WIDE) as pilot:
+        await sees(pilot, "acme/model-00001")
+        await until(pilot, lambda: pilot.app.screen.query(FooterKey), "keys")
+        bar = pilot.app.screen.query_one(KeyBar)
+        before, looks = list(bar.query(FooterKey)), 0
+
+        async def looked() -> None:
+            nonlocal looks
+            looks += 1
+            await KeyBar._renew(bar)
+
+        bar._renew = looked  # type: ignore[method-assign]
+        for step in range(3):
+            await pilot.press("tab")
+            await until(pilot, lambda step=step: looks > step, "a look at the keys")  # type: ignore[misc]
+        assert list(bar.query(FooterKey)) == before
