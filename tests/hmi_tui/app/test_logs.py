@@ -117,6 +117,7 @@ async def test_a_text_is_searched_upwards_from_the_end_and_round(
         await sees(pilot, "6 of 6")
         await pilot.press("n")
         await sees(pilot, "Nothing is searched yet: s.")
+        pilot.app.clear_notifications()  # it covers the place in the list
         await pilot.press("s", *"ENGINE", "enter")
         await sees(pilot, "search “ENGINE”", "6 of 6 · held")
         await pilot.press("n")
