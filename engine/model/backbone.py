@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.errors import BadInput
-from engine.model.checkpoint import Checkpoint, open_checkpoint, read_tokenizer
+from engine.model.checkpoint import Checkpoint, open_checkpoint, read_tokenizer, sizes_of
 from engine.model.layers import LayerWeights, Place, Shape, run_layer
 from engine.model.packing import Packing
 from engine.model.pooling import Pooling, read_pooling
@@ -215,7 +215,8 @@ def load_backbone(
     checkpoint = open_checkpoint(folder)
     shape = _shape(checkpoint)
     check_split(split, shape)
-    segments = int(checkpoint.config.get("type_vocab_size", 2))
+    with sizes_of(checkpoint) as config:
+        segments = int(config.get("type_vocab_size", 2))
     state = read_state(checkpoint, "bert", bert_sizes(shape, segments))
     place = torch.device(device)
     names = ("word_embeddings", "position_embeddings", "token_type_embeddings", "LayerNorm")
@@ -257,12 +258,13 @@ def _shape(checkpoint: Checkpoint) -> Shape:
             remedy="Choose a checkpoint with hidden_act gelu and absolute positions.",
             code="backbone_unsupported",
         )
-    return Shape(
-        layers=int(config["num_hidden_layers"]),
-        hidden=int(config["hidden_size"]),
-        heads=int(config["num_attention_heads"]),
-        intermediate=int(config["intermediate_size"]),
-        vocab=int(config["vocab_size"]),
-        positions=int(config["max_position_embeddings"]),
-        eps=float(config.get("layer_norm_eps", 1e-12)),
-    )
+    with sizes_of(checkpoint):
+        return Shape(
+            layers=int(config["num_hidden_layers"]),
+            hidden=int(config["hidden_size"]),
+            heads=int(config["num_attention_heads"]),
+            intermediate=int(config["intermediate_size"]),
+            vocab=int(config["vocab_size"]),
+            positions=int(config["max_position_embeddings"]),
+            eps=float(config.get("layer_norm_eps", 1e-12)),
+        )

@@ -6,6 +6,8 @@ import hashlib
 import importlib
 import importlib.util
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -76,6 +78,19 @@ def open_checkpoint(folder: Path | None, family: Family = "bert") -> Checkpoint:
             code="backbone_damaged",
         )
     return Checkpoint(place, BUNDLED_NAME if folder is None else place.name, digest, config)
+
+
+@contextmanager
+def sizes_of(checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
+    """Its configuration; Damaged for an entry that is read and is not there, or not a number."""
+    try:
+        yield checkpoint.config
+    except (KeyError, TypeError, ValueError) as error:
+        raise Damaged(
+            f"{checkpoint.folder}/config.json does not say how large the model is: {error}",
+            remedy=REMEDY,
+            code="backbone_damaged",
+        ) from error
 
 
 def read_tokenizer(checkpoint: Checkpoint) -> Any:

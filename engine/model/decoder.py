@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from engine.errors import BadInput, Damaged
 from engine.model.backbone import Backbone, Embeddings, check_split, load_backbone
 from engine.model.cached import CachedRows
-from engine.model.checkpoint import Checkpoint, open_checkpoint, read_tokenizer
+from engine.model.checkpoint import Checkpoint, open_checkpoint, read_tokenizer, sizes_of
 from engine.model.layers import LayerWeights, Place, Shape, apply_layer
 from engine.model.state import gpt2_sizes, read_state
 
@@ -149,7 +149,7 @@ def _shape(checkpoint: Checkpoint) -> Shape:
                 remedy="Choose a checkpoint of GPT-2's own form.",
                 code="backbone_unsupported",
             )
-    try:
+    with sizes_of(checkpoint):
         hidden = int(config["n_embd"])
         return Shape(
             layers=int(config["n_layer"]),
@@ -161,9 +161,3 @@ def _shape(checkpoint: Checkpoint) -> Shape:
             eps=float(config.get("layer_norm_epsilon", 1e-5)),
             causal=True,
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise Damaged(
-            f"{checkpoint.folder}/config.json does not say how large the model is: {error}",
-            remedy="Copy the checkpoint folder again.",
-            code="backbone_damaged",
-        ) from error

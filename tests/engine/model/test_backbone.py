@@ -107,10 +107,12 @@ def test_a_checkpoint_that_lacks_a_weight_is_refused(checkpoint: Path, tmp_path:
     [
         ({"model_type": "t5"}, BadInput, "BERT family"),
         ({"hidden_act": "relu"}, BadInput, "activation"),
+        ({"hidden_size": None}, Damaged, "how large the model is"),
+        ({"type_vocab_size": "two"}, Damaged, "how large the model is"),
     ],
 )
 def test_a_checkpoint_of_another_kind_is_refused(
-    checkpoint: Path, tmp_path: Path, change: dict[str, str], error: type[HmiError], word: str
+    checkpoint: Path, tmp_path: Path, change: dict[str, object], error: type[HmiError], word: str
 ) -> None:
     other = tmp_path / "other"
     shutil.copytree(checkpoint, other)
