@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.errors import BadInput
-from engine.model.checkpoint import Checkpoint, open_checkpoint, read_tokenizer, sizes_of
+from engine.model.checkpoint import Checkpoint, open_checkpoint, read_tokenizer, reading_sizes
 from engine.model.layers import LayerWeights, Place, Shape, run_layer
 from engine.model.packing import Packing
 from engine.model.pooling import Pooling, read_pooling
@@ -215,8 +215,8 @@ def load_backbone(
     checkpoint = open_checkpoint(folder)
     shape = _shape(checkpoint)
     check_split(split, shape)
-    with sizes_of(checkpoint) as config:
-        segments = int(config.get("type_vocab_size", 2))
+    with reading_sizes(checkpoint):
+        segments = int(checkpoint.config.get("type_vocab_size", 2))
     state = read_state(checkpoint, "bert", bert_sizes(shape, segments))
     place = torch.device(device)
     names = ("word_embeddings", "position_embeddings", "token_type_embeddings", "LayerNorm")
@@ -258,7 +258,7 @@ def _shape(checkpoint: Checkpoint) -> Shape:
             remedy="Choose a checkpoint with hidden_act gelu and absolute positions.",
             code="backbone_unsupported",
         )
-    with sizes_of(checkpoint):
+    with reading_sizes(checkpoint):
         return Shape(
             layers=int(config["num_hidden_layers"]),
             hidden=int(config["hidden_size"]),

@@ -81,10 +81,10 @@ def open_checkpoint(folder: Path | None, family: Family = "bert") -> Checkpoint:
 
 
 @contextmanager
-def sizes_of(checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
-    """Its configuration; Damaged for an entry that is read and is not there, or not a number."""
+def reading_sizes(checkpoint: Checkpoint) -> Iterator[None]:
+    """Damaged if an entry of its configuration is read that is not there, or not a number."""
     try:
-        yield checkpoint.config
+        yield
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged(
             f"{checkpoint.folder}/config.json does not say how large the model is: {error}",

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from engine.errors import BadInput, Damaged
 from engine.model.backbone import Backbone, Embeddings, check_split, load_backbone
 from engine.model.cached import CachedRows
-from engine.model.checkpoint import Checkpoint, open_checkpoint, read_tokenizer, sizes_of
+from engine.model.checkpoint import Checkpoint, open_checkpoint, read_tokenizer, reading_sizes
 from engine.model.layers import LayerWeights, Place, Shape, apply_layer
 from engine.model.state import gpt2_sizes, read_state
 
@@ -149,7 +149,7 @@ def _shape(checkpoint: Checkpoint) -> Shape:
                 remedy="Choose a checkpoint of GPT-2's own form.",
                 code="backbone_unsupported",
             )
-    with sizes_of(checkpoint):
+    with reading_sizes(checkpoint):
         hidden = int(config["n_embd"])
         return Shape(
             layers=int(config["n_layer"]),
