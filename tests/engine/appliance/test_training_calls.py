@@ -112,7 +112,7 @@ def test_a_vplm_is_trained_published_and_answers_better(appliance: Appliance) ->
 
 
 def test_what_was_learnt_from_the_tables_answers_without_them_too(appliance: Appliance) -> None:
-    """Of several vPLMs together: a vPLM starts at random, and one may fit the tables alone."""
+    """Of several vPLMs together: where one starts decides how much of it fits the tables alone."""
     put_dataset(appliance, ROWS)
     names = [f"acme/v{i}" for i in range(8)]
     with core_of(appliance).jobs._changed:

@@ -43,8 +43,8 @@ def _no_wait_for_an_idle_processor(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _notices_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five seconds are time enough to read one, but not for a test on a machine that others keep
-    busy: between two looks of it one came and went."""
-    monkeypatch.setattr(HmiApp, "NOTIFICATION_TIMEOUT", 60.0)
+    busy: between two looks of it one came and went. `screens.until` counts its looks instead."""
+    monkeypatch.setattr(HmiApp, "NOTIFICATION_TIMEOUT", 600.0)
 
 
 _PARSED: dict[tuple[object, ...], list[RuleSet]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -19,6 +20,8 @@ from tests.hmi_tui.app.scripted_engine import ScriptedEngine
 DEADLINE_S = 10.0
 LOOKS = 300
 """How often the screen is looked at in ten seconds of a processor that has nothing else to do."""
+NOTICE_LOOKS = 150
+"""How often a notice is looked at in vain before it goes; what is waited for may be under it."""
 TICK_S = 0.1
 
 Size = tuple[int, int]
@@ -42,10 +45,16 @@ async def until(pilot: Pilot[None], true: Callable[[], object], what: str = "") 
     """Let the application run until `true`; fails with the screen's text after ten seconds.
 
     On a machine that others keep busy, seconds say little of how far the application has come;
-    then it also gets the looks that it would have had on an idle one.
+    then it also gets the looks that it would have had on an idle one, and so do the notices, which
+    stay for five seconds where nobody tests.
     """
     end, looks = time.monotonic() + DEADLINE_S, 0
+    looked_at: Counter[str] = Counter()
     while not true():
+        for notice in list(pilot.app._notifications):
+            looked_at[notice.identity] += 1
+            if looked_at[notice.identity] == NOTICE_LOOKS:
+                pilot.app._unnotify(notice)
         looks += 1
         in_time = time.monotonic() < end or looks < LOOKS
         assert in_time, f"waited in vain for {what}\n{text_of(pilot)}"
