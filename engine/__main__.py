@@ -173,9 +173,15 @@ def serve(home: Path | None, socket: Path | None, **choices: Any) -> None:
     """Serve until SIGTERM, SIGINT or `hmi stop`."""
     given = {name: value for name, value in choices.items() if value is not None}
     settings = Settings(paths=Paths.find(home, socket), **given)
-    from engine.process import keep_freed_memory, load_without_rounds, take_short_turns
+    from engine.process import (
+        keep_freed_memory,
+        load_without_rounds,
+        take_short_turns,
+        tokenise_in_the_callers_thread,
+    )
 
     load_without_rounds()
+    tokenise_in_the_callers_thread()
     from engine.api import server
     from engine.logs import log_to_stderr
 

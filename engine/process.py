@@ -1,10 +1,12 @@
 """How a process that serves treats what it has: freed memory is kept, what stays is left alone,
-errors let go of what they came through, and the interpreter changes hands quickly."""
+errors let go of what they came through, the interpreter changes hands quickly, and texts are
+tokenised by whoever asks."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 from typing import TypeVar
 
@@ -77,3 +79,13 @@ def take_short_turns() -> None:
     loop that is busy a third of the time, default turns make a batch take three times as long.
     """
     sys.setswitchinterval(_TURN_S)
+
+
+def tokenise_in_the_callers_thread() -> None:
+    """Keep the tokenizers' own team of threads out of this process and those it starts.
+
+    The team has the usual priority, whoever asks. A rebuild's thread has the lowest, and its corpus
+    on a team of its own took a third of the processor from what was being computed for clients. A
+    TOKENIZERS_PARALLELISM that is set already stays.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from engine.errors import Damaged
 from engine.process import without_frames
@@ -44,6 +47,36 @@ def test_settled_objects_leave_the_collectors_rounds() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["True", "True"]
+
+
+_TOKENISED = """
+import os, sys
+import torch
+from transformers import AutoTokenizer
+from engine.process import tokenise_in_the_callers_thread
+
+tokenise_in_the_callers_thread()
+fast = AutoTokenizer.from_pretrained(sys.argv[1]).backend_tokenizer
+before = len(os.listdir("/proc/self/task"))
+fast.encode_batch(["the film was not very good"] * 500)
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.parametrize(("given", "team"), [(None, False), ("true", True)])
+def test_texts_are_tokenised_in_the_callers_thread_if_nobody_wants_otherwise(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, team: bool
+) -> None:
+    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+    if given is not None:
+        monkeypatch.setenv("TOKENIZERS_PARALLELISM", given)
+    told = subprocess.run(
+        [sys.executable, "-c", _TOKENISED, str(checkpoint)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (int(told.stdout) > 0) == team
 
 
 def failed(kind: type[Exception]) -> Exception:
